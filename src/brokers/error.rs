@@ -1,0 +1,86 @@
+//! What can go wrong at a broker, by what the caller may do about it.
+
+use std::time::Duration;
+
+/// Why a broker refused an order or a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectionKind {
+    InsufficientFunds,
+    InsufficientHoldings,
+    MarketClosed,
+    UnknownInstrument,
+    BadPrice,
+    /// The account or key lacks something that only the broker's own app can settle.
+    NotPermitted,
+    Other,
+}
+
+/// A failed call.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum BrokerError {
+    /// The request never left: nothing has happened at the broker.
+    #[error("cannot reach the broker: {0}")]
+    Unreachable(String),
+    /// The request may have arrived; no usable answer came.
+    #[error("no answer from the broker: {0}")]
+    NoAnswer(String),
+    /// Too many calls; the broker did not execute this one.
+    #[error("the broker's call limit was reached ({code})")]
+    RateLimited { code: String, retry_after: Option<Duration> },
+    /// Key, secret or token are not accepted.
+    #[error("the broker does not accept the credentials ({code}): {message}")]
+    Unauthorized { code: String, message: String },
+    /// The broker understood and refused.
+    #[error("refused by the broker ({code}): {message}")]
+    Rejected { code: String, message: String, kind: RejectionKind },
+    /// The answer does not have the documented form; an order may have been taken.
+    #[error("unexpected answer from the broker: {0}")]
+    Protocol(String),
+    /// The broker knows no such instrument.
+    #[error("the broker knows no instrument {0}")]
+    UnknownInstrument(String),
+    /// This client must not do that: wrong environment, or live orders are locked.
+    #[error("{0}")]
+    Forbidden(String),
+}
+
+/// What a failed order request means for the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderOutcome {
+    /// Certainly not placed.
+    NotPlaced,
+    /// Nobody knows: find out, never send again.
+    Unknown,
+}
+
+impl BrokerError {
+    /// What the error means when it answers an order request.
+    pub fn order_outcome(&self) -> OrderOutcome {
+        match self {
+            BrokerError::Unreachable(_)
+            | BrokerError::RateLimited { .. }
+            | BrokerError::Unauthorized { .. }
+            | BrokerError::Rejected { .. }
+            | BrokerError::UnknownInstrument(_)
+            | BrokerError::Forbidden(_) => OrderOutcome::NotPlaced,
+            BrokerError::NoAnswer(_) | BrokerError::Protocol(_) => OrderOutcome::Unknown,
+        }
+    }
+
+    /// A read may be tried again.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, BrokerError::Unreachable(_) | BrokerError::NoAnswer(_) | BrokerError::RateLimited { .. })
+    }
+
+    /// Stable code for messages and logs.
+    pub fn code(&self) -> &str {
+        match self {
+            BrokerError::Unreachable(_) => "broker_unreachable",
+            BrokerError::NoAnswer(_) => "broker_no_answer",
+            BrokerError::Protocol(_) => "broker_protocol",
+            BrokerError::UnknownInstrument(_) => "unknown_instrument",
+            BrokerError::Forbidden(_) => "forbidden_environment",
+            BrokerError::RateLimited { code, .. } | BrokerError::Unauthorized { code, .. } | BrokerError::Rejected { code, .. } => code,
+        }
+    }
+}

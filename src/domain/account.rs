@@ -1,0 +1,138 @@
+//! A user's brokerage account: where its orders go, whether it may send, and when its bots act.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::id::AccountId;
+use super::order::Environment;
+use super::schedule::Schedule;
+
+/// Whether an account's bots send orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountMode {
+    /// Bots decide and report; nothing is sent.
+    Observe,
+    /// Bots trade.
+    Trading,
+}
+
+/// A brokerage account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    pub id: AccountId,
+    /// Unique per user.
+    pub name: String,
+    pub environment: Environment,
+    pub mode: AccountMode,
+    pub settings: AccountSettings,
+    /// Counts the edits of the settings.
+    pub version: u64,
+    pub created_at: Timestamp,
+    /// When the owner confirmed that no other program trades this account, and started it.
+    pub started_at: Option<Timestamp>,
+    /// Open questions that keep the account from being started, e.g. unbooked fills of an import.
+    #[serde(default)]
+    pub unsettled: Vec<Unsettled>,
+    /// Where the account's data came from.
+    #[serde(default)]
+    pub imported: Option<ImportMark>,
+}
+
+/// What an owner must settle before an imported account can start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Unsettled {
+    /// A sheet of the old program holds fills that never reached its books.
+    UnbookedFills { sheet_id: super::id::SheetId, name: String, quantity: f64, total: f64 },
+    /// One bot has several open positions.
+    DuplicateHoldings { name: String, rows: u32 },
+}
+
+/// Which files an import took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportMark {
+    /// SHA-256 of the database file, hex.
+    pub db_sha256: String,
+    pub key_store_sha256: Option<String>,
+    pub env_sha256: Option<String>,
+    pub at: Timestamp,
+    /// Sequence number of the last fact that the import wrote: later ones are the account's own.
+    pub last_fact: u64,
+}
+
+/// What the owner sets for an account as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountSettings {
+    pub schedule: Schedule,
+    /// USD; what renewal spreads over the bots.
+    #[serde(default)]
+    pub total_budget: Option<f64>,
+    /// Activate the next bot of a symbol when the lowest T passes the threshold.
+    #[serde(default)]
+    pub auto_start: bool,
+    /// Fraction of max_tier.
+    #[serde(default = "default_auto_start_threshold")]
+    pub auto_start_threshold: f64,
+    /// Switch the average-price condition with T every day.
+    #[serde(default = "yes")]
+    pub bot_sync: bool,
+    /// USD/KRW by month (`2026-05`), for reports of past months.
+    #[serde(default)]
+    pub month_rates: BTreeMap<String, f64>,
+    /// Last known USD/KRW with its time.
+    #[serde(default)]
+    pub usd_krw: Option<KnownRate>,
+    /// The Telegram chat that gets this account's messages.
+    #[serde(default)]
+    pub telegram_chat: Option<String>,
+    /// Fee per trade as a fraction of its value.
+    #[serde(default = "default_fee_rate")]
+    pub fee_rate: f64,
+}
+
+/// An exchange rate with its source and time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KnownRate {
+    pub rate: f64,
+    pub at: Timestamp,
+    /// `import`, `present_balance` or `chart`.
+    pub source: String,
+}
+
+fn default_auto_start_threshold() -> f64 {
+    0.5
+}
+
+fn default_fee_rate() -> f64 {
+    0.0009
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl AccountSettings {
+    /// Settings of a new account.
+    pub fn new() -> Self {
+        Self {
+            schedule: Schedule::default(),
+            total_budget: None,
+            auto_start: false,
+            auto_start_threshold: default_auto_start_threshold(),
+            bot_sync: true,
+            month_rates: BTreeMap::new(),
+            usd_krw: None,
+            telegram_chat: None,
+            fee_rate: default_fee_rate(),
+        }
+    }
+}
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,17 @@
+//! The domain: values and rules, no clock of its own, no input or output.
+//!
+//! Glossary (Korean term → word used here): 봇 → bot, 계좌 → account, 시드 → seed, 회차 → turn (T),
+//! 별지점 → point price, 평단 → average price, 보유 → holding, 잔고 → position, 체결 → fill,
+//! 미체결 → open order, 분할 주문 → sheet, 사이클 → cycle, 장부거래(상계) → netting, 예수금 → cash.
+
+pub mod account;
+pub mod bot;
+pub mod clock;
+pub mod fact;
+pub mod id;
+pub mod instrument;
+pub mod ledger;
+pub mod money;
+pub mod order;
+pub mod schedule;
+pub mod user;

@@ -1,0 +1,126 @@
+//! Every space of the store: name, key layout, record type. The only place with names.
+
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::Record;
+use crate::domain::account::Account;
+use crate::domain::bot::{Bot, Holding, HistoryRow, Sheet};
+use crate::domain::fact::Fact;
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::instrument::Exchange;
+use crate::domain::ledger::Position;
+use crate::domain::order::Order;
+use crate::domain::user::User;
+
+/// A space whose keys all begin with a user's id.
+pub struct UserTable<R> {
+    pub(super) name: &'static str,
+    record: PhantomData<fn() -> R>,
+}
+
+/// A space of the installation.
+pub struct SystemTable<R> {
+    pub(super) name: &'static str,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R> UserTable<R> {
+    /// Declares a per-user space. All declarations stand in this file or beside their aggregate.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, record: PhantomData }
+    }
+}
+
+impl<R> SystemTable<R> {
+    /// Declares a space of the installation.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, record: PhantomData }
+    }
+}
+
+macro_rules! records {
+    ($($t:ty => $name:literal),+ $(,)?) => {$(impl Record for $t { const NAME: &'static str = $name; })+};
+}
+
+/// A counter or a marker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Number(pub u64);
+
+/// A reference to a user, as index rows hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRef(pub UserId);
+
+/// The one account that uses a broker app key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRef {
+    pub user_id: UserId,
+    pub account_id: AccountId,
+}
+
+/// Where a ticker is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing(pub Exchange);
+
+/// A secret under a user's data key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Version of the data key.
+    pub key_version: u32,
+    /// Base64 of nonce and ciphertext.
+    pub ciphertext: String,
+}
+
+records! {
+    User => "user",
+    Account => "account",
+    Bot => "bot",
+    Holding => "holding",
+    HistoryRow => "history row",
+    Sheet => "sheet",
+    Order => "order",
+    Position => "position",
+    Fact => "fact",
+    Number => "number",
+    UserRef => "user reference",
+    AccountRef => "account reference",
+    Listing => "listing",
+    Sealed => "sealed secret",
+}
+
+// Installation
+/// name → number: `schema` and counters.
+pub const META: SystemTable<Number> = SystemTable::new("meta");
+/// user → person.
+pub const USERS: SystemTable<User> = SystemTable::new("users");
+/// lower-case name → user.
+pub const USER_NAMES: SystemTable<UserRef> = SystemTable::new("user_names");
+/// keyed hash of a broker app key → the account that owns it.
+pub const APP_KEY_OWNERS: SystemTable<AccountRef> = SystemTable::new("app_key_owners");
+/// ticker → US exchange that lists it.
+pub const LISTINGS: SystemTable<Listing> = SystemTable::new("listings");
+
+// Per user
+/// account.
+pub const ACCOUNTS: UserTable<Account> = UserTable::new("accounts");
+/// account · bot.
+pub const BOTS: UserTable<Bot> = UserTable::new("bots");
+/// account · sequence.
+pub const JOURNAL: UserTable<Fact> = UserTable::new("journal");
+/// account · holding.
+pub const HOLDINGS: UserTable<Holding> = UserTable::new("holdings");
+/// account · history id; the id carries the trade's time, so keys are in time order.
+pub const HISTORY: UserTable<HistoryRow> = UserTable::new("history");
+/// account · sheet.
+pub const SHEETS: UserTable<Sheet> = UserTable::new("sheets");
+/// account · order.
+pub const ORDERS: UserTable<Order> = UserTable::new("orders");
+/// account · order, only while the order is open or its result is not taken yet.
+pub const OPEN_ORDERS: UserTable<Number> = UserTable::new("open_orders");
+/// account · market · symbol.
+pub const POSITIONS: UserTable<Position> = UserTable::new("positions");
+/// key version → the user's data key, wrapped by the master key.
+pub const DATA_KEYS: UserTable<Sealed> = UserTable::new("data_keys");
+/// account · kind of secret.
+pub const SECRETS: UserTable<Sealed> = UserTable::new("secrets");

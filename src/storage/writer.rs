@@ -1,0 +1,144 @@
+//! One thread owns all writes. It takes whatever is waiting, runs it in one transaction and commits
+//! once: while the disk syncs, the next group collects itself.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::port::{Batch, Engine, Entry, ReadView, StoreError};
+
+/// A queued write. It may run more than once, but only its last run is committed.
+pub(super) type Job = Box<dyn FnMut(&mut dyn Batch) -> Result<(), StoreError> + Send>;
+
+struct Queued {
+    job: Job,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// Most jobs in one commit.
+const GROUP: usize = 512;
+/// Waiting jobs; beyond it callers wait.
+const QUEUE: usize = 1024;
+
+/// Handle to the writer thread.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Queued>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || run(&*engine, receiver))
+            .map_err(|e| StoreError::Io(e.to_string()))?;
+        Ok(Self { queue: Some(sender), thread: Some(thread) })
+    }
+
+    /// Queues a job and waits for its commit.
+    pub(super) async fn submit(&self, job: Job) -> Result<(), StoreError> {
+        let (done, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.send(Queued { job, done }).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// The same for callers outside the runtime.
+    pub(super) fn submit_blocking(&self, job: Job) -> Result<(), StoreError> {
+        let (done, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.blocking_send(Queued { job, done }).map_err(|_| StoreError::Closed)?;
+        answer.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.take();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(engine: &dyn Engine, mut receiver: mpsc::Receiver<Queued>) {
+    while let Some(first) = receiver.blocking_recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = receiver.try_recv()
+        {
+            group.push(next);
+        }
+        commit(engine, group);
+    }
+}
+
+/// Runs a group in one transaction. A job that fails after it has written aborts the group, which
+/// is then run again without it; so jobs never see each other's half-done work.
+fn commit(engine: &dyn Engine, mut group: Vec<Queued>) {
+    while !group.is_empty() {
+        let mut failures: Vec<(usize, StoreError)> = Vec::new();
+        let result = engine.write(&mut |batch| {
+            failures.clear();
+            for (index, queued) in group.iter_mut().enumerate() {
+                let mut counted = Counted { batch, writes: 0 };
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (queued.job)(&mut counted)))
+                    .unwrap_or_else(|_| Err(StoreError::Corrupt("a write failed unexpectedly".to_owned())));
+                if let Err(error) = outcome {
+                    failures.push((index, error.clone()));
+                    if counted.writes > 0 {
+                        return Err(error);
+                    }
+                }
+            }
+            Ok(())
+        });
+        let retry = result.is_err() && !failures.is_empty();
+        let mut rest = Vec::new();
+        for (index, queued) in group.into_iter().enumerate() {
+            if let Some((_, error)) = failures.iter().find(|(i, _)| *i == index) {
+                let _ = queued.done.send(Err(error.clone()));
+            } else if retry {
+                rest.push(queued);
+            } else {
+                let _ = queued.done.send(result.clone());
+            }
+        }
+        group = rest;
+    }
+}
+
+struct Counted<'a> {
+    batch: &'a mut dyn Batch,
+    writes: usize,
+}
+
+impl ReadView for Counted<'_> {
+    fn get(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.batch.get(space, key)
+    }
+    fn range(&self, space: &str, from: &[u8], to: &[u8], descending: bool, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.batch.range(space, from, to, descending, limit)
+    }
+    fn spaces(&self) -> Result<Vec<String>, StoreError> {
+        self.batch.spaces()
+    }
+}
+
+impl Batch for Counted<'_> {
+    fn put(&mut self, space: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.writes += 1;
+        self.batch.put(space, key, value)
+    }
+    fn remove(&mut self, space: &str, key: &[u8]) -> Result<(), StoreError> {
+        self.writes += 1;
+        self.batch.remove(space, key)
+    }
+    fn view(&self) -> &dyn ReadView {
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! (described when it arrives)
