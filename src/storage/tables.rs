@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use crate::domain::account::Account;
-use crate::domain::bot::{Bot, Holding, HistoryRow, Sheet};
+use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::Exchange;
