@@ -47,7 +47,9 @@ function PublicOnly() {
   return <Outlet />;
 }
 
+const trading = () => import('./features/orders');
 const bots = () => import('./features/bots');
+const account = () => import('./features/account');
 
 export const router = createHashRouter([
   {
@@ -73,6 +75,19 @@ export const router = createHashRouter([
       page('/bots/new', bots, 'NewBotPage'),
       page('/bots/:id', bots, 'BotPage'),
       page('/preview', () => import('./features/preview'), 'PreviewPage'),
+      page('/orders', trading, 'OrdersPage'),
+      page('/orders/:id', trading, 'OrderPage'),
+      page('/history', () => import('./features/history'), 'HistoryPage'),
+      page('/positions', () => import('./features/positions'), 'PositionsPage'),
+      page('/schedule', () => import('./features/schedule'), 'SchedulePage'),
+      page('/account', account, 'AccountPage'),
+      page('/accounts/new', account, 'NewAccountPage'),
+      page('/import', () => import('./features/imports'), 'ImportPage'),
+      page('/alerts', () => import('./features/alerts'), 'AlertsPage'),
+      page('/admin', () => import('./features/admin'), 'AdminPage'),
+      page('/profile', () => import('./features/profile'), 'ProfilePage'),
+      page('/help', () => import('./features/help'), 'HelpPage'),
+      page('/more', () => import('./features/more'), 'MorePage'),
       { path: '*', element: <NotFound /> },
     ],
   },

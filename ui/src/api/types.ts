@@ -136,7 +136,7 @@ export interface UpcomingSession {
   slices: Instant[];
   closing_buy: Instant;
   message: Instant;
-  moved: string[];
+  moved: (string | { job: string; n: number; wanted: string; actual: string; reason: string })[];
 }
 
 export interface SeasonTimes {

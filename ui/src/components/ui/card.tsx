@@ -53,7 +53,6 @@ export function Facts({
   return (
     <dl className={`grid grid-cols-2 gap-x-4 gap-y-3 ${grid}`}>
       {items.map((item, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the list is fixed
         <div key={index} className="min-w-0">
           <dt className="text-muted text-xs">{item.label}</dt>
           <dd className="font-semibold">{item.value}</dd>

@@ -56,7 +56,6 @@ export function Loading({ rows = 3 }: { rows?: number }) {
     <div role="status" className="space-y-3">
       <span className="sr-only">{t('common.loading')}</span>
       {Array.from({ length: rows }, (_, row) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the rows are identical placeholders
         <div key={row} aria-hidden="true" className="bg-sunken h-16 animate-pulse rounded-xl" />
       ))}
     </div>

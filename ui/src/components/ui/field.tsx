@@ -138,7 +138,6 @@ export function SwitchField({
           {label}
         </label>
         <span className="relative inline-flex h-6 w-11 shrink-0">
-          {/* biome-ignore lint/a11y/useAriaPropsForRole: a native check box tells its state by itself */}
           <input
             {...rest}
             id={id}

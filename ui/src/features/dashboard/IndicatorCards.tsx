@@ -64,7 +64,8 @@ export function IndicatorCards({ data }: { data: Indicators }) {
 function One({ item }: { item: Indicator }) {
   const { t, i18n } = useTranslation();
   const [open, setOpen] = useState(false);
-  const trend = item.trend && (i18n.exists(`trend.${item.trend}`) ? t(`trend.${item.trend}`) : item.trend);
+  const trendKey = `trend.${keyOf(item.trend ?? '')}`;
+  const trend = i18n.exists(trendKey) ? t(trendKey) : item.trend;
   return (
     <article className="border-line rounded-xl border p-3" data-testid="indicator" data-key={item.symbol}>
       <div className="flex items-start justify-between gap-3">
@@ -135,7 +136,11 @@ const tones: Record<string, BadgeTone> = {
   extreme_fear: 'down',
 };
 
+/** The server's words use hyphens or underscores. */
+const keyOf = (code: string): string => code.replaceAll('-', '_');
+
 function Level({ level }: { level: string }) {
   const { t, i18n } = useTranslation();
-  return <Badge tone={tones[level] ?? 'grey'}>{i18n.exists(`level.${level}`) ? t(`level.${level}`) : level}</Badge>;
+  const key = keyOf(level);
+  return <Badge tone={tones[key] ?? 'grey'}>{i18n.exists(`level.${key}`) ? t(`level.${key}`) : level}</Badge>;
 }
