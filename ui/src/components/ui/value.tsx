@@ -89,10 +89,11 @@ export function Age({ at }: { at: string | null | undefined }) {
 /** Where a value comes from and how old it is. */
 export function Source({ source, at }: { source?: string | null | undefined; at: string | null | undefined }) {
   const { t, i18n } = useTranslation();
-  const name = source ? (i18n.exists(`source.${source}`) ? t(`source.${source}`) : source) : t('source.server');
+  const name = source && (i18n.exists(`source.${source}`) ? t(`source.${source}`) : source);
   return (
-    <span className="text-muted text-xs">
-      {name} · <Age at={at} />
+    <span className="text-muted text-xs font-normal">
+      {name && `${name} · `}
+      <Age at={at} />
     </span>
   );
 }

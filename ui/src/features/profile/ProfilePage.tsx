@@ -114,6 +114,7 @@ function Sessions() {
               {
                 id: 'end',
                 header: t('common.actions'),
+                buttons: true,
                 cell: (item) =>
                   !item.current && (
                     <Button tone="quiet" className="min-h-8 px-2 py-0" onClick={() => end.mutate(item.id)}>

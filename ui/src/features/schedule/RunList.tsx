@@ -54,7 +54,7 @@ export function RunList({ account }: { account: string }) {
                   },
                   { id: 'due', header: t('runs.due'), cell: (run) => <When at={run.due_at} /> },
                   { id: 'finished', header: t('runs.finished'), cell: (run) => <When at={run.finished_at} /> },
-                  { id: 'detail', header: t('runs.detail'), cell: (run) => run.detail ?? '' },
+                  { id: 'detail', wide: true, header: t('runs.detail'), cell: (run) => run.detail ?? '' },
                 ]}
               />
             </>

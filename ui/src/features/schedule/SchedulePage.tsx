@@ -23,7 +23,9 @@ export function SchedulePage() {
 function ScheduleOf({ account }: { account: Account }) {
   const { t } = useTranslation();
   const query = useSchedule(account.id);
-  useEffect(() => writePreference(`seen.schedule.${account.id}`, 'yes'), [account.id]);
+  useEffect(() => {
+    writePreference(`seen.schedule.${account.id}`, 'yes');
+  }, [account.id]);
   return (
     <>
       <PageHead title={t('nav.schedule')} sub={account.name} />
@@ -95,6 +97,7 @@ function Upcoming({ view }: { view: ScheduleView }) {
           { id: 'decision', header: t('schedule.decision'), cell: (row) => both(row.decision) },
           {
             id: 'slices',
+            wide: true,
             header: t('schedule.slices'),
             cell: (row) => (
               <span className="num whitespace-normal">{row.slices.map((at) => clock(at)).join(' · ')}</span>
