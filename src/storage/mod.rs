@@ -14,6 +14,8 @@ mod record;
 mod redb;
 mod snapshot;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod view;
 mod writer;
