@@ -2,3 +2,5 @@
 
 pub mod egg;
 pub mod figures;
+pub mod manual;
+pub mod market;
