@@ -27,5 +27,5 @@ pub use bus::{Addressed, Bus, LiveEvent};
 pub use error::TradingError;
 pub use line::{Connector, Line};
 pub use quotes::{Known, Quotes};
-pub use service::{LIVE_ORDERS_LOCKED, OrderService, Window};
+pub use service::{OrderService, Window};
 pub use tick::{Attention, Surroundings, Trading};
