@@ -9,6 +9,7 @@ mod bus;
 mod closing;
 mod daily;
 mod decision;
+mod desk;
 mod error;
 mod evidence;
 mod line;
@@ -24,6 +25,7 @@ mod tick;
 
 pub use books::Books;
 pub use bus::{Addressed, Bus, LiveEvent};
+pub use desk::{SessionTimes, SheetProgress};
 pub use error::TradingError;
 pub use line::{Connector, Line};
 pub use quotes::{Known, Quotes};
