@@ -5,6 +5,13 @@
 //! a rule of [`harness::WRITTEN_RULES`], and what the rule leaves of it is still asserted.
 
 mod harness;
+mod ordered;
 mod vectors;
 
+mod bot_factory;
+mod manual;
+mod market;
 mod point_loc;
+mod portfolio;
+mod schedule;
+mod trade_dates;
