@@ -10,7 +10,7 @@ use serde::Deserialize;
 use eggmoney::domain::account::KnownRate;
 use eggmoney::domain::bot::{Bot, HistoryRow, Holding};
 use eggmoney::quant::figures::history::shown_amounts;
-use eggmoney::quant::figures::overview::{ExternalPortfolio, external_portfolio};
+use eggmoney::quant::figures::overview::external_portfolio;
 use eggmoney::quant::figures::rates::RateSource;
 use eggmoney::quant::figures::status::status_messages;
 use eggmoney::quant::figures::{
@@ -53,8 +53,30 @@ struct TotalsExpect {
     trade_status: Ordered<Option<StatusExpect>>,
     /// Name and symbol.
     all_trades_order: Vec<(String, String)>,
-    external_portfolio: ExternalPortfolio,
+    external_portfolio: ExternalExpect,
     status_events: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExternalExpect {
+    stock_items: Vec<ItemExpect>,
+    balance: f64,
+    total_seed: f64,
+    wallet_cash: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemExpect {
+    name: String,
+    ticker: String,
+    amount: f64,
+    price: f64,
+    total_price: f64,
+    current_price: Option<f64>,
+    days_until_next: Option<i64>,
+    pool: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -281,8 +303,26 @@ impl Account<'_> {
         let order: Vec<(String, String)> =
             positions_in_order(&self.holdings).into_iter().map(|h| (h.name.clone(), h.symbol.clone())).collect();
         diff.same("all_trades_order", &order, &want.all_trades_order);
-        let external = external_portfolio(&self.bots, &self.holdings, &self.prices, self.case.balance);
-        diff.same("external_portfolio", &external, &want.external_portfolio);
+        self.check_external(diff, &want.external_portfolio);
+    }
+
+    fn check_external(&self, diff: &mut Differences, want: &ExternalExpect) {
+        let got = external_portfolio(&self.bots, &self.holdings, &self.prices, self.case.balance);
+        diff.money("external balance", got.balance, want.balance);
+        diff.money("external total_seed", got.total_seed, want.total_seed);
+        diff.money("external wallet_cash", got.wallet_cash, want.wallet_cash);
+        diff.same("external items", &got.stock_items.len(), &want.stock_items.len());
+        for (got, want) in got.stock_items.iter().zip(&want.stock_items) {
+            let what = |field: &str| format!("external {} {field}", want.name);
+            diff.same(&what("name"), &got.name, &want.name);
+            diff.same(&what("ticker"), &got.ticker, &want.ticker);
+            diff.same(&what("amount"), &got.amount, &want.amount);
+            diff.money(&what("price"), got.price, want.price);
+            diff.money(&what("total_price"), got.total_price, want.total_price);
+            diff.money_or_none(&what("current_price"), got.current_price, want.current_price);
+            diff.same(&what("days_until_next"), &got.days_until_next, &want.days_until_next);
+            diff.money_or_none(&what("pool"), got.pool, want.pool);
+        }
     }
 
     fn check_summary(&self, diff: &mut Differences, want: Option<&SummaryExpect>) {

@@ -45,7 +45,7 @@ enum ScheduleCase {
     ExchangeRate {
         id: String,
         now_epoch: f64,
-        keys: BTreeMap<String, f64>,
+        keys: BTreeMap<String, Option<f64>>,
         source: Source,
         source_shows: Option<String>,
         expect: RateExpect,
@@ -170,7 +170,7 @@ impl Case for ScheduleCase {
             }
             ScheduleCase::CurrentRate { keys, month_after_set, expect, .. } => {
                 assert!(keys.keys().all(|k| k == "EXCHANGE_RATE" || k == "EXCHANGE_RATE_TIME"), "an unknown key");
-                let present = keys.get("EXCHANGE_RATE").and_then(Value::as_f64);
+                let present = keys.get("EXCHANGE_RATE").and_then(Value::as_f64).filter(|rate| *rate > 0.0);
                 diff.money("current rate", present.unwrap_or(DEFAULT_RATE), *expect);
                 let unknown = month_rate(&BTreeMap::new(), (2025, 1), false, present, Vec::new);
                 diff.money("stand-in for a month's rate", unknown.rate, *expect);
@@ -200,8 +200,8 @@ fn check_settings(diff: &mut Differences, now: Timestamp, file: File, keys: Opti
     diff.same("closing", &[text(times.closing_buy)].as_slice(), &want.closing.as_slice());
 }
 
-fn check_rate(diff: &mut Differences, now: Timestamp, keys: &BTreeMap<String, f64>, shows: Option<f64>, want: &RateExpect) {
-    let (rate, time) = (keys.get("EXCHANGE_RATE").copied(), keys.get("EXCHANGE_RATE_TIME").copied());
+fn check_rate(diff: &mut Differences, now: Timestamp, keys: &BTreeMap<String, Option<f64>>, shows: Option<f64>, want: &RateExpect) {
+    let (rate, time) = (keys.get("EXCHANGE_RATE").copied().flatten(), keys.get("EXCHANGE_RATE_TIME").copied().flatten());
     let stored: Option<KnownRate> = stored_rate(rate, time);
     let got = current_rate(stored.as_ref(), now, || shows);
     let (rate_after, time_after) = match got.filter(|g| g.fetched) {
