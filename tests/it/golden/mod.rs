@@ -7,4 +7,16 @@
 mod harness;
 mod vectors;
 
+mod closing_drop;
+mod create_order;
+mod force_sell;
+
+
+mod netting;
 mod point_loc;
+mod tax_wash;
+
+
+mod twap;
+mod twap_direct;
+
