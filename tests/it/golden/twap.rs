@@ -142,7 +142,14 @@ impl Case for TwapCase {
 }
 
 impl TwapCase {
-    fn step(&self, diff: &mut Differences, books: &mut Books, step: &Step, bot_exists: bool, ids: &mut impl FnMut() -> book::BookIds) -> Done {
+    fn step(
+        &self,
+        diff: &mut Differences,
+        books: &mut Books,
+        step: &Step,
+        bot_exists: bool,
+        ids: &mut impl FnMut() -> book::BookIds,
+    ) -> Done {
         let mut done = Done::default();
         let today = step.now.date();
         let open: Vec<Sheet> = books.sheet.iter().cloned().collect();
