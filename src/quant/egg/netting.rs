@@ -62,6 +62,11 @@ pub struct Netting {
 /// of a symbol, `ids` new ids for the rows of one booking.
 pub fn net(books: &mut Books, price_of: impl Fn(&str) -> Option<f64>, ids: &mut dyn FnMut() -> BookIds, now: Timestamp) -> Netting {
     let mut events = vec![EggEvent::NettingSearch { sheets: books.sheets.len() as i64 }];
+    // Sheets are rounded when they are taken up, not between the pairs of one run.
+    for sheet in &mut books.sheets {
+        sheet.remaining = cents(sheet.remaining);
+        sheet.total = cents(sheet.total);
+    }
     let pairs = find_pairs(&books.sheets, price_of, &mut events);
     if pairs.is_empty() {
         events.push(EggEvent::NettingNone {});
@@ -168,7 +173,7 @@ fn book_pair(
     let fill = |kind: TradeKind| SliceFill { kind, quantity, unit_price: cents(transfer.price), total: cents(value) };
     // A full sell stays one only if this transfer uses up its sheet.
     let sell_kind = match sell_sheet.kind {
-        TradeKind::Sell if cents(sell_sheet.remaining) - quantity > 0.0 => TradeKind::SellPart,
+        TradeKind::Sell if sell_sheet.remaining - quantity > 0.0 => TradeKind::SellPart,
         kind => kind,
     };
     let history: Vec<HistoryRow> = books.history.iter().filter(|row| row.bot_id == Some(seller.id)).cloned().collect();
@@ -202,8 +207,8 @@ fn book_pair(
 }
 
 fn reduce(sheet: &mut Sheet, by: f64) {
-    sheet.remaining = cents(sheet.remaining) - by;
-    sheet.total = cents(sheet.total) - by;
+    sheet.remaining -= by;
+    sheet.total -= by;
 }
 
 impl BookedPair {
