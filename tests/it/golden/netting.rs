@@ -130,12 +130,19 @@ impl NettingCase {
     }
 }
 
-/// The pairs booked before the first failure stand in both histories, first and in the same order.
+/// Every row of ours stands in the original's history, in the same order; what it has besides is of
+/// the failed pairs.
 fn compare_history_of_whole_pairs(diff: &mut Differences, got: &[HistoryRow], want: &[HistoryVector]) {
-    let same = got.iter().zip(want).take_while(|(got, want)| {
-        Some(got.name.as_str()) == want.name.as_deref() && got.quantity == Some(want.amount) && got.profit == want.profit
-    });
-    diff.same("rows of the whole pairs", &same.count(), &got.len());
+    let mut theirs = want.iter();
+    for row in got {
+        let found = theirs.any(|want| {
+            Some(row.name.as_str()) == want.name.as_deref()
+                && row.quantity == Some(want.amount)
+                && row.profit == want.profit
+                && (row.buy_price, row.sell_price) == (want.buy_price, want.sell_price)
+        });
+        diff.same(&format!("a row of {} over {:?} shares", row.name, row.quantity), &found, &true);
+    }
 }
 
 #[test]

@@ -40,6 +40,9 @@ struct Scenario {
 
 type Prices = BTreeMap<String, f64>;
 
+/// name, type, buy, sell, shares, profit, rate, start of the cycle
+type HistoryRowVector = (String, String, f64, f64, f64, f64, f64, Date);
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Day {
@@ -76,8 +79,7 @@ struct Expect {
     /// side, symbol, shares, limit
     requests: Vec<(String, String, i64, f64)>,
     events: Vec<String>,
-    /// name, type, buy, sell, shares, profit, rate, start of the cycle
-    history: Vec<(String, String, f64, f64, f64, f64, f64, Date)>,
+    history: Vec<HistoryRowVector>,
     trades: Trades,
     #[serde(default)]
     bots_changed: BTreeMap<String, Map<String, Value>>,
