@@ -1,1 +1,6 @@
+//! One integration-test binary: linking is what costs time.
 
+mod architecture;
+mod auth;
+mod http_foundation;
+mod support;
