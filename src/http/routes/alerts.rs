@@ -22,6 +22,7 @@ pub fn routes() -> Vec<Route> {
 #[into_params(parameter_in = Query)]
 struct AlertQuery {
     #[serde(default)]
+    #[param(value_type = Option<uuid::Uuid>)]
     account_id: Option<AccountId>,
     #[serde(default)]
     limit: Option<u32>,

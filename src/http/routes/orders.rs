@@ -10,7 +10,7 @@ use crate::domain::id::{AccountId, BotId, OrderId};
 use crate::domain::schedule::{Schedule, Slot};
 use crate::domain::slot::RunState;
 use crate::http::access::{AppData, Require, perm};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, FieldError};
 use crate::http::extract::{Amount, Json, List, Page};
 use crate::http::route::{Route, route};
 use crate::http::views::order::{OrderView, SheetView};
@@ -33,6 +33,7 @@ pub fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct OrderQuery {
+    #[param(value_type = uuid::Uuid)]
     account_id: AccountId,
     #[serde(default)]
     limit: Option<u32>,
@@ -44,6 +45,7 @@ struct OrderQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct OfAccount {
+    #[param(value_type = uuid::Uuid)]
     account_id: AccountId,
 }
 
@@ -185,11 +187,11 @@ async fn get_schedule(who: Require<perm::AccountsRead>, app: AppData, id: web::P
 #[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/schedule", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewSchedule, responses((status = 200, body = ScheduleView)))]
 async fn put_schedule(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>, body: Json<NewSchedule>) -> Result<web::Json<ScheduleView>, ApiError> {
     if let Err(problems) = body.0.schedule.validate() {
-        let mut error = ApiError::invalid("/schedule", "the schedule cannot work like this");
-        for problem in problems {
-            error = error.also(format!("/schedule/{}", problem.field), problem.message);
-        }
-        return Err(error);
+        let errors = problems
+            .into_iter()
+            .map(|p| FieldError { pointer: format!("/schedule/{}", p.field), code: "invalid".into(), detail: p.message })
+            .collect();
+        return Err(ApiError::invalid("/schedule", "the schedule cannot work like this").with_errors(errors));
     }
     app.trading.set_schedule(who.user_id, *id, body.0.version, body.0.schedule).await?;
     Ok(web::Json(schedule_view(&app, who.user_id, *id)?))
