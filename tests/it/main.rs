@@ -1,7 +1,7 @@
 //! One integration-test binary: linking is what costs time.
 
-mod golden;
 mod architecture;
 mod auth;
+mod golden;
 mod http_foundation;
 mod support;
