@@ -1,5 +1,6 @@
 //! One integration-test binary: linking is what costs time.
 
+mod golden;
 mod architecture;
 mod auth;
 mod cli;
