@@ -1,1 +1,3 @@
-//! (described when it arrives)
+//! Pure arithmetic over values: no clock, no I/O, no randomness.
+
+pub mod egg;
