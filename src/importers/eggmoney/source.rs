@@ -76,8 +76,10 @@ impl SourceTable {
 #[derive(Clone, Debug)]
 pub struct Source {
     pub file: FileMark,
-    /// By lower-case name.
+    /// The old program's tables by lower-case name.
     pub tables: BTreeMap<String, SourceTable>,
+    /// Tables that are not the old program's, with their number of rows.
+    pub strangers: BTreeMap<String, u64>,
 }
 
 /// The tables that make a file an EggMoney database, with the columns that were there from the start.
@@ -131,19 +133,21 @@ pub fn read(path: &Path) -> Result<Source, SourceError> {
     if !faults.is_empty() {
         return Err(SourceError::Damaged { file: name, faults });
     }
-    let mut tables = BTreeMap::new();
+    let (mut tables, mut strangers) = (BTreeMap::new(), BTreeMap::new());
     for table in table_names(&connection).map_err(damaged)? {
-        let read = read_table(&connection, &table).map_err(damaged)?;
-        tables.insert(table.to_lowercase(), read);
+        if table.eq_ignore_ascii_case("status") || REQUIRED.iter().any(|(name, _)| table.eq_ignore_ascii_case(name)) {
+            tables.insert(table.to_lowercase(), read_table(&connection, &table).map_err(damaged)?);
+        } else {
+            let count = format!("SELECT count(*) FROM {}", quoted(&table));
+            let rows: i64 = connection.query_row(&count, [], |row| row.get(0)).map_err(damaged)?;
+            strangers.insert(table, rows.unsigned_abs());
+        }
     }
     recognise(&tables).map_err(|missing| SourceError::Foreign { file: name, missing })?;
-    Ok(Source { file: copy.mark, tables })
+    Ok(Source { file: copy.mark, tables, strangers })
 }
 
-/// Hash and size of a file.
-///
-/// # Errors
-/// `Unreadable`.
+/// Name, size and hash of a file that was read.
 pub fn mark(path: &Path, content: &[u8]) -> FileMark {
     FileMark {
         name: path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),

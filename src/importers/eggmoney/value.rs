@@ -175,11 +175,6 @@ pub fn parse_datetime(text: &str) -> Option<DateTime> {
     Some(date.to_datetime(time))
 }
 
-/// Rounds to two decimals as the old program did: correctly, ties to even on the exact binary value.
-pub fn cents(value: f64) -> f64 {
-    crate::quant::egg::number::round(value, 2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
