@@ -99,6 +99,11 @@ pub fn profit_percent(current: Option<f64>, bought: Option<f64>) -> f64 {
     }
 }
 
+/// A price that can be worked with: 0, negative and not-a-number count as none.
+pub fn usable_price(price: Option<f64>) -> Option<f64> {
+    price.filter(|price| price.is_finite() && *price > 0.0)
+}
+
 /// Whole shares for an amount of money; 0 without a usable price.
 pub fn shares_for(money: f64, price: f64) -> i64 {
     if price > 0.0 { truncate(money / price) } else { 0 }
@@ -106,10 +111,10 @@ pub fn shares_for(money: f64, price: f64) -> i64 {
 
 /// Limit of a buy: 2 % above the price, in cents.
 pub fn buy_limit(price: f64) -> f64 {
-    cents(price * (1.0 + LIMIT_DISTANCE))
+    cents(cents(price) * (1.0 + LIMIT_DISTANCE))
 }
 
 /// Limit of a sell: 2 % below the price, in cents.
 pub fn sell_limit(price: f64) -> f64 {
-    cents(price * (1.0 - LIMIT_DISTANCE))
+    cents(cents(price) * (1.0 - LIMIT_DISTANCE))
 }
