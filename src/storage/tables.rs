@@ -13,7 +13,7 @@ use crate::domain::instrument::Exchange;
 use crate::domain::ledger::Position;
 use crate::domain::message::{Delivery, Message};
 use crate::domain::order::Order;
-use crate::domain::slot::SlotRun;
+use crate::domain::slot::{SliceTimes, SlotRun};
 use crate::domain::user::User;
 
 /// A space whose keys all begin with a user's id.
@@ -90,6 +90,7 @@ records! {
     Listing => "listing",
     Sealed => "sealed secret",
     SlotRun => "slot",
+    SliceTimes => "slice times",
     Message => "message",
     Delivery => "delivery",
 }
@@ -131,6 +132,8 @@ pub const DATA_KEYS: UserTable<Sealed> = UserTable::new("data_keys");
 pub const SECRETS: UserTable<Sealed> = UserTable::new("secrets");
 /// account · session · job · n.
 pub const SLOTS: UserTable<SlotRun> = UserTable::new("slots");
+/// account · session, only after an outage.
+pub const SLICE_TIMES: UserTable<SliceTimes> = UserTable::new("slice_times");
 /// message id (time-ordered).
 pub const MESSAGES: UserTable<Message> = UserTable::new("messages");
 /// message id, only while it waits for delivery outside the app.

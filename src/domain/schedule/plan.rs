@@ -10,6 +10,8 @@ use super::{Schedule, timeline};
 pub const LAST_CALL: SignedDuration = SignedDuration::from_mins(10);
 /// The broker and the account are checked this long before the open.
 pub const READINESS_LEAD: SignedDuration = SignedDuration::from_hours(1);
+/// The session is reported this long after the close, when the broker's lists are final.
+pub const REPORT_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
 /// A kind of slot. Slots of one instant run in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +27,22 @@ pub enum Job {
     ClosingBuy,
     /// Bot sync, auto start, status messages; runs at the close.
     Message,
+    /// The plan beside the result; late executions are found.
+    Report,
+}
+
+impl Job {
+    /// The word for it in messages and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Job::Readiness => "readiness",
+            Job::Decision => "decision",
+            Job::Slice => "slice",
+            Job::ClosingBuy => "closing_buy",
+            Job::Message => "message",
+            Job::Report => "report",
+        }
+    }
 }
 
 /// One thing to do at one time; session, job and number identify it within an account.
@@ -91,6 +109,7 @@ impl SessionPlan {
         slots.extend((1..).zip(&self.slices).map(|(n, at)| slot(Job::Slice, n, *at)));
         slots.push(slot(Job::ClosingBuy, 0, self.closing_buy));
         slots.push(slot(Job::Message, 0, self.message));
+        slots.push(slot(Job::Report, 0, self.message.saturating_add(REPORT_DELAY).unwrap_or(self.message)));
         slots.sort();
         slots
     }
