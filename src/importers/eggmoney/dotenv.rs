@@ -63,9 +63,7 @@ pub fn read(content: &[u8]) -> Result<OldEnv, String> {
     let product = take("HANTOO_ACNT_PRDT_CD");
     env.telegram_token = take("TELEGRAM_BOT_TOKEN").map(SecretString::from);
     let chat = take("TELEGRAM_CHAT_ID");
-    for (key, digits, value, target) in
-        [("HANTOO_CANO", 8, cano, &mut env.cano), ("HANTOO_ACNT_PRDT_CD", 2, product, &mut env.product)]
-    {
+    for (key, digits, value, target) in [("HANTOO_CANO", 8, cano, &mut env.cano), ("HANTOO_ACNT_PRDT_CD", 2, product, &mut env.product)] {
         match value {
             Some(value) if value.len() == digits && value.bytes().all(|b| b.is_ascii_digit()) => *target = Some(SecretString::from(value)),
             Some(_) => env.faults.push(Fault::new(ENV, key, format!("it must be {digits} digits"))),
@@ -83,7 +81,11 @@ pub fn read(content: &[u8]) -> Result<OldEnv, String> {
     for (key, _) in values {
         if ["SECRET_KEY", "HOST", "PORT", "API_KEY"].contains(&key.as_str()) {
             env.left_out.push(key);
-        } else if !["ADMIN", "BOT_ADMIN"].contains(&key.as_str()) && !key.starts_with("HANTOO_") && !key.starts_with("TELEGRAM_") && key != "IS_TEST" {
+        } else if !["ADMIN", "BOT_ADMIN"].contains(&key.as_str())
+            && !key.starts_with("HANTOO_")
+            && !key.starts_with("TELEGRAM_")
+            && key != "IS_TEST"
+        {
             env.unknown.push(key);
         }
     }
@@ -161,7 +163,9 @@ mod tests {
 
     #[test]
     fn faults_name_the_place_and_never_the_value() {
-        let env = read(b"HANTOO_CANO=12345\nthis is no line with s3cret\nHANTOO_APP_KEY=s3cret\nTELEGRAM_CHAT_ID=s3cret\nIS_TEST=\"s3cret\n").unwrap();
+        let env =
+            read(b"HANTOO_CANO=12345\nthis is no line with s3cret\nHANTOO_APP_KEY=s3cret\nTELEGRAM_CHAT_ID=s3cret\nIS_TEST=\"s3cret\n")
+                .unwrap();
         assert_eq!(env.faults.len(), 5, "{:?}", env.faults);
         assert!(env.faults.iter().all(|f| !f.reason.contains("s3cret") && !f.row.contains("s3cret") && !f.reason.contains("12345")));
         assert!(!env.live);

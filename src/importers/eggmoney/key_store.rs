@@ -48,14 +48,17 @@ pub struct LeftOut {
 /// Why it is no settings file. It is never replaced by defaults: the owner must know.
 pub fn read(content: &[u8]) -> Result<OldSettings, String> {
     let text = std::str::from_utf8(content).map_err(|_| "it is not UTF-8 text".to_owned())?;
-    let keys: Map<String, Value> = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| format!("it is not a JSON object: {e}"))?;
+    let keys: Map<String, Value> =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| format!("it is not a JSON object: {e}"))?;
     let mut settings = OldSettings::default();
     let mut rate_time = None;
     let mut rate = None;
     for (key, value) in &keys {
         match key.as_str() {
             "TRADE_TIME" | "CLOSING_BUY_TIME" => settings.check(key, value, is_clock_time(value)),
-            "TWAP_TIME" => settings.check(key, value, value.as_array().is_some_and(|l| l.is_empty() || (l.len() == 2 && l.iter().all(is_clock_time)))),
+            "TWAP_TIME" => {
+                settings.check(key, value, value.as_array().is_some_and(|l| l.is_empty() || (l.len() == 2 && l.iter().all(is_clock_time))))
+            }
             "TWAP_COUNT" => settings.check(key, value, value.as_i64().is_some_and(|n| (0..=1000).contains(&n))),
             "TOTAL_BUDGET" => settings.total_budget = settings.number(key, value, |v| v >= 0.0).filter(|v| *v > 0.0),
             "AUTO_START" => {
@@ -115,7 +118,9 @@ fn is_clock_time(value: &Value) -> bool {
 }
 
 fn is_cache_mark(key: &str) -> bool {
-    matches!(key, "VIX_DATA" | "VIX_DATA_DATE" | "VIX_DATA_TIMESTAMP") || key.ends_with("_YF_DATA_DATE") || key.ends_with("_YF_DATA_TIMESTAMP")
+    matches!(key, "VIX_DATA" | "VIX_DATA_DATE" | "VIX_DATA_TIMESTAMP")
+        || key.ends_with("_YF_DATA_DATE")
+        || key.ends_with("_YF_DATA_TIMESTAMP")
 }
 
 /// `EXCHANGE_RATE_2026_05` → `2026-05`.
@@ -150,7 +155,8 @@ mod tests {
         for broken in [&b""[..], b"{\"TRADE_TIME\": \"00:0", b"[]", b"{\"A\": NaN}", b"\xff"] {
             assert!(read(broken).is_err());
         }
-        let read = read(br#"{"TRADE_TIME":"25:99","TWAP_TIME":["00:10"],"TWAP_COUNT":"five","TOTAL_BUDGET":-1,"AUTO_START_THRESHOLD":2}"#).unwrap();
+        let read = read(br#"{"TRADE_TIME":"25:99","TWAP_TIME":["00:10"],"TWAP_COUNT":"five","TOTAL_BUDGET":-1,"AUTO_START_THRESHOLD":2}"#)
+            .unwrap();
         let named: Vec<_> = read.faults.iter().map(|f| f.row.as_str()).collect();
         assert_eq!(named.len(), 5, "{named:?}");
         assert_eq!(read.total_budget, None);

@@ -189,7 +189,11 @@ impl Plan {
                 }
             }
             None => {
-                self.warn("no_env", ".env", "no .env was given: enter the broker key and the Telegram chat by hand; a live account is assumed");
+                self.warn(
+                    "no_env",
+                    ".env",
+                    "no .env was given: enter the broker key and the Telegram chat by hand; a live account is assumed",
+                );
             }
         }
         self.settings.bot_sync = choices.bot_sync.unwrap_or(old.admin() != Some("sk"));
@@ -228,11 +232,18 @@ impl Plan {
                 self.warn(
                     "added_seed",
                     name,
-                    format!("its added seed of {} was partly built when whole profits of partial sales were added, not a tenth", cents(old.added_seed)),
+                    format!(
+                        "its added seed of {} was partly built when whole profits of partial sales were added, not a tenth",
+                        cents(old.added_seed)
+                    ),
                 );
             }
             if old.added_seed < 0.0 {
-                self.warn("added_seed_negative", name, format!("its added seed is {}: buys are smaller than the seed", cents(old.added_seed)));
+                self.warn(
+                    "added_seed_negative",
+                    name,
+                    format!("its added seed is {}: buys are smaller than the seed", cents(old.added_seed)),
+                );
             }
             if Instrument::parse_us_ticker(&old.symbol).as_deref() != Ok(&old.symbol) {
                 self.warn("symbol", name, format!("'{}' is not a US ticker", old.symbol));
@@ -344,7 +355,11 @@ impl Plan {
             ("quantity_derived", derived, "sales have no number of shares in the file; it was computed from profit and prices"),
             ("quantity_unknown", unknown_amount, "sales at the buying price have no number of shares; none can be computed"),
             ("quantity_zero", zero_amount, "sales with a profit have zero shares in the file, as an upgrade script left them"),
-            ("cycle_derived", moved, "buys of December 2025 and January 2026 were put into the cycle that was open; the file's own date is kept"),
+            (
+                "cycle_derived",
+                moved,
+                "buys of December 2025 and January 2026 were put into the cycle that was open; the file's own date is kept",
+            ),
             ("cycle_unknown", unknown_cycle, "buys of December 2025 and January 2026 fit into no known cycle and keep their own date"),
         ] {
             if count > 0 {

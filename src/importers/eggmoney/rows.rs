@@ -149,12 +149,9 @@ pub fn read(source: &Source) -> OldRows {
     once("bot_info", &mut rows.bots, |b| &b.name, &mut faults);
     once("order", &mut rows.sheets, |s| &s.name, &mut faults);
     rows.faults = faults;
-    for (name, known) in [
-        ("trade", &TRADE_COLUMNS[..]),
-        ("history", &HISTORY_COLUMNS[..]),
-        ("order", &SHEET_COLUMNS[..]),
-        ("status", &STATUS_COLUMNS[..]),
-    ] {
+    for (name, known) in
+        [("trade", &TRADE_COLUMNS[..]), ("history", &HISTORY_COLUMNS[..]), ("order", &SHEET_COLUMNS[..]), ("status", &STATUS_COLUMNS[..])]
+    {
         let table = table(name);
         for column in table.columns.iter().filter(|c| !known.contains(&c.as_str())) {
             let filled = table.rows.iter().filter(|r| r.cells.get(column).is_some_and(|c| !c.is_null())).count();
@@ -190,39 +187,13 @@ const BOT_COLUMNS: [&str; 22] = [
 ];
 const TRADE_COLUMNS: [&str; 8] =
     ["date_added", "name", "symbol", "latest_date_trade", "purchase_price", "amount", "trade_type", "total_price"];
-const HISTORY_COLUMNS: [&str; 11] = [
-    "date_added",
-    "trade_date",
-    "sell_date",
-    "trade_type",
-    "name",
-    "symbol",
-    "buy_price",
-    "sell_price",
-    "amount",
-    "profit",
-    "profit_rate",
-];
-const SHEET_COLUMNS: [&str; 9] = [
-    "name",
-    "date_added",
-    "symbol",
-    "trade_result_list",
-    "order_type",
-    "trade_count",
-    "total_count",
-    "remain_value",
-    "total_value",
-];
+const HISTORY_COLUMNS: [&str; 11] =
+    ["date_added", "trade_date", "sell_date", "trade_type", "name", "symbol", "buy_price", "sell_price", "amount", "profit", "profit_rate"];
+const SHEET_COLUMNS: [&str; 9] =
+    ["name", "date_added", "symbol", "trade_result_list", "order_type", "trade_count", "total_count", "remain_value", "total_value"];
 const STATUS_COLUMNS: [&str; 5] = ["id", "deposit_won", "deposit_dollar", "withdraw_won", "withdraw_dollar"];
 
-fn read_all<T>(
-    table: &str,
-    source: &SourceTable,
-    key: &[&str],
-    faults: &mut Vec<Fault>,
-    parse: impl Fn(&mut Fields<'_>) -> T,
-) -> Vec<T> {
+fn read_all<T>(table: &str, source: &SourceTable, key: &[&str], faults: &mut Vec<Fault>, parse: impl Fn(&mut Fields<'_>) -> T) -> Vec<T> {
     let mut read = Vec::with_capacity(source.rows.len());
     for row in &source.rows {
         let mut fields = Fields { row, reasons: Vec::new() };

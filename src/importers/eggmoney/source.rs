@@ -103,17 +103,7 @@ const REQUIRED: [(&str, &[&str]); 4] = [
     ("history", &["date_added", "trade_type", "name", "symbol", "buy_price", "sell_price", "profit", "profit_rate"]),
     (
         "order",
-        &[
-            "name",
-            "date_added",
-            "symbol",
-            "trade_result_list",
-            "order_type",
-            "trade_count",
-            "total_count",
-            "remain_value",
-            "total_value",
-        ],
+        &["name", "date_added", "symbol", "trade_result_list", "order_type", "trade_count", "total_count", "remain_value", "total_value"],
     ),
 ];
 
@@ -209,8 +199,8 @@ fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 fn table_names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement =
-        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")?;
+    let mut statement = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")?;
     statement.query_map([], |row| row.get(0))?.collect()
 }
 

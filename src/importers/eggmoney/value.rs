@@ -116,7 +116,8 @@ impl Cell {
     pub fn time(&self) -> Result<OldTime, String> {
         match self {
             Cell::Text(t) => {
-                let at = parse_datetime(t.trim()).ok_or_else(|| format!("{} is not a date of the form YYYY-MM-DD HH:MM:SS", self.shown()))?;
+                let at =
+                    parse_datetime(t.trim()).ok_or_else(|| format!("{} is not a date of the form YYYY-MM-DD HH:MM:SS", self.shown()))?;
                 Ok(OldTime { at: from_kst(at), text: t.trim().to_owned() })
             }
             Cell::Null => Err("is NULL".to_owned()),
@@ -135,12 +136,8 @@ fn parse_date(text: &str) -> Option<Date> {
     if parts.next().is_some() {
         return None;
     }
-    let date = Date::new(
-        i16::try_from(digits(year, 4)?).ok()?,
-        i8::try_from(digits(month, 2)?).ok()?,
-        i8::try_from(digits(day, 2)?).ok()?,
-    )
-    .ok()?;
+    let date = Date::new(i16::try_from(digits(year, 4)?).ok()?, i8::try_from(digits(month, 2)?).ok()?, i8::try_from(digits(day, 2)?).ok()?)
+        .ok()?;
     // Before computers and after any of us: a year like 0001 is damage, and instants must stay in range.
     (1970..=2200).contains(&date.year()).then_some(date)
 }
@@ -199,7 +196,8 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_named() {
-        for form in ["", "2025-13-01", "2025-02-30 00:00:00", "25-01-01", "2025-01-01 25:00:00", "2025-01-01 10:00:00+09:00", "0001-01-01"] {
+        for form in ["", "2025-13-01", "2025-02-30 00:00:00", "25-01-01", "2025-01-01 25:00:00", "2025-01-01 10:00:00+09:00", "0001-01-01"]
+        {
             assert!(text(form).time().is_err(), "{form}");
         }
         assert_eq!(Cell::Null.time(), Err("is NULL".to_owned()));
