@@ -1,3 +1,4 @@
 //! One integration-test binary: linking is what costs time.
 
 mod golden;
+mod import;
