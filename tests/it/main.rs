@@ -1,4 +1,8 @@
 //! One integration-test binary: linking is what costs time.
 
+mod architecture;
+mod auth;
 mod golden;
+mod http_foundation;
 mod import;
+mod support;
