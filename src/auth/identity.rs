@@ -290,6 +290,12 @@ impl Auth {
         })
     }
 
+    /// Whether the session that proved this identity is still open; live sockets ask it regularly.
+    pub fn session_open(&self, who: &Identity) -> bool {
+        let now = self.now();
+        self.store.read(|view| session::is_open(&view.user(who.user_id), who.session, now)).unwrap_or(false)
+    }
+
     /// Sets a new password after checking the present one; every other session ends.
     ///
     /// # Errors

@@ -2,6 +2,9 @@
 //! real wire protocol; it knows nothing of bots, schedules or storage.
 
 pub mod error;
+pub mod http;
+pub mod kis;
+pub mod limit;
 
 use std::fmt::Debug;
 

@@ -122,15 +122,54 @@ pub enum Notice {
         kind: String,
         value: f64,
     },
+    /// One bot's standing.
+    StatusBot {
+        bot: String,
+        symbol: String,
+        started: jiff::civil::Date,
+        days: i64,
+        quantity: f64,
+        average_price: f64,
+        price: f64,
+        profit_usd: f64,
+        /// Percent.
+        profit_percent: f64,
+        t: f64,
+        max_tier: i64,
+        /// Fraction.
+        point: f64,
+        point_price: f64,
+        cost_usd: f64,
+        /// Percent of the bot's budget.
+        progress_percent: f64,
+    },
+    /// The account's standing.
+    StatusPortfolio {
+        cash_usd: Option<f64>,
+        invested_usd: f64,
+        reserve_usd: f64,
+        total_usd: f64,
+        profit_usd: f64,
+        one_day_seed_usd: f64,
+        pool_usd: f64,
+        realised_usd: f64,
+        /// Percent of the total.
+        invested_percent: f64,
+        active_bots: usize,
+        bots: usize,
+        low_cash: bool,
+        usd_krw: Option<f64>,
+    },
+    /// What the session's sells earned.
+    StatusToday {
+        session: String,
+        profit_usd: f64,
+        usd_krw: Option<f64>,
+        bots: Vec<(String, f64)>,
+    },
     /// The account was started or stopped.
     AccountStarted,
     AccountStopped,
-    /// A price that does not fit the last known close holds a bot's symbol.
-    PriceHeld {
-        symbol: String,
-        price: f64,
-        previous_close: f64,
-    },
 }
 
 /// One line of the readiness check.
@@ -169,15 +208,16 @@ impl Notice {
             Notice::SlotMissed { .. } | Notice::OrderUnknown { .. } | Notice::OrderRefused { .. } | Notice::LateFill { .. } => {
                 Level::Warning
             }
-            Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::PriceHeld { .. } => {
-                Level::Error
-            }
+            Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } => Level::Error,
             Notice::SessionReport { .. }
             | Notice::SlicesRespaced { .. }
             | Notice::OrderFound { .. }
             | Notice::OrderNotPlaced { .. }
             | Notice::BrokerRecovered
             | Notice::WouldOrder { .. }
+            | Notice::StatusBot { .. }
+            | Notice::StatusPortfolio { .. }
+            | Notice::StatusToday { .. }
             | Notice::AccountStarted
             | Notice::AccountStopped => Level::Info,
         }

@@ -13,6 +13,7 @@ use super::trace;
 use crate::auth::{AuthError, VaultError};
 use crate::brokers::BrokerError;
 use crate::storage::StoreError;
+use crate::trading::TradingError;
 
 macro_rules! codes {
     ($($name:ident $status:literal $code:literal $title:literal;)+) => {
@@ -325,6 +326,19 @@ impl From<BrokerError> for ApiError {
             BrokerError::Rejected { .. } => Self::new(ErrorCode::BrokerRejected, text),
             BrokerError::UnknownInstrument(_) => Self::refused("unknown_instrument", text),
             BrokerError::Forbidden(_) => Self::refused("forbidden_environment", text),
+            BrokerError::LiveLocked => Self::refused("live_locked", text),
+        }
+    }
+}
+
+impl From<TradingError> for ApiError {
+    fn from(error: TradingError) -> Self {
+        match error {
+            TradingError::Store(error) => error.into(),
+            TradingError::Broker(error) => error.into(),
+            TradingError::Refused { code, detail } => Self::refused(code, detail),
+            TradingError::Invalid { pointer, detail } => Self::new(ErrorCode::Invalid, detail).at(pointer),
+            TradingError::Calendar(detail) => Self::refused("calendar", detail),
         }
     }
 }

@@ -68,7 +68,13 @@ pub struct SellHistory {
 }
 
 /// Reads the history backwards until the bot's latest sell.
-pub fn sell_history(view: &UserView<'_>, account: AccountId, bot: BotId, session: Date, calendar: &Calendar) -> Result<SellHistory, StoreError> {
+pub fn sell_history(
+    view: &UserView<'_>,
+    account: AccountId,
+    bot: BotId,
+    session: Date,
+    calendar: &Calendar,
+) -> Result<SellHistory, StoreError> {
     const PAGE: usize = 200;
     let prefix = account_key(account);
     let mut before = None;

@@ -76,12 +76,7 @@ impl Trading {
     /// the cancel of orders whose time is over.
     pub(super) async fn refresh_orders(&self, line: &Line, force: bool) -> Result<(), TradingError> {
         let (account, now) = (line.account_id, self.clock.now());
-        let open: Vec<Order> = line
-            .user
-            .read(|v| v.open_orders(account))?
-            .into_iter()
-            .filter(|o| !o.state.is_final())
-            .collect();
+        let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?.into_iter().filter(|o| !o.state.is_final()).collect();
         if open.is_empty() {
             return Ok(());
         }
@@ -157,7 +152,8 @@ impl Trading {
                     return (Vec::new(), None);
                 }
                 searches.remove(&order_id);
-                let reason = Reason { code: "not_placed".to_owned(), message: "the broker's complete lists do not have this order".to_owned() };
+                let reason =
+                    Reason { code: "not_placed".to_owned(), message: "the broker's complete lists do not have this order".to_owned() };
                 (vec![Event::OrderRejected { order_id, reason }], Some(Notice::OrderNotPlaced { bot, symbol }))
             }
             Finding::Ambiguous(candidates) => {
@@ -168,7 +164,14 @@ impl Trading {
         }
     }
 
-    async fn record_findings(&self, line: &Line, order: &Order, events: Vec<Event>, notice: Option<Notice>, now: Timestamp) -> Result<(), TradingError> {
+    async fn record_findings(
+        &self,
+        line: &Line,
+        order: &Order,
+        events: Vec<Event>,
+        notice: Option<Notice>,
+        now: Timestamp,
+    ) -> Result<(), TradingError> {
         if events.is_empty() && notice.is_none() {
             return Ok(());
         }

@@ -18,7 +18,8 @@ use crate::domain::order::{Order, OrderOrigin, Side};
 use crate::quant::egg::book::{self, BookIds, Booked};
 use crate::quant::egg::event::EggEvent;
 use crate::quant::egg::number::cents;
-use crate::quant::egg::slice::{self, Completion};
+use crate::quant::egg::slice::{self, Completion, Request};
+use crate::quant::egg::{closing, force_sell};
 use crate::storage::tables::{BOTS, HISTORY};
 use crate::storage::{StoreError, UserTx, account_key, time_ordered};
 
@@ -82,7 +83,13 @@ pub(super) fn book_fill(
 }
 
 /// Stores what the engine booked.
-pub(super) fn store_booked(tx: &mut UserTx<'_>, account: AccountId, bot: &Bot, booked: Booked, now: Timestamp) -> Result<Option<HistoryRow>, StoreError> {
+pub(super) fn store_booked(
+    tx: &mut UserTx<'_>,
+    account: AccountId,
+    bot: &Bot,
+    booked: Booked,
+    now: Timestamp,
+) -> Result<Option<HistoryRow>, StoreError> {
     let row = booked.booking.as_ref().map(|b| b.history.clone());
     if let Some(booking) = &booked.booking {
         tx.record(account, now, Actor::Bot, vec![Event::Booked { booking: Box::new(booking.clone()) }])?;
@@ -112,7 +119,14 @@ fn cycle_rows(tx: &UserTx<'_>, account: AccountId, bot: &Bot) -> Result<Vec<Hist
 }
 
 /// Closes a sheet the way its completion says.
-pub(super) fn end_sheet(tx: &mut UserTx<'_>, account: AccountId, sheet: &Sheet, completion: Completion, end: SheetEnd, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn end_sheet(
+    tx: &mut UserTx<'_>,
+    account: AccountId,
+    sheet: &Sheet,
+    completion: Completion,
+    end: SheetEnd,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let close = |reason| Event::SheetClosed { sheet_id: sheet.id, reason };
     match completion {
         Completion::Book { fill, events } => {
@@ -180,7 +194,8 @@ fn complete_sheet(tx: &mut UserTx<'_>, account: AccountId, sheet_id: SheetId, la
 fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Timestamp) -> Result<(), StoreError> {
     let books = Books::read(&tx.view(), account)?;
     // Somebody else may have settled it since the list was read.
-    let Some(order) = books.open_orders.iter().find(|o| o.intent.order_id == order.intent.order_id && o.state.is_final() && !o.settled) else {
+    let Some(order) = books.open_orders.iter().find(|o| o.intent.order_id == order.intent.order_id && o.state.is_final() && !o.settled)
+    else {
         return Ok(());
     };
     let settled = Event::OrderSettled { order_id: order.intent.order_id };
@@ -191,41 +206,48 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Tim
                 let fill = fill_of(order, sheet.kind);
                 let mut after = sheet.clone();
                 slice::apply(&mut after, fill);
-                let done = Event::SliceDone { sheet_id: *sheet_id, fill: after.results.last().copied().flatten(), remaining: after.remaining };
+                let done =
+                    Event::SliceDone { sheet_id: *sheet_id, fill: after.results.last().copied().flatten(), remaining: after.remaining };
                 tx.record(account, now, Actor::Bot, vec![done, settled])?;
                 return Ok(());
             }
             let kind = if order.intent.side == Side::Buy { TradeKind::Buy } else { TradeKind::SellPart };
             if let (Some(bot), Some(fill)) = (bot, fill_of(order, kind)) {
-                let notice = Notice::LateFill { bot: bot.name.clone(), symbol: bot.symbol.clone(), quantity: fill.quantity, price: fill.unit_price };
+                let notice =
+                    Notice::LateFill { bot: bot.name.clone(), symbol: bot.symbol.clone(), quantity: fill.quantity, price: fill.unit_price };
                 tx.post(account, now, notice.level(), &notice)?;
                 book_fill(tx, account, bot, &fill, BookingOrigin::LateFill, now)?;
             }
         }
         OrderOrigin::Closing => {
             if let Some(bot) = bot {
-                let event = match fill_of(order, TradeKind::Buy) {
-                    Some(fill) => {
-                        book_fill(tx, account, bot, &fill, BookingOrigin::Closing, now)?;
-                        crate::quant::egg::closing::filled_event(bot, &fill)
-                    }
-                    None => crate::quant::egg::closing::not_filled_event(bot),
-                };
+                let (fill, event) = closing::outcome(bot, &request_of(order), fill_of(order, TradeKind::Buy));
+                if let Some(fill) = fill {
+                    book_fill(tx, account, bot, &fill, BookingOrigin::Closing, now)?;
+                }
                 post_events(tx, account, now, &[event])?;
             }
         }
         OrderOrigin::ForceSell { ratio_percent } => {
             if let Some(bot) = bot {
-                let held = books.holdings_of(bot.id);
-                let ratio = f64_from_decimal(*ratio_percent);
+                let reason = order.reason.as_ref().map(|r| r.message.clone());
                 let fill = fill_of(order, TradeKind::SellPart);
-                let (fill, event) = crate::quant::egg::force_sell::outcome(bot, &held, ratio, fill);
+                let (fill, event) = force_sell::outcome(bot, &request_of(order), f64_from_decimal(*ratio_percent), fill, reason);
+                post_events(tx, account, now, &[event])?;
                 if let Some(fill) = fill {
                     book_fill(tx, account, bot, &fill, BookingOrigin::ForceSell, now)?;
                 }
-                post_events(tx, account, now, &[event])?;
             }
         }
     }
     tx.record(account, now, Actor::Bot, vec![settled]).map(drop)
+}
+
+/// The engine's request that became this order.
+fn request_of(order: &Order) -> Request {
+    Request {
+        side: order.intent.side,
+        quantity: i64::try_from(order.intent.quantity).unwrap_or(i64::MAX),
+        limit: f64_from_decimal(order.intent.limit_price),
+    }
 }

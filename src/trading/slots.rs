@@ -44,7 +44,14 @@ fn slot_key(account: AccountId, slot: &Slot) -> Key {
 }
 
 /// Writes a slot's record.
-pub(super) fn mark(tx: &mut UserTx<'_>, account: AccountId, slot: Slot, state: RunState, now: Timestamp, detail: &str) -> Result<(), StoreError> {
+pub(super) fn mark(
+    tx: &mut UserTx<'_>,
+    account: AccountId,
+    slot: Slot,
+    state: RunState,
+    now: Timestamp,
+    detail: &str,
+) -> Result<(), StoreError> {
     let key = slot_key(account, &slot);
     let started_at = tx.get(&SLOTS, &key)?.map_or(now, |r| r.started_at);
     let finished_at = (state != RunState::Running).then_some(now);
@@ -182,7 +189,8 @@ impl Trading {
                     }
                     // The next slice takes remaining / slices_left, so this bounds it by `share` planned ones.
                     let fewer = (sheet.slices_left as f64 / share).ceil();
-                    let notice = Notice::SlicesRespaced { bot: sheet.name.clone(), slices: planned, last: times.last().copied().unwrap_or(now) };
+                    let notice =
+                        Notice::SlicesRespaced { bot: sheet.name.clone(), slices: planned, last: times.last().copied().unwrap_or(now) };
                     sheet.slices_left = (fewer as i64).clamp(1, sheet.slices_left);
                     tx.record(account, now, Actor::Bot, vec![Event::SheetPut { sheet }])?;
                     tx.post(account, now, notice.level(), &notice)?;

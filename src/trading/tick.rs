@@ -26,6 +26,14 @@ use crate::domain::message::Notice;
 use crate::storage::tables::{LISTINGS, Listing};
 use crate::storage::{Key, Store, StoreError};
 
+/// What trading asks of the machine that it runs on.
+pub trait Surroundings: Send + Sync + std::fmt::Debug {
+    /// Free bytes where the data lies.
+    fn disk_free(&self) -> Option<u64>;
+    /// Seconds by which the machine's clock is off, as far as brokers' answers show.
+    fn clock_drift(&self) -> Option<i64>;
+}
+
 /// A problem that an account has right now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attention {
@@ -40,6 +48,7 @@ pub struct Trading {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) calendar: Arc<Calendar>,
     pub(super) connector: Arc<dyn Connector>,
+    surroundings: Arc<dyn Surroundings>,
     pub(super) service: OrderService,
     pub(super) bus: Bus,
     pub(super) quotes: Quotes,
@@ -71,13 +80,20 @@ impl Drop for Busy<'_> {
 }
 
 impl Trading {
-    pub fn new(store: Store, clock: Arc<dyn Clock>, calendar: Arc<Calendar>, connector: Arc<dyn Connector>) -> Self {
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        calendar: Arc<Calendar>,
+        connector: Arc<dyn Connector>,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Self {
         let bus = Bus::default();
         Self {
             store,
             clock,
             calendar,
             connector,
+            surroundings,
             service: OrderService::new(bus.clone()),
             bus,
             quotes: Quotes::default(),
@@ -87,6 +103,16 @@ impl Trading {
             attention: Mutex::default(),
             refreshed: Mutex::default(),
         }
+    }
+
+    /// Free bytes where the data lies; `None` where that is not known.
+    pub(super) fn disk_free(&self) -> Option<u64> {
+        self.surroundings.disk_free()
+    }
+
+    /// Seconds by which this machine's clock is off; `None` where that is not known.
+    pub(super) fn clock_drift(&self) -> Option<i64> {
+        self.surroundings.clock_drift()
     }
 
     pub fn bus(&self) -> &Bus {
@@ -148,7 +174,10 @@ impl Trading {
             Ok(Ok(())) => None,
             Ok(Err(TradingError::Refused { code: "no_broker_key", .. })) => return,
             Ok(Err(error)) => Some((code_of(&error), error.to_string())),
-            Err(_) => Some(("internal_error".to_owned(), "an unexpected failure in this account's work; the administrator's log tells more".to_owned())),
+            Err(_) => Some((
+                "internal_error".to_owned(),
+                "an unexpected failure in this account's work; the administrator's log tells more".to_owned(),
+            )),
         };
         let now = self.clock.now();
         let (changed, notice) = {

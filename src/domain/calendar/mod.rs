@@ -227,6 +227,11 @@ impl Calendar {
     }
 }
 
+/// The Korean date a number of days before an instant's; brokers are asked for executions from it on.
+pub fn kst_days_before(at: Timestamp, days: u16) -> Date {
+    kst_datetime(at).date().saturating_sub(i64::from(days).days())
+}
+
 fn is_weekend(date: Date) -> bool {
     matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday)
 }
