@@ -79,6 +79,7 @@ async fn errors_are_problem_details_with_a_trace_id_that_the_header_repeats() {
     assert_problem(404, "not_found", &(404, body));
 
     assert_problem(405, "method_not_allowed", &nobody.delete("/api/v1/auth/login").await);
+    assert_problem(405, "method_not_allowed", &nobody.put("/api/v1/users/profile", &json!({})).await);
     for path in ["/api", "/api/v2/x", "/ws/nothing", "/metrics/x", "/healthz/x"] {
         assert_problem(404, "not_found", &nobody.get(path).await);
     }

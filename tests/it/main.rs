@@ -2,6 +2,7 @@
 
 mod architecture;
 mod auth;
+mod cli;
 mod golden;
 mod http_foundation;
 mod import;

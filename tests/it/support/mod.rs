@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eggmoney::app::config::Listen;
 use eggmoney::app::{App, Config};
-use eggmoney::domain::clock::{Clock, SteppedClock};
+use eggmoney::domain::clock::SteppedClock;
 use eggmoney::http::server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -106,10 +106,6 @@ impl TestServer {
     pub fn advance(&self, by: Duration) {
         self.wall.advance(by);
         self.market.advance(by);
-    }
-
-    pub fn now(&self) -> jiff::Timestamp {
-        self.wall.now()
     }
 }
 
