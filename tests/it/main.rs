@@ -5,4 +5,5 @@ mod auth;
 mod cli;
 mod golden;
 mod http_foundation;
+mod import;
 mod support;
