@@ -91,7 +91,7 @@ pub enum Event {
 
     /// An order is wanted. Durable before a byte leaves.
     OrderIntended {
-        intent: OrderIntent,
+        intent: Box<OrderIntent>,
     },
     /// The request is about to leave. An order that is found in this state after a crash is unknown.
     OrderSent {
@@ -146,7 +146,7 @@ pub enum Event {
 
     /// A trade in a bot's books.
     Booked {
-        booking: Booking,
+        booking: Box<Booking>,
     },
     /// A person corrected a holding: the new state, or `None` for its removal.
     HoldingCorrected {

@@ -83,7 +83,7 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
                 return Err(LedgerError::DuplicateIntent(intent.order_id).into());
             }
             rows.put_order(&Order {
-                intent: intent.clone(),
+                intent: intent.as_ref().clone(),
                 state: OrderState::Intent,
                 broker_order_no: None,
                 broker_order_date: None,

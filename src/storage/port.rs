@@ -21,7 +21,9 @@ pub enum StoreError {
     Closed,
     #[error("{} is in use by another EggMoney process", .0.display())]
     Locked(PathBuf),
-    #[error("the data was written by a newer version (schema {found}, this program knows {known}): install that version or restore an older backup")]
+    #[error(
+        "the data was written by a newer version (schema {found}, this program knows {known}): install that version or restore an older backup"
+    )]
     Newer { found: u64, known: u64 },
     #[error("the journal contradicts itself: {0}")]
     Ledger(String),

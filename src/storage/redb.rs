@@ -51,7 +51,9 @@ impl RedbEngine {
 impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
         match error {
-            redb::Error::Io(e) if e.kind() == std::io::ErrorKind::StorageFull || e.kind() == std::io::ErrorKind::FileTooLarge => StoreError::Full,
+            redb::Error::Io(e) if e.kind() == std::io::ErrorKind::StorageFull || e.kind() == std::io::ErrorKind::FileTooLarge => {
+                StoreError::Full
+            }
             redb::Error::Corrupted(text) => StoreError::Corrupt(text),
             other => StoreError::Io(other.to_string()),
         }
@@ -172,4 +174,3 @@ impl Engine for RedbEngine {
         }
     }
 }
-

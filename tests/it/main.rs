@@ -1,1 +1,3 @@
+//! One integration-test binary: linking is what costs time.
 
+mod golden;

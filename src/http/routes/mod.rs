@@ -1,0 +1,13 @@
+//! All routes, by area. The list is the API: nothing else is registered under `/api`.
+
+mod admin;
+mod auth;
+mod system;
+mod users;
+
+use super::route::Route;
+
+/// Every route of the server.
+pub fn all() -> Vec<Route> {
+    [system::routes(), auth::routes(), users::routes(), admin::routes()].into_iter().flatten().collect()
+}

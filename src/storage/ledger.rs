@@ -1,0 +1,128 @@
+//! Journal and folds in one transaction: a fact is appended and its folds advance, or neither.
+
+use jiff::Timestamp;
+
+use super::key::Key;
+use super::port::StoreError;
+use super::tables::{HISTORY, HOLDINGS, JOURNAL, Number, OPEN_ORDERS, ORDERS, POSITIONS, SHEETS};
+use super::view::{UserTx, UserView};
+use crate::domain::bot::{HistoryRow, Holding, Sheet};
+use crate::domain::fact::{Actor, Event, Fact};
+use crate::domain::id::{AccountId, HistoryId, HoldingId, OrderId, SheetId};
+use crate::domain::instrument::Market;
+use crate::domain::ledger::{LedgerRows, Position, apply};
+use crate::domain::order::Order;
+
+/// The fold rows of one account inside a transaction.
+pub struct AccountRows<'t, 'b> {
+    tx: &'t mut UserTx<'b>,
+    account: AccountId,
+}
+
+impl<'b> UserTx<'b> {
+    /// Appends facts to an account's journal and advances its folds.
+    ///
+    /// # Errors
+    /// `Ledger` when a fact contradicts the facts before it; the transaction must then fail.
+    pub fn record(&mut self, account: AccountId, at: Timestamp, actor: Actor, events: Vec<Event>) -> Result<Vec<Fact>, StoreError> {
+        let mut seq = self.view().last_fact(account)?;
+        let mut facts = Vec::with_capacity(events.len());
+        for event in events {
+            seq += 1;
+            let fact = Fact { seq, at, actor, event };
+            self.put(&JOURNAL, &account_key(account).u64(seq), &fact)?;
+            apply(&mut AccountRows { tx: self, account }, &fact)?;
+            facts.push(fact);
+        }
+        Ok(facts)
+    }
+}
+
+impl UserView<'_> {
+    /// Sequence number of the newest fact of an account; 0 when there is none.
+    pub fn last_fact(&self, account: AccountId) -> Result<u64, StoreError> {
+        Ok(self.list_latest(&JOURNAL, &account_key(account), None, 1)?.first().map_or(0, |f| f.seq))
+    }
+
+    /// All facts of an account in order.
+    pub fn facts(&self, account: AccountId) -> Result<Vec<Fact>, StoreError> {
+        self.list(&JOURNAL, &account_key(account))
+    }
+
+    /// Orders that are open or whose result was not taken yet.
+    pub fn open_orders(&self, account: AccountId) -> Result<Vec<Order>, StoreError> {
+        let prefix = account_key(account);
+        self.keys(&OPEN_ORDERS, &prefix)?
+            .into_iter()
+            .filter_map(|key| key.get(16..32).and_then(|b| <[u8; 16]>::try_from(b).ok()))
+            .map(|id| self.require(&ORDERS, &account_key(account).id(&id)))
+            .collect()
+    }
+}
+
+/// Key prefix of an account's rows.
+pub fn account_key(account: AccountId) -> Key {
+    Key::new().id(account.as_bytes())
+}
+
+fn position_key(account: AccountId, market: Market, symbol: &str) -> Key {
+    account_key(account).text(market.code()).text(symbol)
+}
+
+impl LedgerRows for AccountRows<'_, '_> {
+    type Error = StoreError;
+
+    fn order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        self.tx.get(&ORDERS, &account_key(self.account).id(id.as_bytes()))
+    }
+
+    fn put_order(&mut self, order: &Order) -> Result<(), StoreError> {
+        let key = account_key(self.account).id(order.intent.order_id.as_bytes());
+        if order.state.is_final() && order.settled {
+            self.tx.remove(&OPEN_ORDERS, &key)?;
+        } else {
+            self.tx.put(&OPEN_ORDERS, &key, &Number(0))?;
+        }
+        self.tx.put(&ORDERS, &key, order)
+    }
+
+    fn position(&self, market: Market, symbol: &str) -> Result<Option<Position>, StoreError> {
+        self.tx.get(&POSITIONS, &position_key(self.account, market, symbol))
+    }
+
+    fn put_position(&mut self, position: &Position) -> Result<(), StoreError> {
+        self.tx.put(&POSITIONS, &position_key(self.account, position.market, &position.symbol), position)
+    }
+
+    fn holding(&self, id: HoldingId) -> Result<Option<Holding>, StoreError> {
+        self.tx.get(&HOLDINGS, &account_key(self.account).id(id.as_bytes()))
+    }
+
+    fn put_holding(&mut self, holding: &Holding) -> Result<(), StoreError> {
+        self.tx.put(&HOLDINGS, &account_key(self.account).id(holding.id.as_bytes()), holding)
+    }
+
+    fn remove_holding(&mut self, id: HoldingId) -> Result<(), StoreError> {
+        self.tx.remove(&HOLDINGS, &account_key(self.account).id(id.as_bytes()))
+    }
+
+    fn put_history(&mut self, row: &HistoryRow) -> Result<(), StoreError> {
+        self.tx.put(&HISTORY, &account_key(self.account).id(row.id.as_bytes()), row)
+    }
+
+    fn remove_history(&mut self, id: HistoryId) -> Result<(), StoreError> {
+        self.tx.remove(&HISTORY, &account_key(self.account).id(id.as_bytes()))
+    }
+
+    fn sheet(&self, id: SheetId) -> Result<Option<Sheet>, StoreError> {
+        self.tx.get(&SHEETS, &account_key(self.account).id(id.as_bytes()))
+    }
+
+    fn put_sheet(&mut self, sheet: &Sheet) -> Result<(), StoreError> {
+        self.tx.put(&SHEETS, &account_key(self.account).id(sheet.id.as_bytes()), sheet)
+    }
+
+    fn remove_sheet(&mut self, id: SheetId) -> Result<(), StoreError> {
+        self.tx.remove(&SHEETS, &account_key(self.account).id(id.as_bytes()))
+    }
+}

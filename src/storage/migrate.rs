@@ -1,0 +1,56 @@
+//! Numbered migrations: all missing steps in one transaction, after a snapshot.
+
+use std::path::Path;
+
+use super::port::{Batch, Engine, StoreError};
+use super::record::{decode, encode};
+use super::snapshot;
+use super::tables::{META, Number};
+
+/// One step of the schema.
+struct Step {
+    to: u64,
+    run: fn(&mut dyn Batch) -> Result<(), StoreError>,
+}
+
+/// All steps, in order. A step never changes once it was released.
+const STEPS: &[Step] = &[Step { to: 1, run: |_| Ok(()) }];
+
+/// The schema that this program writes.
+pub(super) fn newest() -> u64 {
+    STEPS.last().map_or(0, |s| s.to)
+}
+
+/// Brings a store to the newest schema.
+pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), StoreError> {
+    let mut found = 0;
+    engine.read(&mut |view| {
+        found = match view.get(META.name, b"schema")? {
+            Some(bytes) => decode::<Number>(&bytes)?.0,
+            None => 0,
+        };
+        Ok(())
+    })?;
+    if found > newest() {
+        return Err(StoreError::Newer { found, known: newest() });
+    }
+    if found == newest() {
+        return Ok(());
+    }
+    if found > 0
+        && let Some(dir) = data_dir
+    {
+        let folder = super::snapshots_dir(dir);
+        fs_err::create_dir_all(&folder).map_err(|e| StoreError::Io(e.to_string()))?;
+        let file = folder.join(format!("before-schema-{}-from-{found}.redb", newest()));
+        if !file.exists() {
+            snapshot::copy(engine, &file)?;
+        }
+    }
+    engine.write(&mut |batch| {
+        for step in STEPS.iter().filter(|s| s.to > found) {
+            (step.run)(batch)?;
+        }
+        batch.put(META.name, b"schema", &encode(&Number(newest()))?)
+    })
+}

@@ -1,0 +1,198 @@
+//! `eggmoney verify`: replays every journal in memory and compares the folds with the stored rows.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::ledger::account_key;
+use super::port::StoreError;
+use super::tables::{HISTORY, HOLDINGS, ORDERS, POSITIONS, SHEETS, UserTable};
+use super::view::{UserView, View};
+use crate::domain::bot::{HistoryRow, Holding, Sheet};
+use crate::domain::id::{AccountId, HistoryId, HoldingId, OrderId, SheetId, UserId};
+use crate::domain::instrument::Market;
+use crate::domain::ledger::{LedgerRows, Position, apply};
+use crate::domain::order::Order;
+
+/// A row that is not what its facts make it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    pub user_id: UserId,
+    pub account_id: AccountId,
+    /// Which fold.
+    pub table: &'static str,
+    /// Which row.
+    pub row: String,
+    /// What the facts say; `null` = there should be no row.
+    pub expected: Value,
+    pub found: Value,
+}
+
+/// The result of a verification.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct VerifyReport {
+    pub accounts: usize,
+    pub facts: usize,
+    pub rows: usize,
+    pub differences: Vec<Difference>,
+}
+
+#[derive(Default)]
+struct Memory {
+    orders: BTreeMap<String, Order>,
+    positions: BTreeMap<String, Position>,
+    holdings: BTreeMap<String, Holding>,
+    history: BTreeMap<String, HistoryRow>,
+    sheets: BTreeMap<String, Sheet>,
+}
+
+impl LedgerRows for Memory {
+    type Error = StoreError;
+
+    fn order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        Ok(self.orders.get(&id.to_string()).cloned())
+    }
+    fn put_order(&mut self, order: &Order) -> Result<(), StoreError> {
+        self.orders.insert(order.intent.order_id.to_string(), order.clone());
+        Ok(())
+    }
+    fn position(&self, market: Market, symbol: &str) -> Result<Option<Position>, StoreError> {
+        Ok(self.positions.get(&format!("{}:{symbol}", market.code())).cloned())
+    }
+    fn put_position(&mut self, position: &Position) -> Result<(), StoreError> {
+        self.positions.insert(position_row(position), position.clone());
+        Ok(())
+    }
+    fn holding(&self, id: HoldingId) -> Result<Option<Holding>, StoreError> {
+        Ok(self.holdings.get(&id.to_string()).cloned())
+    }
+    fn put_holding(&mut self, holding: &Holding) -> Result<(), StoreError> {
+        self.holdings.insert(holding.id.to_string(), holding.clone());
+        Ok(())
+    }
+    fn remove_holding(&mut self, id: HoldingId) -> Result<(), StoreError> {
+        self.holdings.remove(&id.to_string());
+        Ok(())
+    }
+    fn put_history(&mut self, row: &HistoryRow) -> Result<(), StoreError> {
+        self.history.insert(row.id.to_string(), row.clone());
+        Ok(())
+    }
+    fn remove_history(&mut self, id: HistoryId) -> Result<(), StoreError> {
+        self.history.remove(&id.to_string());
+        Ok(())
+    }
+    fn sheet(&self, id: SheetId) -> Result<Option<Sheet>, StoreError> {
+        Ok(self.sheets.get(&id.to_string()).cloned())
+    }
+    fn put_sheet(&mut self, sheet: &Sheet) -> Result<(), StoreError> {
+        self.sheets.insert(sheet.id.to_string(), sheet.clone());
+        Ok(())
+    }
+    fn remove_sheet(&mut self, id: SheetId) -> Result<(), StoreError> {
+        self.sheets.remove(&id.to_string());
+        Ok(())
+    }
+}
+
+fn position_row(position: &Position) -> String {
+    format!("{}:{}", position.market.code(), position.symbol)
+}
+
+pub(super) fn run(view: &View<'_>) -> Result<VerifyReport, StoreError> {
+    let mut report = VerifyReport::default();
+    for user_id in view.user_ids()? {
+        let user = view.user(user_id);
+        for account in user.accounts()? {
+            report.accounts += 1;
+            let mut memory = Memory::default();
+            for fact in user.facts(account.id)? {
+                report.facts += 1;
+                apply(&mut memory, &fact)?;
+            }
+            let mut check = Check { user, account: account.id, report: &mut report };
+            check.compare(&ORDERS, memory.orders, |o| o.intent.order_id.to_string())?;
+            check.compare(&POSITIONS, memory.positions, position_row)?;
+            check.compare(&HOLDINGS, memory.holdings, |h| h.id.to_string())?;
+            check.compare(&HISTORY, memory.history, |h| h.id.to_string())?;
+            check.compare(&SHEETS, memory.sheets, |s| s.id.to_string())?;
+        }
+    }
+    Ok(report)
+}
+
+struct Check<'a, 'v> {
+    user: UserView<'v>,
+    account: AccountId,
+    report: &'a mut VerifyReport,
+}
+
+impl Check<'_, '_> {
+    fn compare<R>(&mut self, table: &UserTable<R>, mut expected: BTreeMap<String, R>, name: impl Fn(&R) -> String) -> Result<(), StoreError>
+    where
+        R: super::record::Record + PartialEq,
+    {
+        for found in self.user.list(table, &account_key(self.account))? {
+            self.report.rows += 1;
+            let row = name(&found);
+            match expected.remove(&row) {
+                Some(right) if right == found => {}
+                other => self.differ(table.name, row, other.as_ref(), Some(&found)),
+            }
+        }
+        for (row, missing) in expected {
+            self.differ(table.name, row, Some(&missing), None);
+        }
+        Ok(())
+    }
+
+    fn differ<R: Serialize>(&mut self, table: &'static str, row: String, expected: Option<&R>, found: Option<&R>) {
+        let json = |r: Option<&R>| serde_json::to_value(r).unwrap_or(Value::Null);
+        self.report.differences.push(Difference {
+            user_id: self.user.user_id(),
+            account_id: self.account,
+            table,
+            row,
+            expected: json(expected),
+            found: json(found),
+        });
+    }
+}
+
+/// A user with one empty account, enough for a verification to find it.
+#[cfg(test)]
+pub(super) fn test_account(tx: &mut super::Tx<'_>, user: UserId, account: AccountId) -> Result<(), StoreError> {
+    use super::tables::{ACCOUNTS, USERS};
+    use crate::domain::account::{Account, AccountMode, AccountSettings};
+    use crate::domain::order::Environment;
+    use crate::domain::user::{Language, Role, User};
+    use jiff::Timestamp;
+
+    let at = Timestamp::UNIX_EPOCH;
+    let person = User {
+        id: user,
+        username: "kim".to_owned(),
+        email: None,
+        role: Role::User,
+        password_hash: String::new(),
+        active: true,
+        language: Language::Ko,
+        created_at: at,
+        updated_at: at,
+    };
+    tx.put(&USERS, &super::Key::new().id(user.as_bytes()), &person)?;
+    let row = Account {
+        id: account,
+        name: "main".to_owned(),
+        environment: Environment::Mock,
+        mode: AccountMode::Observe,
+        settings: AccountSettings::new(),
+        version: 1,
+        created_at: at,
+        started_at: None,
+        unsettled: Vec::new(),
+        imported: None,
+    };
+    tx.user(user).put(&ACCOUNTS, &account_key(account), &row)
+}
