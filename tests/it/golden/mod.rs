@@ -7,4 +7,15 @@
 mod harness;
 mod vectors;
 
+mod closing_drop;
+mod create_order;
+mod force_sell;
+
+mod management;
+mod netting;
 mod point_loc;
+mod scenario;
+mod tax_wash;
+
+mod twap;
+mod twap_direct;
