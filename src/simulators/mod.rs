@@ -1,1 +1,3 @@
-//! (described when it arrives)
+//! Brokers' servers over one simulated exchange.
+
+pub mod exchange;
