@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::order::{Execution, ExchangeOrder, OrderAction, OrderStatus};
+use super::order::{ExchangeOrder, Execution, OrderAction, OrderStatus};
 use crate::domain::order::Side;
 
 /// A position: cost is the exact sum of what was paid.

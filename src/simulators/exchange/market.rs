@@ -223,11 +223,7 @@ impl MarketModel {
 
     fn bar(&mut self, listing: &'static Listing, session: Session, now: Timestamp) -> Bar {
         let part = place(session, now);
-        let shape = if part < 1.0 {
-            self.path(listing.family, session.date).until(part)
-        } else {
-            self.shape(listing.family, session.date)
-        };
+        let shape = if part < 1.0 { self.path(listing.family, session.date).until(part) } else { self.shape(listing.family, session.date) };
         let base = self.base(listing, session.date);
         let at = |ratio| tick(leveraged(base, listing, ratio));
         // A short fund is lowest where its index is highest.
@@ -317,11 +313,7 @@ fn at_second(second: i64) -> Timestamp {
 
 /// Rounds to the tick: cents from one dollar upwards, hundredths of a cent below.
 fn tick(price: f64) -> Decimal {
-    if price >= 1.0 {
-        Decimal::new((price * 100.0).round() as i64, 2)
-    } else {
-        Decimal::new((price * 10_000.0).round().max(1.0) as i64, 4)
-    }
+    if price >= 1.0 { Decimal::new((price * 100.0).round() as i64, 2) } else { Decimal::new((price * 10_000.0).round().max(1.0) as i64, 4) }
 }
 
 #[cfg(test)]

@@ -17,7 +17,12 @@ pub(super) enum Event {
 }
 
 /// The next event of an order up to `now`, with its instant. `None` when nothing happens until then.
-pub(super) fn next_event(market: &mut MarketModel, book: &AccountBook, order: &ExchangeOrder, now: Timestamp) -> Option<(Timestamp, Event)> {
+pub(super) fn next_event(
+    market: &mut MarketModel,
+    book: &AccountBook,
+    order: &ExchangeOrder,
+    now: Timestamp,
+) -> Option<(Timestamp, Event)> {
     let open = order.open_quantity();
     if order.status != OrderStatus::Open || open == 0 {
         return None;

@@ -26,7 +26,7 @@ pub use listing::{LISTINGS, Listing, find_listing};
 pub use market::{Bar, MarketModel, ModelConfig, Snapshot};
 use matching::{Event, next_event, next_second};
 pub(super) use noise::Noise;
-pub use order::{Execution, ExchangeOrder, FillPlan, NewOrder, OrderAction, OrderKind, OrderStatus, Refusal};
+pub use order::{ExchangeOrder, Execution, FillPlan, NewOrder, OrderAction, OrderKind, OrderStatus, Refusal};
 
 use crate::domain::order::{Environment, Side};
 
@@ -104,6 +104,10 @@ impl SimExchange {
         self.plans.clear();
     }
 
+    pub fn has_account(&self, key: &AccountKey) -> bool {
+        self.accounts.contains_key(key)
+    }
+
     /// The books of an account as of `now`.
     pub fn account(&mut self, key: &AccountKey, now: Timestamp) -> Option<&AccountBook> {
         self.advance(key, now);
@@ -118,9 +122,8 @@ impl SimExchange {
     /// USD that a buy may spend now, fees taken off.
     pub fn buying_power(&mut self, key: &AccountKey, now: Timestamp) -> Decimal {
         let fee_rate = self.rules.fee_rate;
-        self.account(key, now).map_or(Decimal::ZERO, |book| {
-            ((book.cash - book.reserved_cash(fee_rate)) / (Decimal::ONE + fee_rate)).max(Decimal::ZERO)
-        })
+        self.account(key, now)
+            .map_or(Decimal::ZERO, |book| ((book.cash - book.reserved_cash(fee_rate)) / (Decimal::ONE + fee_rate)).max(Decimal::ZERO))
     }
 
     /// Takes an order.
@@ -194,7 +197,14 @@ impl SimExchange {
     ///
     /// # Errors
     /// As for `cancel`, and when the new terms break a rule; the original stays as it was then.
-    pub fn modify(&mut self, key: &AccountKey, number: u64, quantity: u64, limit: Decimal, now: Timestamp) -> Result<ExchangeOrder, Refusal> {
+    pub fn modify(
+        &mut self,
+        key: &AccountKey,
+        number: u64,
+        quantity: u64,
+        limit: Decimal,
+        now: Timestamp,
+    ) -> Result<ExchangeOrder, Refusal> {
         let (index, open) = self.find_open(key, number, now)?;
         let quantity = if quantity == 0 { open } else { quantity };
         if quantity > open {
@@ -239,8 +249,10 @@ impl SimExchange {
             .filter(|index| book.orders.get(*index).is_some_and(|order| order.status == OrderStatus::Open))
             .map(|index| (index, book.orders.get(index).and_then(|order| next_event(market, book, order, now))))
             .collect();
-        while let Some((index, at, event)) =
-            due.iter().filter_map(|(index, event)| event.as_ref().map(|(at, event)| (*index, *at, event.clone()))).min_by_key(|(index, at, _)| (*at, *index))
+        while let Some((index, at, event)) = due
+            .iter()
+            .filter_map(|(index, event)| event.as_ref().map(|(at, event)| (*index, *at, event.clone())))
+            .min_by_key(|(index, at, _)| (*at, *index))
         {
             let traded = book.orders.get(index).map(|order| (order.listing.symbol, order.side));
             match event {
@@ -372,3 +384,6 @@ fn check_terms(kind: OrderKind, quantity: u64, limit: Decimal) -> Result<(), Ref
     let priced = limit > Decimal::ZERO && limit.normalize().scale() <= decimals;
     if kind == OrderKind::MarketOnClose || priced { Ok(()) } else { Err(Refusal::BadPrice) }
 }
+
+#[cfg(test)]
+mod tests;
