@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::super::exchange::calendar::new_york;
-use super::super::exchange::{AccountKey, Listing, SimExchange, find_listing};
+use super::super::exchange::{AccountBook, AccountKey, Listing, SimExchange, find_listing};
 use super::call::{Answer, Call};
 use super::failure::Failure;
 use super::format::{ExchangeCodes, Row, exchange_codes, fixed, floored, percent, row, stamp_text};
@@ -38,12 +38,12 @@ struct Money {
 
 fn holdings(exchange: &mut SimExchange, account: &AccountKey, call: &Call) -> Vec<Holding> {
     let today = new_york(call.now).date();
-    let Some(book) = exchange.account(account, call.now).cloned() else { return Vec::new() };
-    book.positions
+    let Some(book) = exchange.account(account, call.now) else { return Vec::new() };
+    let mut holdings: Vec<Holding> = book
+        .positions
         .iter()
         .filter_map(|(symbol, position)| {
             let listing = find_listing(symbol)?;
-            let last = exchange.market.price(listing, call.now);
             Some(Holding {
                 listing,
                 codes: exchange_codes(listing.exchange),
@@ -51,20 +51,26 @@ fn holdings(exchange: &mut SimExchange, account: &AccountKey, call: &Call) -> Ve
                 sellable: book.sellable(symbol),
                 average: position.average_price(),
                 cost: position.cost,
-                last,
-                value: position.quantity * last,
+                last: Decimal::ZERO,
+                value: Decimal::ZERO,
                 bought_today: book.traded(Some(symbol), Side::Buy, today),
                 sold_today: book.traded(Some(symbol), Side::Sell, today),
             })
         })
-        .collect()
+        .collect();
+    for holding in &mut holdings {
+        holding.last = exchange.market.price(holding.listing, call.now);
+        holding.value = holding.quantity * holding.last;
+    }
+    holdings
 }
 
 fn money(exchange: &mut SimExchange, account: &AccountKey, call: &Call) -> Money {
     let rate = exchange.fx.day(kst_date(call.now)).close;
     let fee_rate = exchange.fee_rate();
     let today = new_york(call.now).date();
-    let book = exchange.account(account, call.now).cloned().unwrap_or_default();
+    let nothing = AccountBook::default();
+    let book = exchange.account(account, call.now).unwrap_or(&nothing);
     Money {
         cash: book.cash,
         reserved: book.reserved_cash(fee_rate),

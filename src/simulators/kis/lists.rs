@@ -112,6 +112,12 @@ fn reject_reason(order: &ExchangeOrder) -> &str {
     }
 }
 
+/// The account's orders that fit, in order of acceptance.
+fn select(exchange: &mut SimExchange, call: &Call, fits: impl Fn(&ExchangeOrder) -> bool) -> Vec<ExchangeOrder> {
+    let book = exchange.account(&call.account(), call.now);
+    book.map(|book| book.orders.iter().filter(|order| fits(order)).cloned().collect()).unwrap_or_default()
+}
+
 /// Newest first unless the call asks for `DS`; the paper host does not look.
 fn sorted(call: &Call, mut orders: Vec<ExchangeOrder>) -> Vec<ExchangeOrder> {
     if call.is_paper() || call.parameters.text("SORT_SQN") != "DS" {
@@ -130,8 +136,7 @@ fn on_exchange(call: &Call, order: &ExchangeOrder) -> bool {
 
 /// TTTS3018R.
 pub(super) fn open_orders(exchange: &mut SimExchange, call: &Call) -> Result<Answer, Failure> {
-    let orders = exchange.account(&call.account(), call.now).map(|book| book.orders.clone()).unwrap_or_default();
-    let open = orders.into_iter().filter(|order| order.open_quantity() > 0 && on_exchange(call, order)).collect();
+    let open = select(exchange, call, |order| order.open_quantity() > 0 && on_exchange(call, order));
     let page = page(call, sorted(call, open), OPEN_ORDERS_PER_PAGE, row_key);
     let rows = page.items.iter().map(|order| open_order_row(call, order)).collect::<Vec<_>>();
     let answer = Answer::query(call, rows.is_empty()).array("output", rows);
@@ -189,8 +194,7 @@ pub(super) fn orders(exchange: &mut SimExchange, call: &Call) -> Result<Answer, 
             && (state == "00" || (state == "01" && order.filled > 0) || (state == "02" && order.open_quantity() > 0))
             && on_exchange(call, order)
     };
-    let orders = exchange.account(&call.account(), call.now).map(|book| book.orders.clone()).unwrap_or_default();
-    let found = orders.into_iter().filter(|order| (from..=to).contains(&order.date) && (all || wanted(order))).collect();
+    let found = select(exchange, call, |order| (from..=to).contains(&order.date) && (all || wanted(order)));
     let size = if call.is_paper() { PAPER_ORDERS_PER_PAGE } else { LIVE_ORDERS_PER_PAGE };
     let page = page(call, sorted(call, found), size, row_key);
     let rows = page.items.iter().map(|order| order_row(call, order)).collect::<Vec<_>>();

@@ -15,7 +15,7 @@ use crate::domain::clock::Clock;
 use crate::domain::order::Environment;
 
 /// So many requests are remembered.
-const LONGEST_LOG: usize = 200_000;
+const LONGEST_LOG: usize = 50_000;
 /// USD on an account that the permissive scenario opens by itself.
 const PERMISSIVE_CASH: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
 
