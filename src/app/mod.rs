@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod config;
+pub mod connector;
+pub mod credentials;
 pub mod startup;
 pub mod state;
 pub mod system;

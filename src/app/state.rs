@@ -6,9 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::config::Config;
+use super::connector::KisConnector;
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, Vault, VaultError};
+use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
 use crate::storage::{DATABASE_FILE, Store, StoreError};
+use crate::trading::{Surroundings, Trading, TradingError};
 
 /// Everything that routes and commands work with.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ pub struct App {
     pub wall: Arc<dyn Clock>,
     /// Calendar, slots, orders, brokers: may be accelerated.
     pub market: Arc<dyn Clock>,
+    pub trading: Arc<Trading>,
     /// When this process opened its data, in wall time.
     pub opened_at: Timestamp,
 }
@@ -38,6 +42,10 @@ pub enum OpenError {
     Auth(AuthError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
+    #[error(transparent)]
+    Trading(#[from] TradingError),
 }
 
 impl From<AuthError> for OpenError {
@@ -63,16 +71,39 @@ impl App {
         let vault = Vault::new(&master);
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?;
         let opened_at = wall.now();
-        Ok(Arc::new(Self { config, store, vault, auth, wall, market, opened_at }))
+        let calendar = Arc::new(Calendar::nyse()?);
+        let connector = KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?;
+        let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
+        let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendar, Arc::new(connector), surroundings));
+        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, opened_at }))
     }
 }
 
-/// Makes the folder if need be and proves that it can be written to.
-fn prepare_folder(dir: &Path) -> Result<(), OpenError> {
+/// Makes the data folder if need be and proves that it can be written to.
+///
+/// # Errors
+/// `DataDir` naming the folder and the reason.
+pub fn prepare_folder(dir: &Path) -> Result<(), OpenError> {
     let failed = |e: std::io::Error| OpenError::DataDir { path: dir.display().to_string(), detail: e.to_string() };
     if !dir.exists() {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
     }
     tempfile::Builder::new().prefix(".write-test").tempfile_in(dir).map(drop).map_err(failed)
+}
+
+/// The machine that the program runs on.
+#[derive(Debug)]
+struct Machine {
+    data_dir: std::path::PathBuf,
+}
+
+impl Surroundings for Machine {
+    fn disk_free(&self) -> Option<u64> {
+        super::system::disk_free(&self.data_dir)
+    }
+
+    fn clock_drift(&self) -> Option<i64> {
+        None
+    }
 }

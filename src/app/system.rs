@@ -35,7 +35,7 @@ impl App {
             users: users.len(),
             accounts: users.iter().map(|(_, accounts)| accounts).sum(),
             memory_bytes: resident_memory(),
-            disk_free_bytes: rustix::fs::statvfs(&self.config.data_dir).ok().map(|s| s.f_bavail.saturating_mul(s.f_frsize)),
+            disk_free_bytes: disk_free(&self.config.data_dir),
         })
     }
 
@@ -50,6 +50,11 @@ impl App {
         })?;
         Ok(counted.into_iter().map(|(accounts, user)| (user, accounts)).collect())
     }
+}
+
+/// Free bytes on the volume of a folder; `None` where the system does not tell.
+pub(super) fn disk_free(folder: &std::path::Path) -> Option<u64> {
+    rustix::fs::statvfs(folder).ok().map(|s| s.f_bavail.saturating_mul(s.f_frsize))
 }
 
 /// Second field of `/proc/self/statm`, in pages of 4 KiB on every NAS processor.

@@ -1,151 +1,96 @@
-//! A user's accounts: make, change, start, stop.
+//! Accounts: made, set, started and stopped by their owner.
 
 use serde_json::json;
 
-use super::bot_settings::checked_name;
-use super::bots::difference;
 use super::bus::LiveEvent;
-use super::error::{FieldProblem, TradingError};
-use super::service::LIVE_ORDERS_LOCKED;
+use super::error::TradingError;
 use super::tick::Trading;
 use crate::domain::account::{Account, AccountMode, AccountSettings};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::message::Notice;
-use crate::domain::order::Environment;
+use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
 use crate::domain::schedule::Schedule;
-use crate::storage::tables::ACCOUNTS;
+use crate::storage::tables::{ACCOUNTS, SECRETS};
 use crate::storage::{StoreError, UserTx, account_key, time_ordered};
 
-const MOST_ACCOUNTS: usize = 20;
-const MOST_BUDGET: f64 = 1e9;
-/// A fee above this share of a trade's value is a slip of the decimal point.
-const MOST_FEE_RATE: f64 = 0.05;
-
-/// An account to be made.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewAccount {
-    pub name: String,
-    pub environment: Environment,
-}
-
-/// A change of an account; what is absent stays.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Changes to an account; absent fields stay.
+#[derive(Clone, Debug, Default)]
 pub struct AccountPatch {
     pub name: Option<String>,
-    pub settings: SettingsPatch,
-}
-
-/// A change of an account's settings; what is absent stays.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SettingsPatch {
     pub schedule: Option<Schedule>,
-    /// USD; `Some(None)` removes the budget.
+    /// `Some(None)` removes the budget.
     pub total_budget: Option<Option<f64>>,
     pub auto_start: Option<bool>,
-    /// Fraction of max_tier.
     pub auto_start_threshold: Option<f64>,
     pub bot_sync: Option<bool>,
-    /// Fraction of a trade's value.
     pub fee_rate: Option<f64>,
 }
 
-impl SettingsPatch {
-    fn problems(&self) -> Vec<FieldProblem> {
-        let mut problems = Vec::new();
-        let mut bad = |field: &str, detail: String| problems.push(FieldProblem::new(format!("/settings/{field}"), "invalid", detail));
-        if let Some(Some(budget)) = self.total_budget
-            && !(budget > 0.0 && budget <= MOST_BUDGET)
-        {
-            bad("total_budget", format!("the total budget is {budget}: give USD more than 0 and at most 1,000,000,000, or null for none"));
-        }
-        if let Some(threshold) = self.auto_start_threshold
-            && !(threshold > 0.0 && threshold <= 1.0)
-        {
-            bad("auto_start_threshold", format!("the threshold is {threshold}: give a fraction of the turns, more than 0 and at most 1"));
-        }
-        if let Some(rate) = self.fee_rate
-            && !(0.0..=MOST_FEE_RATE).contains(&rate)
-        {
-            bad("fee_rate", format!("the fee rate is {rate}: give a fraction from 0 to {MOST_FEE_RATE} (0.0009 is 0.09 %)"));
-        }
-        if let Some(Err(found)) = self.schedule.map(|s| s.validate()) {
-            for problem in found {
-                bad(&format!("schedule/{}", problem.field), problem.message);
-            }
-        }
-        problems
+/// Checks a name for accounts; gives it trimmed.
+///
+/// # Errors
+/// `Invalid` at `/name`.
+pub fn account_name(text: &str) -> Result<String, TradingError> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > 40 || name.chars().any(char::is_control) {
+        return Err(TradingError::invalid("/name", "an account's name has 1 to 40 characters"));
     }
-
-    fn apply(&self, settings: &mut AccountSettings) {
-        if let Some(schedule) = self.schedule {
-            settings.schedule = schedule;
-        }
-        if let Some(budget) = self.total_budget {
-            settings.total_budget = budget;
-        }
-        if let Some(on) = self.auto_start {
-            settings.auto_start = on;
-        }
-        if let Some(threshold) = self.auto_start_threshold {
-            settings.auto_start_threshold = threshold;
-        }
-        if let Some(on) = self.bot_sync {
-            settings.bot_sync = on;
-        }
-        if let Some(rate) = self.fee_rate {
-            settings.fee_rate = rate;
-        }
-    }
+    Ok(name.to_owned())
 }
 
-fn refuse_taken(accounts: &[Account], name: &str, except: Option<AccountId>) -> Result<(), StoreError> {
-    if accounts.iter().any(|a| Some(a.id) != except && a.name.to_lowercase() == name.to_lowercase()) {
-        return Err(StoreError::conflict("name_taken", format!("you have an account named {name} already: choose another name")));
+fn check(patch: &AccountPatch) -> Result<(), TradingError> {
+    if let Some(Some(budget)) = patch.total_budget
+        && !(budget > 0.0 && budget <= 1e9)
+    {
+        return Err(TradingError::invalid("/settings/total_budget", "the budget is in dollars, above 0 and at most 1,000,000,000"));
+    }
+    if let Some(share) = patch.auto_start_threshold
+        && !(share > 0.0 && share <= 1.0)
+    {
+        return Err(TradingError::invalid("/settings/auto_start_threshold", "the threshold is a fraction above 0 and at most 1"));
+    }
+    if let Some(rate) = patch.fee_rate
+        && !(0.0..=0.05).contains(&rate)
+    {
+        return Err(TradingError::invalid("/settings/fee_rate", "the fee is a fraction from 0 to 0.05"));
+    }
+    if let Some(schedule) = &patch.schedule
+        && let Err(problems) = schedule.validate()
+        && let Some(problem) = problems.into_iter().next()
+    {
+        return Err(TradingError::invalid("/settings/schedule", format!("{}: {}", problem.field, problem.message)));
     }
     Ok(())
 }
 
-fn put_account(tx: &mut UserTx<'_>, account: &Account) -> Result<(), StoreError> {
-    tx.put(&ACCOUNTS, &account_key(account.id), account)
+fn free_name(tx: &UserTx<'_>, id: AccountId, name: &str) -> Result<(), StoreError> {
+    if tx.view().accounts()?.iter().any(|a| a.id != id && a.name.to_lowercase() == name.to_lowercase()) {
+        return Err(StoreError::conflict("name_taken", format!("you have another account named '{name}'")));
+    }
+    Ok(())
+}
+
+fn owned(tx: &UserTx<'_>, id: AccountId) -> Result<Account, StoreError> {
+    tx.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account"))
 }
 
 impl Trading {
-    /// The user's accounts by age.
+    /// Makes an empty account, observing.
     ///
     /// # Errors
-    /// The store's.
-    pub fn accounts(&self, user: UserId) -> Result<Vec<Account>, TradingError> {
-        Ok(self.store.user(user).read(|v| v.accounts())?)
-    }
-
-    /// One of the user's accounts.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn account(&self, user: UserId, id: AccountId) -> Result<Account, TradingError> {
-        Ok(self.store.user(user).read(|v| v.require(&ACCOUNTS, &account_key(id)))?)
-    }
-
-    /// Makes an account that observes until its owner starts it.
-    ///
-    /// # Errors
-    /// `Fields` for a bad name, `Conflict` with `name_taken` or `too_many_accounts`.
-    pub async fn create_account(&self, user: UserId, new: NewAccount) -> Result<Account, TradingError> {
-        let name = checked_name("account", &new.name).map_err(|p| TradingError::Fields(vec![p]))?;
-        let now = self.clock.now();
-        let account = self
+    /// `Invalid` or `Conflict` about the name.
+    pub async fn create_account(&self, user: UserId, name: &str, environment: Environment) -> Result<Account, TradingError> {
+        let (name, now) = (account_name(name)?, self.clock.now());
+        let id = AccountId(time_ordered(now));
+        Ok(self
             .store
             .user(user)
             .write(move |tx| -> Result<Account, StoreError> {
-                let present = tx.view().accounts()?;
-                refuse_taken(&present, &name, None)?;
-                if present.len() >= MOST_ACCOUNTS {
-                    return Err(StoreError::conflict("too_many_accounts", format!("a user has at most {MOST_ACCOUNTS} accounts")));
-                }
+                free_name(tx, id, &name)?;
                 let account = Account {
-                    id: AccountId(time_ordered(now)),
+                    id,
                     name: name.clone(),
-                    environment: new.environment,
+                    environment,
                     mode: AccountMode::Observe,
                     settings: AccountSettings::new(),
                     version: 1,
@@ -154,138 +99,124 @@ impl Trading {
                     unsettled: Vec::new(),
                     imported: None,
                 };
-                put_account(tx, &account)?;
-                let detail = json!({ "account_id": account.id, "name": account.name, "environment": account.environment });
-                tx.audit(now, Some(user), "account.created", detail)?;
+                tx.put(&ACCOUNTS, &account_key(id), &account)?;
+                tx.audit(now, Some(user), "account.created", json!({ "account": account.name, "environment": environment }))?;
                 Ok(account)
             })
-            .await?;
-        self.account_changed(user, account.id);
-        Ok(account)
+            .await?)
     }
 
-    /// Changes name or settings of an account that the caller saw at `version`.
+    /// One of the user's accounts.
     ///
     /// # Errors
-    /// `Fields` for bad values, `Conflict` with `version_conflict` or `name_taken`.
-    pub async fn change_account(&self, user: UserId, id: AccountId, version: u64, patch: AccountPatch) -> Result<Account, TradingError> {
-        let mut problems = patch.settings.problems();
-        let name = match patch.name.as_deref().map(|n| checked_name("account", n)) {
-            Some(Ok(name)) => Some(name),
-            Some(Err(problem)) => {
-                problems.insert(0, problem);
-                None
-            }
-            None => None,
-        };
-        if !problems.is_empty() {
-            return Err(TradingError::Fields(problems));
-        }
+    /// `NotFound`.
+    pub fn account(&self, user: UserId, id: AccountId) -> Result<Account, TradingError> {
+        Ok(self.store.user(user).read(|v| v.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account")))?)
+    }
+
+    /// Changes an account.
+    ///
+    /// # Errors
+    /// `Invalid` naming the field; `Conflict` with `version_conflict` or `name_taken`.
+    pub async fn patch_account(&self, user: UserId, id: AccountId, version: u64, patch: AccountPatch) -> Result<Account, TradingError> {
+        check(&patch)?;
+        let name = patch.name.as_deref().map(account_name).transpose()?;
         let now = self.clock.now();
         let account = self
             .store
             .user(user)
             .write(move |tx| -> Result<Account, StoreError> {
-                let before = tx.require(&ACCOUNTS, &account_key(id))?;
-                if before.version != version {
-                    let detail =
-                        format!("{} was changed in the meantime (version {}, not {version}): load it again", before.name, before.version);
-                    return Err(StoreError::conflict("version_conflict", detail));
+                let mut account = owned(tx, id)?;
+                if account.version != version {
+                    return Err(StoreError::conflict("version_conflict", "the account was changed meanwhile: look at it again"));
                 }
-                let mut after = before.clone();
+                let before = serde_json::to_value((&account.name, &account.settings)).unwrap_or_default();
                 if let Some(name) = &name {
-                    refuse_taken(&tx.view().accounts()?, name, Some(id))?;
-                    after.name.clone_from(name);
+                    free_name(tx, id, name)?;
+                    account.name.clone_from(name);
                 }
-                patch.settings.apply(&mut after.settings);
-                if after == before {
-                    return Ok(before);
-                }
-                after.version += 1;
-                put_account(tx, &after)?;
-                let mut detail = difference(&before.settings, &after.settings);
-                detail["account_id"] = json!(id);
-                if after.name != before.name {
-                    detail["name"] = json!({ "before": before.name, "after": after.name });
-                }
-                tx.audit(now, Some(user), "account.changed", detail)?;
-                Ok(after)
+                let settings = &mut account.settings;
+                settings.schedule = patch.schedule.unwrap_or(settings.schedule);
+                settings.total_budget = patch.total_budget.unwrap_or(settings.total_budget);
+                settings.auto_start = patch.auto_start.unwrap_or(settings.auto_start);
+                settings.auto_start_threshold = patch.auto_start_threshold.unwrap_or(settings.auto_start_threshold);
+                settings.bot_sync = patch.bot_sync.unwrap_or(settings.bot_sync);
+                settings.fee_rate = patch.fee_rate.unwrap_or(settings.fee_rate);
+                account.version += 1;
+                tx.put(&ACCOUNTS, &account_key(id), &account)?;
+                let after = serde_json::to_value((&account.name, &account.settings)).unwrap_or_default();
+                tx.audit(now, Some(user), "account.changed", json!({ "before": before, "after": after }))?;
+                Ok(account)
             })
             .await?;
-        self.account_changed(user, id);
+        self.bus.publish(user, LiveEvent::Account { account_id: id });
         Ok(account)
     }
 
-    /// Lets the account's bots trade. The owner vouches that no other program trades it.
+    /// Lets an account's bots trade. The owner confirms that no other program trades it.
     ///
     /// # Errors
     /// `Refused` with `confirmation_required`, `live_locked`, `unsettled` or `no_broker_key`.
     pub async fn start_account(&self, user: UserId, id: AccountId, old_server_stopped: bool) -> Result<Account, TradingError> {
+        if !old_server_stopped {
+            return Err(TradingError::refused("confirmation_required", "confirm that no other program trades this account any more"));
+        }
         let account = self.account(user, id)?;
         if account.environment == Environment::Live && LIVE_ORDERS_LOCKED {
-            return Err(TradingError::refused("live_locked", "live accounts cannot trade in this version; they only observe"));
+            return Err(TradingError::refused(
+                "live_locked",
+                "orders to live accounts are locked in this version: enter the key of a mock account (모의투자) to trade",
+            ));
         }
-        refuse_unsettled(&account)?;
-        if !old_server_stopped {
-            let detail = "confirm that no other program trades this account any more: two of them would send every order twice";
-            return Err(TradingError::refused("confirmation_required", detail));
+        let secret = account_key(id).text("kis_app_secret");
+        if self.store.user(user).read(|v| v.get(&SECRETS, &secret))?.is_none() {
+            return Err(TradingError::refused("no_broker_key", "enter the account's broker key before starting it"));
         }
-        self.connector.connect(user, &account).await?;
         let now = self.clock.now();
-        self.switch(user, id, move |tx, before| {
-            refuse_unsettled(before)?;
-            let after = Account { mode: AccountMode::Trading, started_at: Some(now), version: before.version + 1, ..before.clone() };
-            tx.audit(now, Some(user), "account.started", json!({ "account_id": id, "old_server_stopped": true }))?;
-            tx.post(id, now, Notice::AccountStarted.level(), &Notice::AccountStarted)?;
-            Ok(after)
-        })
-        .await
+        self.set_mode(user, id, AccountMode::Trading, Notice::AccountStarted, now).await
     }
 
-    /// Lets the account's bots only observe. Open orders live out their time and are settled.
+    /// Makes an account's bots observe again. Orders that are open live out and are booked.
     ///
     /// # Errors
     /// `NotFound`.
     pub async fn stop_account(&self, user: UserId, id: AccountId) -> Result<Account, TradingError> {
         let now = self.clock.now();
-        self.switch(user, id, move |tx, before| {
-            let after = Account { mode: AccountMode::Observe, version: before.version + 1, ..before.clone() };
-            tx.audit(now, Some(user), "account.stopped", json!({ "account_id": id }))?;
-            tx.post(id, now, Notice::AccountStopped.level(), &Notice::AccountStopped)?;
-            Ok(after)
-        })
-        .await
+        self.set_mode(user, id, AccountMode::Observe, Notice::AccountStopped, now).await
     }
 
-    /// One change of mode; an account that is there already stays untouched.
-    async fn switch(
+    async fn set_mode(
         &self,
         user: UserId,
         id: AccountId,
-        change: impl Fn(&mut UserTx<'_>, &Account) -> Result<Account, TradingError> + Send + 'static,
+        mode: AccountMode,
+        notice: Notice,
+        now: jiff::Timestamp,
     ) -> Result<Account, TradingError> {
         let account = self
             .store
             .user(user)
             .write(move |tx| -> Result<Account, TradingError> {
-                let before = tx.require(&ACCOUNTS, &account_key(id))?;
-                let after = change(tx, &before)?;
-                put_account(tx, &after)?;
-                Ok(after)
+                let mut account = owned(tx, id)?;
+                if mode == AccountMode::Trading && !account.unsettled.is_empty() {
+                    return Err(TradingError::refused("unsettled", "answer the open questions of the import before starting this account"));
+                }
+                if account.mode == mode {
+                    return Ok(account);
+                }
+                account.mode = mode;
+                account.version += 1;
+                if mode == AccountMode::Trading {
+                    account.started_at = Some(now);
+                }
+                tx.put(&ACCOUNTS, &account_key(id), &account)?;
+                let action = if mode == AccountMode::Trading { "account.started" } else { "account.stopped" };
+                tx.audit(now, Some(user), action, json!({ "account": account.name, "environment": account.environment }))?;
+                tx.post(id, now, notice.level(), &notice)?;
+                Ok(account)
             })
             .await?;
-        self.account_changed(user, id);
+        self.bus.publish(user, LiveEvent::Account { account_id: id });
         Ok(account)
-    }
-
-    fn account_changed(&self, user: UserId, account_id: AccountId) {
-        self.bus.publish(user, LiveEvent::Account { account_id });
-    }
-}
-
-fn refuse_unsettled(account: &Account) -> Result<(), TradingError> {
-    match account.unsettled.len() {
-        0 => Ok(()),
-        n => Err(TradingError::refused("unsettled", format!("{n} questions of the import are open: settle them first"))),
     }
 }

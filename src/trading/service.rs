@@ -14,12 +14,9 @@ use crate::domain::clock::Clock;
 use crate::domain::fact::{Actor, Event};
 use crate::domain::instrument::Exchange;
 use crate::domain::message::Notice;
-use crate::domain::order::{Environment, JournalledOrder, Order, OrderIntent, OrderState, Reason};
+use crate::domain::order::{Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent, OrderState, Reason};
 use crate::storage::tables::{ACCOUNTS, ORDERS};
 use crate::storage::{StoreError, UserTx, account_key};
-
-/// Sending to a live host is locked in every build until the full order service stands.
-pub const LIVE_ORDERS_LOCKED: bool = true;
 
 /// Why the gate refuses, in a code and a sentence.
 type Refusal = (&'static str, String);

@@ -31,10 +31,7 @@ use super::{
 };
 use crate::domain::clock::{Clock, kst_date};
 use crate::domain::instrument::{Exchange, Market};
-use crate::domain::order::{Environment, JournalledOrder, Order, OrderIntent, Side};
-
-/// Orders to live accounts are refused in this version, whatever else allows them.
-pub const LIVE_ORDERS_LOCKED: bool = true;
+use crate::domain::order::{Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent, Side};
 
 /// More calls than any sensible history needs.
 const MAX_BAR_PAGES: usize = 100;

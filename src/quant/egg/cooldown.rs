@@ -52,3 +52,35 @@ pub fn check(bot: &Bot, latest_sell: Option<LatestSell>, now: Timestamp) -> Opti
         resumes_at: sell.at.checked_add(pause).unwrap_or(Timestamp::MAX),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{bot, instant};
+    use super::*;
+
+    #[test]
+    fn days_are_periods_of_24_hours() {
+        let mut bot = bot();
+        bot.sell_cooldown_days = 2;
+        let sell = Some(LatestSell { at: instant(0), profit: 1.0 });
+        let just_before = instant(2) - SignedDuration::from_secs(1);
+        let Some(EggEvent::Cooldown { elapsed_days, resumes_at, after_loss, .. }) = check(&bot, sell, just_before) else {
+            panic!("the pause lasts two days")
+        };
+        assert_eq!((elapsed_days, resumes_at, after_loss), (1, instant(2), false));
+        assert_eq!(check(&bot, sell, instant(2)), None);
+        assert!(check(&bot, sell, instant(-1)).is_some(), "a clock set back does not end the pause");
+    }
+
+    #[test]
+    fn a_gain_does_not_pause_a_bot_that_pauses_after_losses() {
+        let mut bot = bot();
+        bot.sell_cooldown_days = 2;
+        bot.sell_cooldown_loss_only = true;
+        let sell = |profit| Some(LatestSell { at: instant(0), profit });
+        assert_eq!(check(&bot, sell(0.0), instant(1)), None);
+        assert!(check(&bot, sell(-0.01), instant(1)).is_some());
+        bot.sell_cooldown_days = 0;
+        assert_eq!(check(&bot, sell(-0.01), instant(1)), None);
+    }
+}

@@ -232,3 +232,69 @@ fn buy_for(bot: &Bot, amount: f64, events: &mut Vec<EggEvent>) -> Option<Wanted>
     }
     Some(Wanted { kind: TradeKind::Buy, value: amount })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{bot, holding, instant};
+    use super::*;
+
+    fn input<'a>(bot: &'a Bot, holdings: &'a [Holding], price: f64) -> Input<'a> {
+        Input { bot, holdings, sold_today: false, sell_sheet_today: false, latest_sell: None, price: Some(price), now: instant(1) }
+    }
+
+    fn order(decision: &Decision) -> Option<(TradeKind, f64)> {
+        decision.order.map(|wanted| (wanted.kind, wanted.value))
+    }
+
+    #[test]
+    fn price_above_both_marks_sells_all_above_one_a_part() {
+        let bot = bot();
+        // T = 1, so the point price lies 18 % above the average and the take-profit price 10 %.
+        let held = [holding(1, 10.0, 100.0)];
+        assert_eq!(order(&decide(&input(&bot, &held, 118.01))), Some((TradeKind::Sell, 10.0)));
+        assert_eq!(order(&decide(&input(&bot, &held, 118.0))), Some((TradeKind::SellThreeQuarters, 7.0)));
+        let deep = [holding(1, 80.0, 100.0)];
+        assert_eq!(order(&decide(&input(&bot, &deep, 105.0))), Some((TradeKind::SellQuarter, 20.0)));
+    }
+
+    #[test]
+    fn a_sell_of_today_keeps_the_bot_from_buying() {
+        let bot = bot();
+        let held = [holding(1, 10.0, 100.0)];
+        let buys = input(&bot, &held, 90.0);
+        assert_eq!(order(&decide(&buys)), Some((TradeKind::Buy, 1_000.0)));
+        assert_eq!(order(&decide(&Input { sold_today: true, ..buys })), None);
+        assert_eq!(order(&decide(&Input { sell_sheet_today: true, ..buys })), None);
+    }
+
+    #[test]
+    fn a_negative_buy_is_nothing_and_says_so() {
+        let mut bot = bot();
+        bot.added_seed = -1_500.0;
+        let held = [holding(1, 10.0, 100.0)];
+        let decision = decide(&input(&bot, &held, 90.0));
+        assert_eq!(decision.order, None);
+        assert!(matches!(decision.events.last(), Some(EggEvent::OrderCreateFailedBuy { wanted, .. }) if *wanted == -500.0));
+    }
+
+    #[test]
+    fn a_stuck_trailing_mode_is_ended_and_the_bot_sells_again() {
+        let mut bot = bot();
+        TrailingState { mode: true, high_watermark: 130.0, stop: 120.0 }.put(&mut bot);
+        let held = [holding(1, 10.0, 100.0)];
+        let stuck = input(&bot, &held, 125.0);
+        assert_eq!(order(&rules(&stuck)), Some((TradeKind::Buy, 1_000.0 / 3.0)), "the original would only ever buy");
+        let decision = decide(&stuck);
+        assert_eq!(order(&decision), Some((TradeKind::Sell, 10.0)));
+        assert_eq!(decision.trailing, Some(TrailingState::OFF));
+        assert_eq!(decision.events.first().map(EggEvent::code), Some("TRAILING_ENDED"));
+    }
+
+    #[test]
+    fn a_price_that_is_no_price_trades_nothing() {
+        let bot = bot();
+        for price in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(decide(&input(&bot, &[holding(1, 10.0, 100.0)], price)).order, None, "{price}");
+        }
+    }
+}

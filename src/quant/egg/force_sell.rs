@@ -64,3 +64,30 @@ pub fn outcome(
         None => (None, EggEvent::ForceSellFailed { bot: name, symbol, quantity: request.quantity, limit: request.limit, reason }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{bot, bought, holding};
+    use super::*;
+
+    #[test]
+    fn a_full_sell_needs_every_share_to_be_filled() {
+        let bot = bot();
+        let held = [holding(1, 10.0, 100.0)];
+        let kind = |ratio: f64, filled: f64| {
+            let request = plan(&bot, &held, ratio, Some(100.0)).request.unwrap();
+            outcome(&bot, &request, ratio, Some(bought(filled, 100.0)), None).0.map(|trade| trade.kind)
+        };
+        assert_eq!(kind(100.0, 10.0), Some(TradeKind::Sell));
+        assert_eq!(kind(100.0, 9.0), Some(TradeKind::SellPart));
+        assert_eq!(kind(99.9, 9.0), Some(TradeKind::SellPart));
+        assert_eq!(kind(100.0, 0.0), None);
+    }
+
+    #[test]
+    fn less_than_one_share_is_nothing() {
+        let plan = plan(&bot(), &[holding(1, 10.0, 100.0)], 9.9, Some(100.0));
+        assert_eq!(plan.request, None);
+        assert_eq!(plan.events[0].code(), "FORCE_SELL_NOTHING");
+    }
+}

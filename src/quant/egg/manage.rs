@@ -188,13 +188,15 @@ pub fn renewal(request: &RenewalRequest<'_>) -> Result<Renewal, RenewalError> {
     }
     let total: usize = plans.iter().map(|(_, _, tiers)| tiers.len()).sum();
     let per_bot = budget / total as f64;
+    // A cent per turn for the bot with the most turns.
+    let most_turns = plans.iter().flat_map(|(_, _, tiers)| tiers.iter()).max().copied().unwrap_or(0);
+    let least = cents(0.01 * most_turns as f64 * total as f64);
     let mut bots = Vec::with_capacity(total);
     for (symbol, prefix, tiers) in plans {
         for (number, max_tier) in (1_i64..).zip(tiers) {
             let name = format!("{prefix}_{number}");
             let seed = cents(per_bot / *max_tier as f64);
             if seed <= 0.0 {
-                let least = 0.01 * *max_tier as f64 * total as f64;
                 return Err(RenewalError::TooSmall { bot: name, budget, seed, least });
             }
             if let Some(held) = request.holdings.iter().find(|h| h.name == name && h.symbol != symbol && !h.reserve) {
@@ -255,5 +257,65 @@ impl RenewedBot {
             trailing_stop: 0.0,
             legacy: serde_json::Map::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{bot, holding};
+    use super::*;
+
+    fn plan(tickers: &[(&str, i64)], total_budget: f64) -> Result<Renewal, RenewalError> {
+        let tickers: Vec<(String, i64)> = tickers.iter().map(|(ticker, count)| ((*ticker).to_owned(), *count)).collect();
+        let existing = [Bot { added_seed: 12.5, ..bot() }];
+        let holdings = [Holding { name: "OLD_1".to_owned(), ..holding(1, 5.0, 10.0) }];
+        renewal(&RenewalRequest { tickers: &tickers, total_budget, existing: &existing, holdings: &holdings, open_sheets: &[] })
+    }
+
+    #[test]
+    fn tickers_that_share_letters_get_names_of_their_own() {
+        let renewal = plan(&[("SOXL", 2), ("SOXS", 1), ("so", 1), ("SOX", 1), ("TQQQ", 1)], 10_000.0).unwrap();
+        let names: Vec<&str> = renewal.bots.iter().map(|bot| bot.name.as_str()).collect();
+        assert_eq!(names, ["SO_1", "SO_2", "SOX_1", "SO2_1", "SOX2_1", "TQ_1"]);
+        assert_eq!(renewal.bots[5].added_seed, 12.5, "the bot of the same name hands its added seed on");
+        assert_eq!(renewal.orphans, ["OLD_1"]);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_the_reason() {
+        assert_eq!(plan(&[("TQQQ", 1)], 0.0), Err(RenewalError::Budget(0.0)));
+        assert!(matches!(plan(&[("TQQQ", 1)], f64::NAN), Err(RenewalError::Budget(_))));
+        assert_eq!(plan(&[], 100.0), Err(RenewalError::NoTicker));
+        assert_eq!(plan(&[("TQQQ", 4)], 100.0), Err(RenewalError::Count { ticker: "TQQQ".to_owned(), count: 4 }));
+        assert_eq!(plan(&[("TQQQ", 1), (" tqqq", 1)], 100.0), Err(RenewalError::TickerTwice("TQQQ".to_owned())));
+        assert!(matches!(plan(&[("T QQ", 1)], 100.0), Err(RenewalError::Ticker(_))));
+        let Err(RenewalError::TooSmall { least, .. }) = plan(&[("TQQQ", 2)], 0.1) else { panic!("10 cents are too little") };
+        assert_eq!(least, 0.8);
+        assert!(plan(&[("TQQQ", 2)], least).is_ok(), "what the message asks for is enough");
+    }
+
+    #[test]
+    fn open_sheets_and_foreign_positions_stop_a_renewal() {
+        let tickers = [("SOXL".to_owned(), 1)];
+        let holdings = [Holding { name: "SO_1".to_owned(), ..holding(1, 5.0, 10.0) }];
+        let open = ["TQ_1".to_owned()];
+        let request = RenewalRequest { tickers: &tickers, total_budget: 1_000.0, existing: &[], holdings: &holdings, open_sheets: &open };
+        assert_eq!(renewal(&request), Err(RenewalError::OpenSheets(open.to_vec())));
+        let refused = renewal(&RenewalRequest { open_sheets: &[], ..request });
+        assert!(matches!(refused, Err(RenewalError::OtherSymbol { name, .. }) if name == "SO_1"));
+    }
+
+    #[test]
+    fn a_third_of_the_turns_is_the_limit_of_the_sync() {
+        // Ten turns: the limit 3.333… is reached at T = 3.34.
+        let sync = |shares: f64, flag: bool| {
+            let bots = [Bot { buy_below_average: flag, max_tier: 10, ..bot() }];
+            let changes = bot_sync(&bots, &[holding(1, shares, 10.0)]);
+            changes.first().map(|change| change.buy_below_average)
+        };
+        assert_eq!(sync(333.0, false), None);
+        assert_eq!(sync(334.0, false), Some(true));
+        assert_eq!(sync(333.0, true), Some(false));
+        assert_eq!(sync(334.0, true), None);
     }
 }

@@ -17,6 +17,8 @@ pub mod manage;
 pub mod netting;
 pub mod number;
 pub mod point;
+#[cfg(test)]
+mod samples;
 pub mod sheet;
 pub mod slice;
 pub mod trailing;

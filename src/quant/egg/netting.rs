@@ -62,6 +62,11 @@ pub struct Netting {
 /// of a symbol, `ids` new ids for the rows of one booking.
 pub fn net(books: &mut Books, price_of: impl Fn(&str) -> Option<f64>, ids: &mut dyn FnMut() -> BookIds, now: Timestamp) -> Netting {
     let mut events = vec![EggEvent::NettingSearch { sheets: books.sheets.len() as i64 }];
+    // Sheets are rounded when they are taken up, not between the pairs of one run.
+    for sheet in &mut books.sheets {
+        sheet.remaining = cents(sheet.remaining);
+        sheet.total = cents(sheet.total);
+    }
     let pairs = find_pairs(&books.sheets, price_of, &mut events);
     if pairs.is_empty() {
         events.push(EggEvent::NettingNone {});
@@ -168,7 +173,7 @@ fn book_pair(
     let fill = |kind: TradeKind| SliceFill { kind, quantity, unit_price: cents(transfer.price), total: cents(value) };
     // A full sell stays one only if this transfer uses up its sheet.
     let sell_kind = match sell_sheet.kind {
-        TradeKind::Sell if cents(sell_sheet.remaining) - quantity > 0.0 => TradeKind::SellPart,
+        TradeKind::Sell if sell_sheet.remaining - quantity > 0.0 => TradeKind::SellPart,
         kind => kind,
     };
     let history: Vec<HistoryRow> = books.history.iter().filter(|row| row.bot_id == Some(seller.id)).cloned().collect();
@@ -202,8 +207,8 @@ fn book_pair(
 }
 
 fn reduce(sheet: &mut Sheet, by: f64) {
-    sheet.remaining = cents(sheet.remaining) - by;
-    sheet.total = cents(sheet.total) - by;
+    sheet.remaining -= by;
+    sheet.total -= by;
 }
 
 impl BookedPair {
@@ -225,6 +230,102 @@ impl BookedPair {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{holding_of, ids, instant, named_bot, sheet_of};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Bots with what they hold and the sheet that each wants: positive shares to sell, negative USD to buy.
+    fn books(wishes: &[(f64, f64)]) -> Books {
+        let mut books = Books::default();
+        for (number, (held, wish)) in (1_u128..).zip(wishes) {
+            let bot = named_bot(&format!("TQ_{number}"), number);
+            if *held > 0.0 {
+                books.holdings.push(holding_of(&bot, number, *held, 9.0));
+            }
+            let kind = if *wish > 0.0 { TradeKind::SellQuarter } else { TradeKind::Buy };
+            books.sheets.push(sheet_of(&bot, kind, wish.abs(), 5));
+            books.bots.push(bot);
+        }
+        books
+    }
+
+    fn run(books: &mut Books) -> Netting {
+        let mut next = 0;
+        let mut new_ids = || {
+            next += 1;
+            ids(next)
+        };
+        net(books, |_| Some(10.0), &mut new_ids, instant(1))
+    }
+
+    #[test]
+    fn the_largest_transfer_goes_first() {
+        let mut books = books(&[(50.0, 20.0), (0.0, -100.0), (0.0, -155.0)]);
+        let netting = run(&mut books);
+        let transfers: Vec<(&str, i64)> = netting.pairs.iter().map(|p| (p.transfer.buyer.as_str(), p.transfer.quantity)).collect();
+        assert_eq!(transfers, [("TQ_3", 15), ("TQ_2", 5)]);
+        assert_eq!(
+            books.sheets.iter().map(|sheet| (sheet.name.as_str(), sheet.remaining)).collect::<Vec<_>>(),
+            [("TQ_2", 50.0), ("TQ_3", 5.0)]
+        );
+    }
+
+    #[test]
+    fn a_pair_that_cannot_be_booked_changes_nothing() {
+        let mut short = books(&[(3.0, 20.0), (0.0, -100.0)]);
+        let before = short.clone();
+        let netting = run(&mut short);
+        assert!(netting.booked.is_empty());
+        assert!(netting.events.iter().any(|event| event.code() == "NETTING_PAIR_FAILED"));
+        assert_eq!((&short.holdings, &short.sheets, &short.bots), (&before.holdings, &before.sheets, &before.bots));
+
+        let mut orphaned = books(&[(30.0, 20.0), (0.0, -100.0)]);
+        orphaned.bots.remove(1);
+        let before = orphaned.clone();
+        let netting = run(&mut orphaned);
+        assert!(netting.events.iter().any(|event| event.code() == "NETTING_BOT_MISSING"));
+        assert_eq!((orphaned.holdings, orphaned.sheets), (before.holdings, before.sheets));
+    }
+
+    #[test]
+    fn a_full_sell_stays_one_only_when_it_is_used_up() {
+        let full = |held: f64, dollars: f64| {
+            let mut books = books(&[(held, held), (0.0, -dollars)]);
+            books.sheets[0].kind = TradeKind::Sell;
+            run(&mut books);
+            books.history.iter().find(|row| row.kind.is_sell()).map(|row| row.kind)
+        };
+        assert_eq!(full(20.0, 100.0), Some(TradeKind::SellPart));
+        assert_eq!(full(10.0, 100.0), Some(TradeKind::Sell));
+    }
+
+    proptest! {
+        /// Netting moves shares between bots and keeps their number; what leaves a sheet was booked.
+        #[test]
+        fn netting_conserves_shares_and_money(
+            wishes in prop::collection::vec((1_i64..200, any::<bool>(), 1_i64..300), 2..9),
+        ) {
+            let wishes: Vec<(f64, f64)> =
+                wishes.iter().map(|(held, sells, wish)| (*held as f64, if *sells { *wish as f64 } else { -10.0 * *wish as f64 })).collect();
+            let mut after = books(&wishes);
+            let before = after.clone();
+            let netting = run(&mut after);
+            let shares = |books: &Books| books.holdings.iter().map(|h| h.quantity).sum::<f64>();
+            prop_assert_eq!(shares(&after), shares(&before));
+            let wanted = |books: &Books, buys: bool| {
+                books.sheets.iter().filter(|s| s.kind.is_buy() == buys).map(|s| s.remaining).sum::<f64>()
+            };
+            let moved: f64 = netting.booked.iter().map(|b| b.pair.transfer.quantity as f64).sum();
+            prop_assert_eq!(wanted(&before, false) - wanted(&after, false), moved);
+            prop_assert_eq!(wanted(&before, true) - wanted(&after, true), moved * 10.0);
+            prop_assert_eq!(after.history.len(), 2 * netting.booked.len());
+            prop_assert!(after.holdings.iter().all(|h| h.quantity > 0.0));
         }
     }
 }

@@ -141,3 +141,64 @@ fn raise(bot: &Bot, state: TrailingState, average: f64, price: f64, events: &mut
     });
     TrailingState { mode: state.mode, high_watermark: watermark, stop }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{bot, holding};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn trailing_bot() -> Bot {
+        let mut bot = bot();
+        bot.trailing_enabled = true;
+        TrailingState { mode: true, high_watermark: 130.0, stop: 110.0 }.put(&mut bot);
+        bot
+    }
+
+    #[test]
+    fn a_mode_that_could_not_end_is_ended() {
+        let held = Held::of(&[holding(1, 10.0, 100.0)]);
+        let nothing = Held::of(&[]);
+        let mut bot = trailing_bot();
+        assert_eq!(repair(&bot, &held), None);
+        let reason = |repaired: Option<(TrailingState, EggEvent)>| match repaired {
+            Some((TrailingState::OFF, EggEvent::TrailingEnded { reason, .. })) => Some(reason),
+            _ => None,
+        };
+        assert_eq!(reason(repair(&bot, &nothing)), Some(TrailingEnd::PositionClosed));
+        bot.trailing_enabled = false;
+        assert_eq!(reason(repair(&bot, &held)), Some(TrailingEnd::Disabled));
+        bot.trailing_mode = false;
+        assert_eq!(repair(&bot, &nothing), None);
+    }
+
+    #[test]
+    fn below_the_stop_everything_is_sold_and_the_mode_ends() {
+        let held = Held::of(&[holding(1, 10.5, 100.0)]);
+        let mut events = Vec::new();
+        let (state, sell) = step(&trailing_bot(), &held, Some(109.99), &mut events);
+        assert_eq!(state, Some(TrailingState::OFF));
+        assert_eq!(sell, Some(Wanted { kind: TradeKind::Sell, value: 10.0 }));
+        let (state, sell) = step(&trailing_bot(), &held, Some(110.0), &mut events);
+        assert_eq!((state.map(|s| s.mode), sell), (Some(true), None), "at the stop nothing is sold");
+    }
+
+    proptest! {
+        #[test]
+        fn the_stop_and_the_watermark_never_fall(prices in prop::collection::vec(111.0_f64..400.0, 1..20), average in 20.0_f64..100.0) {
+            let mut bot = trailing_bot();
+            let held = Held::of(&[holding(1, 10.0, average)]);
+            for price in prices {
+                let before = TrailingState::of(&bot);
+                let (state, _) = step(&bot, &held, Some(price), &mut Vec::new());
+                let state = state.unwrap();
+                if !state.mode {
+                    break;
+                }
+                prop_assert!(state.stop >= before.stop);
+                prop_assert!(state.high_watermark >= before.high_watermark.max(price));
+                state.put(&mut bot);
+            }
+        }
+    }
+}

@@ -214,3 +214,41 @@ pub struct WashSummary {
     pub usd_krw: f64,
     pub cost_krw: f64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{bought, holding};
+    use super::*;
+
+    #[test]
+    fn only_what_was_sold_is_bought_back() {
+        let (wash, _) = Wash::start("TQ_1", &[holding(1, 75.9, 10.0)]);
+        let mut wash = wash.unwrap();
+        assert_eq!(wash.batches, [30, 30, 15]);
+        let mut bought_back = Vec::new();
+        let mut fills = [Some(30.0), None, Some(4.0)].into_iter();
+        while let WashStep::Send(request) = wash.step(Some(10.0)) {
+            let filled = match request.side {
+                Side::Sell => fills.next().unwrap(),
+                Side::Buy => {
+                    bought_back.push(request.quantity);
+                    Some(request.quantity as f64)
+                }
+            };
+            wash.done(filled.map(|quantity| bought(quantity, 10.0)));
+        }
+        assert_eq!(bought_back, [30, 4]);
+        assert_eq!(wash.missing(), 0.0);
+        assert_eq!(wash.done(None), None, "a finished wash takes no more results");
+    }
+
+    #[test]
+    fn a_buy_that_fails_leaves_shares_missing() {
+        let (wash, _) = Wash::start("TQ_1", &[holding(1, 20.0, 10.0)]);
+        let mut wash = wash.unwrap();
+        wash.done(Some(bought(20.0, 10.0)));
+        assert_eq!(wash.step(None), WashStep::NoPrice(Side::Buy));
+        wash.skipped();
+        assert_eq!((wash.missing(), wash.step(Some(10.0))), (20.0, WashStep::Finished));
+    }
+}

@@ -9,6 +9,10 @@ use eggmoney::domain::bot::{Bot, ClosingCondition, HistoryRow, Holding, PointCur
 use eggmoney::domain::clock::{from_kst, kst_date};
 use eggmoney::domain::id::{AccountId, BotId, HistoryId, HoldingId, SheetId};
 use eggmoney::domain::instrument::Market;
+use eggmoney::domain::order::Side;
+use eggmoney::quant::egg::book::BookIds;
+use eggmoney::quant::egg::event::EggEvent;
+use eggmoney::quant::egg::slice::Request;
 
 use super::harness::Differences;
 
@@ -358,4 +362,53 @@ pub fn compare_history(diff: &mut Differences, got: &[HistoryRow], want: &[Histo
         let shown: f64 = format!("{:.2}", got.profit_rate).parse().expect("a number");
         diff.fraction(&what("profit_rate"), shown, want.profit_rate);
     }
+}
+
+/// The codes of events, in order.
+pub fn codes(events: &[EggEvent]) -> Vec<&'static str> {
+    events.iter().map(EggEvent::code).collect()
+}
+
+/// Ids for the rows of bookings, from a counter.
+pub fn book_ids(start: u128) -> impl FnMut() -> BookIds {
+    let mut next = start;
+    move || {
+        next += 1;
+        BookIds { holding: HoldingId(Uuid::from_u128(10_000 + next)), history: HistoryId(Uuid::from_u128(20_000 + next)) }
+    }
+}
+
+/// A request as most files write it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestVector {
+    pub side: String,
+    pub symbol: String,
+    pub amount: i64,
+    pub price: f64,
+}
+
+/// Compares a request of a bot's symbol with the expected one.
+pub fn compare_request(diff: &mut Differences, symbol: &str, got: Option<&Request>, want: Option<&RequestVector>) {
+    match (got, want) {
+        (Some(got), Some(want)) => {
+            diff.same("request side", side_text(got.side), want.side.as_str());
+            diff.same("request symbol", symbol, want.symbol.as_str());
+            diff.same("request amount", &got.quantity, &want.amount);
+            diff.money("request price", got.limit, want.price);
+        }
+        (got, want) => diff.same("request", &got.is_some(), &want.is_some()),
+    }
+}
+
+pub fn side_text(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
+}
+
+/// A fill of a request by the exchange's outcome.
+pub fn fill_of(outcome: &Outcome, kind: TradeKind, quantity: i64, price: f64) -> Option<SliceFill> {
+    outcome.fill(quantity, price).map(|(quantity, unit_price, total)| SliceFill { kind, quantity, unit_price, total })
 }
