@@ -1,5 +1,6 @@
 //! All routes, by area. The list is the API: nothing else is registered under `/api`.
 
+mod accounts;
 mod admin;
 mod alerts;
 mod auth;
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Route> {
         auth::routes(),
         users::routes(),
         admin::routes(),
+        accounts::routes(),
         credentials::routes(),
         orders::routes(),
         alerts::routes(),
