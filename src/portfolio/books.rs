@@ -3,7 +3,9 @@
 use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding};
 use crate::domain::id::AccountId;
-use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS};
+use crate::domain::ledger::Position;
+use crate::quant::figures::positions_in_order;
+use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, POSITIONS};
 use crate::storage::{StoreError, UserView, account_key};
 
 /// One account's books with its whole history.
@@ -44,6 +46,31 @@ impl PortfolioBooks {
     /// Nothing was ever set up here.
     pub(super) fn is_empty(&self) -> bool {
         self.bots.is_empty() && self.holdings.is_empty()
+    }
+}
+
+/// What an account holds: by instrument as its journal counts, and by owner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Positions {
+    /// Instruments that are or were held.
+    pub instruments: Vec<Position>,
+    /// By name, the reserve last; each with whether it lost its bot.
+    pub holdings: Vec<(Holding, bool)>,
+}
+
+impl Positions {
+    /// Reads an account.
+    ///
+    /// # Errors
+    /// `NotFound` when the user has no such account.
+    pub fn read(view: &UserView<'_>, id: AccountId) -> Result<Self, StoreError> {
+        let key = account_key(id);
+        view.get(&ACCOUNTS, &key)?.ok_or_else(|| StoreError::not_found("account"))?;
+        let bots: Vec<Bot> = view.list(&BOTS, &key)?;
+        let holdings: Vec<Holding> = view.list(&HOLDINGS, &key)?;
+        let orphan = |h: &Holding| !h.reserve && !h.bot_id.is_some_and(|id| bots.iter().any(|b| b.id == id));
+        let holdings = positions_in_order(&holdings).into_iter().map(|h| (h.clone(), orphan(h))).collect();
+        Ok(Self { instruments: view.list(&POSITIONS, &key)?, holdings })
     }
 }
 

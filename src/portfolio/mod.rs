@@ -6,7 +6,7 @@ mod history;
 mod indicators;
 mod summary;
 
-pub use books::PortfolioBooks;
+pub use books::{PortfolioBooks, Positions};
 pub use history::{Filter, HistoryPage, MonthFigures, ProfitSummary, Totals, TradeSide, YearFigures, history_page, profit_summary};
 pub use indicators::{Indicators, Rsi, indicators};
 pub use summary::{Alert, AlertCode, BotFigures, Cash, MarketPrices, Price, Rate, Summary, summary};
