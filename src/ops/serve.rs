@@ -30,7 +30,7 @@ async fn run(config: Config, wall: Arc<dyn Clock>, market: Arc<dyn Clock>) -> Re
     let bound = server::bind(&app, listen).map_err(|e| e.to_string())?;
     let control = Control::listen(&app.config.data_dir).map_err(|e| format!("cannot open the control socket: {e}"))?;
     let mut stop = StopSignals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
-    startup::start(&app).await;
+    let background = startup::start(&app).await;
     let control = tokio::spawn(control.serve(app.clone()));
     announce(&format!("listening on http://{}", bound.address));
 
@@ -42,7 +42,7 @@ async fn run(config: Config, wall: Arc<dyn Clock>, market: Arc<dyn Clock>) -> Re
     control.abort();
     // An aborted task ends with an error that says just that.
     let _ = control.await;
-    startup::stop(&app).await;
+    startup::stop(&app, background).await;
     serving.await.map_err(|e| e.to_string())?.map_err(|e| format!("the server failed: {e}"))
 }
 
