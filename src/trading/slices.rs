@@ -211,7 +211,7 @@ fn in_bot_order(books: &Books) -> impl Iterator<Item = &Sheet> {
 
 /// The id of an order that stands outside sheets: one per bot, session and purpose.
 pub(super) fn once_per_session(account: AccountId, bot: BotId, plan: &SessionPlan, purpose: &[u8]) -> OrderId {
-    derived_order_id(plan.closing_buy, &[purpose, account.as_bytes(), bot.as_bytes(), plan.session.to_string().as_bytes()])
+    derived_order_id(plan.close, &[purpose, account.as_bytes(), bot.as_bytes(), plan.session.to_string().as_bytes()])
 }
 
 /// A fresh id for an order that a person asks for.

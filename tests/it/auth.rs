@@ -32,7 +32,7 @@ async fn the_first_administrator_needs_the_setup_code_which_then_is_gone() {
     let (status, user) = nobody.post(REGISTER, &new(json!(code))).await;
     assert_eq!(status, 201, "{user}");
     assert_eq!((&user["username"], &user["role"]), (&json!("Anna"), &json!("admin")));
-    assert!(!server.dir.path().join("setup-code").exists());
+    assert!(!server.folder().join("setup-code").exists());
     expect(403, "registration_closed", &nobody.post(REGISTER, &new(json!(code))).await);
     assert_eq!(nobody.get("/api/v1/system").await.1["setup_required"], false);
 }
