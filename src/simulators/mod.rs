@@ -5,7 +5,6 @@ pub mod config;
 pub mod exchange;
 pub mod http1;
 pub mod kis;
-mod nyse;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -7,4 +7,5 @@ mod golden;
 mod http_foundation;
 mod import;
 mod night;
+mod simulated_broker;
 mod support;
