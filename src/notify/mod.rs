@@ -2,3 +2,5 @@
 
 pub mod notice_text;
 pub mod outbox;
+pub mod telegram;
+pub mod text;
