@@ -2,16 +2,39 @@
 //! first, so that nothing new arrives while the rest comes to its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::state::App;
+use crate::schedule::Ticker;
+
+/// Ticks of an accelerated clock come this often.
+const FAST_TICK: Duration = Duration::from_millis(100);
+
+/// Work that runs beside the HTTP server.
+#[derive(Debug)]
+pub struct Background {
+    ticker: Option<Ticker>,
+}
 
 /// Starts background work over an open [`App`].
-pub async fn start(app: &Arc<App>) {
+pub async fn start(app: &Arc<App>) -> Background {
+    let period = app.config.simulation_speed.map(|_| FAST_TICK);
+    let ticker = match Ticker::start(app.trading.clone(), period).await {
+        Ok(ticker) => Some(ticker),
+        Err(error) => {
+            tracing::error!(%error, "the scheduler did not start: nothing will be traded");
+            None
+        }
+    };
     tracing::info!(data_dir = %app.config.data_dir.display(), "started");
+    Background { ticker }
 }
 
 /// Ends background work in reverse order. The store closes when the last handle is gone; every
 /// acknowledged write is on disk already.
-pub async fn stop(app: &Arc<App>) {
+pub async fn stop(app: &Arc<App>, background: Background) {
+    if let Some(ticker) = background.ticker {
+        ticker.stop().await;
+    }
     tracing::info!(data_dir = %app.config.data_dir.display(), "stopped");
 }

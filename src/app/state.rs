@@ -79,8 +79,11 @@ impl App {
     }
 }
 
-/// Makes the folder if need be and proves that it can be written to.
-fn prepare_folder(dir: &Path) -> Result<(), OpenError> {
+/// Makes the data folder if need be and proves that it can be written to.
+///
+/// # Errors
+/// `DataDir` naming the folder and the reason.
+pub fn prepare_folder(dir: &Path) -> Result<(), OpenError> {
     let failed = |e: std::io::Error| OpenError::DataDir { path: dir.display().to_string(), detail: e.to_string() };
     if !dir.exists() {
         use std::os::unix::fs::DirBuilderExt;

@@ -149,6 +149,16 @@ impl Auth {
     /// `InvalidUsername`, `InvalidEmail`, `WeakPassword`, `Throttled`.
     pub async fn register(&self, registration: Registration, client: &Client) -> Result<User, AuthError> {
         let attempt = self.throttle.attempt("", &client.address, self.now())?;
+        let registered = self.register_now(registration).await;
+        // Only what teaches a guesser something counts: codes and names.
+        let guess = matches!(registered, Err(AuthError::SetupCodeWrong | AuthError::InviteUnknown | AuthError::UsernameTaken(_)));
+        if !guess {
+            self.throttle.forgive(&attempt);
+        }
+        registered
+    }
+
+    async fn register_now(&self, registration: Registration) -> Result<User, AuthError> {
         let first = self.setup_required()?;
         if first {
             let code = registration.setup_code.as_ref().ok_or(AuthError::SetupCodeRequired)?;
@@ -161,9 +171,7 @@ impl Auth {
         let role = if first { Role::Admin } else { Role::User };
         let new = NewUser { username: registration.username, password: registration.password, email: registration.email, role };
         let user = self.prepare(new).await?;
-        let created = self.create(user, None, "user.registered", first).await?;
-        self.throttle.forgive(&attempt);
-        Ok(created)
+        self.create(user, None, "user.registered", first).await
     }
 
     /// Makes a user without asking the settings: for the administrator's command line and the demo.
@@ -280,6 +288,12 @@ impl Auth {
             }
             Ok(Identity { user_id: user.id, username: user.username, role: user.role, session: bearer.session_id })
         })
+    }
+
+    /// Whether the session that proved this identity is still open; live sockets ask it regularly.
+    pub fn session_open(&self, who: &Identity) -> bool {
+        let now = self.now();
+        self.store.read(|view| session::is_open(&view.user(who.user_id), who.session, now)).unwrap_or(false)
     }
 
     /// Sets a new password after checking the present one; every other session ends.

@@ -38,7 +38,11 @@ impl SetupCode {
     /// # Errors
     /// `SetupCodeWrong`, `File`.
     pub(super) fn check(&self, given: &SecretString) -> Result<(), AuthError> {
-        let stored = fs_err::read_to_string(&self.0).map_err(|e| self.failed(&e))?;
+        let stored = match fs_err::read_to_string(&self.0) {
+            // Somebody else has just used it.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(AuthError::SetupCodeWrong),
+            other => other.map_err(|e| self.failed(&e))?,
+        };
         let same = plain(&stored).as_bytes().ct_eq(plain(given.expose_secret()).as_bytes());
         if bool::from(same) { Ok(()) } else { Err(AuthError::SetupCodeWrong) }
     }
@@ -85,5 +89,6 @@ mod tests {
         code.remove().unwrap();
         code.remove().unwrap();
         assert!(!path.exists());
+        assert!(matches!(code.check(&SecretString::from(text)), Err(AuthError::SetupCodeWrong)));
     }
 }

@@ -110,9 +110,12 @@ pub struct Problem {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
-/// An error on its way to the client.
+/// An error on its way to the client. Boxed, because every handler's result carries room for it.
 #[derive(Debug)]
-pub struct ApiError {
+pub struct ApiError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: ErrorCode,
     code: Cow<'static, str>,
     detail: String,
@@ -126,7 +129,7 @@ pub struct ApiError {
 
 impl ApiError {
     pub fn new(kind: ErrorCode, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             kind,
             code: Cow::Borrowed(kind.code()),
             detail: detail.into(),
@@ -135,7 +138,7 @@ impl ApiError {
             extra: serde_json::Map::new(),
             retry_after: None,
             cause: None,
-        }
+        }))
     }
 
     /// 404 naming what does not exist (or belongs to somebody else, which looks the same).
@@ -161,87 +164,87 @@ impl ApiError {
     /// 500; the cause goes to the log, never to the client.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         let mut error = Self::new(ErrorCode::Internal, "something went wrong in the server; the log has the details under this trace id");
-        error.cause = Some(cause.to_string());
+        error.0.cause = Some(cause.to_string());
         error
     }
 
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
-        self.code = code.into();
+        self.0.code = code.into();
         self
     }
 
     /// Names the field at fault by JSON pointer.
     #[must_use]
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
-        self.pointer = Some(pointer.into());
+        self.0.pointer = Some(pointer.into());
         self
     }
 
     /// Adds the list of all fields at fault.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
-        self.errors = errors;
+        self.0.errors = errors;
         self
     }
 
     /// Adds a member of its own, such as `order_id` or `limit`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
-        self.extra.insert(name.to_owned(), value.into());
+        self.0.extra.insert(name.to_owned(), value.into());
         self
     }
 
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
     #[must_use]
     fn caused_by(mut self, cause: impl std::fmt::Display) -> Self {
-        self.cause = Some(cause.to_string());
+        self.0.cause = Some(cause.to_string());
         self
     }
 
     pub fn kind(&self) -> ErrorCode {
-        self.kind
+        self.0.kind
     }
 
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 }
 
 impl std::fmt::Display for ApiError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.code, self.detail)
+        write!(f, "{}: {}", self.0.code, self.0.detail)
     }
 }
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
         let trace_id = trace::current();
-        if let Some(cause) = &self.cause {
-            tracing::error!(%trace_id, code = %self.code, %cause, "request failed");
+        if let Some(cause) = &self.0.cause {
+            tracing::error!(%trace_id, code = %self.0.code, %cause, "request failed");
         }
         let problem = Problem {
-            kind: format!("urn:eggmoney:problem:{}", self.code),
-            title: self.kind.title().to_owned(),
-            status: self.kind.status(),
-            detail: self.detail.clone(),
-            code: self.code.to_string(),
-            pointer: self.pointer.clone(),
+            kind: format!("urn:eggmoney:problem:{}", self.0.code),
+            title: self.0.kind.title().to_owned(),
+            status: self.0.kind.status(),
+            detail: self.0.detail.clone(),
+            code: self.0.code.to_string(),
+            pointer: self.0.pointer.clone(),
             trace_id,
-            errors: self.errors.clone(),
-            extra: self.extra.clone(),
+            errors: self.0.errors.clone(),
+            extra: self.0.extra.clone(),
         };
         let mut response = HttpResponse::build(self.status_code());
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = self.0.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.insert_header((header::RETRY_AFTER, seconds.max(1)));
         }

@@ -13,6 +13,7 @@ pub mod routes;
 pub mod server;
 mod trace;
 mod ui;
+pub mod views;
 
 pub use openapi::document as openapi_document;
 

@@ -30,7 +30,7 @@ impl std::fmt::Debug for Route {
 /// `route::<__path_login, _, _>(login)`.
 pub fn route<D, F, Args>(handler: F) -> Route
 where
-    D: utoipa::Path + utoipa::__dev::SchemaReferences,
+    D: Description,
     F: Handler<Args>,
     Args: actix_web::FromRequest + Guarded + 'static,
     F::Output: Responder + 'static,
@@ -59,10 +59,14 @@ fn method_of(method: &HttpMethod) -> Method {
     }
 }
 
-fn describe<D: utoipa::Path + utoipa::__dev::SchemaReferences>(api: &mut utoipa::openapi::OpenApi) {
-    for method in D::methods() {
-        api.paths.add_path_operation(D::path(), vec![method], D::operation());
-    }
+/// What `#[utoipa::path]` generates beside a handler.
+pub trait Description: utoipa::Path + utoipa::__dev::SchemaReferences + utoipa::__dev::Tags<'static> {}
+impl<D: utoipa::Path + utoipa::__dev::SchemaReferences + utoipa::__dev::Tags<'static>> Description for D {}
+
+fn describe<D: Description>(api: &mut utoipa::openapi::OpenApi) {
+    let mut operation = D::operation();
+    operation.tags.get_or_insert_default().extend(D::tags().into_iter().map(str::to_owned));
+    api.paths.add_path_operation(D::path(), D::methods(), operation);
     let mut schemas = Vec::new();
     D::schemas(&mut schemas);
     api.components.get_or_insert_default().schemas.extend(schemas);

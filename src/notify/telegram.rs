@@ -245,7 +245,8 @@ mod tests {
     #[tokio::test]
     async fn the_token_appears_in_no_error() {
         let echo = format!(r#"{{"ok":false,"description":"no bot {TOKEN}"}}"#);
-        let scripts: Vec<Box<dyn Fn(&Seen, usize) -> Reaction + Send + Sync>> =
+        type Script = Box<dyn Fn(&Seen, usize) -> Reaction + Send + Sync>;
+        let scripts: Vec<Script> =
             vec![Box::new(|_, _| Reaction::Drop), Box::new(move |_, _| answer(400, &echo)), Box::new(|s, _| answer(500, &s.path))];
         for script in scripts {
             let rig = rig(script).await;

@@ -1,3 +1,9 @@
 //! One integration-test binary: linking is what costs time.
 
+mod architecture;
+mod auth;
+mod cli;
 mod golden;
+mod http_foundation;
+mod import;
+mod support;

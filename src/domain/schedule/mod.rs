@@ -224,14 +224,14 @@ impl TimeRule {
 }
 
 /// A schedule's times in Korea in both halves of the year, side by side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SeasonalTimes {
     pub summer: EffectiveTimes,
     pub winter: EffectiveTimes,
 }
 
 /// The Korean times of one regular session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EffectiveTimes {
     pub decision: Time,
     pub slices: Vec<Time>,

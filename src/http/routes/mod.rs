@@ -1,7 +1,12 @@
 //! All routes, by area. The list is the API: nothing else is registered under `/api`.
 
+mod accounts;
 mod admin;
+mod alerts;
 mod auth;
+mod credentials;
+mod orders;
+mod stream;
 mod system;
 mod users;
 
@@ -9,5 +14,18 @@ use super::route::Route;
 
 /// Every route of the server.
 pub fn all() -> Vec<Route> {
-    [system::routes(), auth::routes(), users::routes(), admin::routes()].into_iter().flatten().collect()
+    [
+        system::routes(),
+        auth::routes(),
+        users::routes(),
+        admin::routes(),
+        accounts::routes(),
+        credentials::routes(),
+        orders::routes(),
+        alerts::routes(),
+        stream::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

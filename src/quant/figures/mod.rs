@@ -17,15 +17,16 @@ pub use rates::{CurrentRate, MonthRate, current_rate, month_rate};
 pub use status::{BotStatus, ProgressBar, bot_status};
 
 use crate::domain::bot::{Bot, Holding};
+use crate::quant::egg::point::traded_holding;
 
 /// The rows of one bot.
-fn rows_of<'h>(holdings: &'h [Holding], bot: &Bot) -> Vec<&'h Holding> {
-    holdings.iter().filter(|h| h.bot_id == Some(bot.id) && !h.reserve).collect()
+fn rows_of(holdings: &[Holding], bot: &Bot) -> Vec<Holding> {
+    holdings.iter().filter(|h| h.bot_id == Some(bot.id) && !h.reserve).cloned().collect()
 }
 
-/// The row that stands for a bot: the one with the lowest average price (the first on a tie).
-fn row_of<'h>(holdings: &'h [Holding], bot: &Bot) -> Option<&'h Holding> {
-    rows_of(holdings, bot).into_iter().reduce(|low, next| if next.average_price < low.average_price { next } else { low })
+/// The row that stands for a bot: the one that its trades change.
+fn row_of(holdings: &[Holding], bot: &Bot) -> Option<Holding> {
+    traded_holding(&rows_of(holdings, bot)).cloned()
 }
 
 /// `part` of `whole` in percent; 0 without a whole.

@@ -101,12 +101,13 @@ pub fn overview(bots: &[Bot], holdings: &[Holding], prices: &Prices, cash: Optio
 }
 
 /// The counted rows that hold shares.
-fn positions<'h>(bots: &[Bot], holdings: &'h [Holding], scope: Scope) -> Vec<&'h Holding> {
-    let rows: Vec<&Holding> = match scope {
+fn positions(bots: &[Bot], holdings: &[Holding], scope: Scope) -> Vec<Holding> {
+    let rows: Vec<Holding> = match scope {
         Scope::All => {
+            // Bot by bot first, so that sums come out bit-equal to those of the narrower scopes.
             let of_bots = bots.iter().flat_map(|bot| rows_of(holdings, bot));
             let known = |h: &&Holding| h.bot_id.is_some_and(|id| bots.iter().any(|b| b.id == id));
-            of_bots.chain(holdings.iter().filter(|h| !h.reserve && !known(h))).collect()
+            of_bots.chain(holdings.iter().filter(|h| !h.reserve && !known(h)).cloned()).collect()
         }
         Scope::ExistingBots => bots.iter().filter_map(|bot| row_of(holdings, bot)).collect(),
         Scope::ActiveBots => bots.iter().filter(|b| b.active).filter_map(|bot| row_of(holdings, bot)).collect(),
@@ -170,7 +171,7 @@ pub fn external_portfolio(bots: &[Bot], holdings: &[Holding], prices: &Prices, c
         pool: None,
     };
     let bots_rows = bots.iter().filter_map(|bot| row_of(holdings, bot)).filter(|h| h.quantity > 0.0);
-    let mut stock_items: Vec<ExternalItem> = bots_rows.map(|h| item(h, prices.get(&h.symbol).copied())).collect();
+    let mut stock_items: Vec<ExternalItem> = bots_rows.map(|h| item(&h, prices.get(&h.symbol).copied())).collect();
     let reserves = holdings.iter().filter(|h| h.reserve && h.average_price != 0.0);
     stock_items.extend(reserves.map(|h| item(h, Some(h.average_price))));
     ExternalPortfolio {

@@ -116,8 +116,10 @@ pub fn profit_years(
                 MonthProfit { month, profit, krw: profit * rate.rate, rate }
             })
             .collect();
+        // Row by row, as the original's database added: sums of months may differ in the last bit.
         // Rows dated in the future count into the year though their month is not shown.
-        let profit = sum(profits.range((year, 1)..=(year, 12)).map(|(_, p)| *p));
+        let of_year = sells(history).filter(|row| kst_date(row.traded_at).year() == year);
+        let profit = of_year.fold(0.0, |total, row| total + row.profit);
         summary.push(YearProfit {
             year,
             current,

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::KnownRate;
+use crate::quant::market::mean;
 
 /// A known rate is asked for again after this time.
 pub const FRESH_FOR: SignedDuration = SignedDuration::from_secs(300);
@@ -83,8 +84,7 @@ pub fn month_rate(
     }
     let closes = closes();
     if !closes.is_empty() {
-        let mean = closes.iter().sum::<f64>() / closes.len() as f64;
-        return MonthRate { rate: mean, source: RateSource::MonthMean };
+        return MonthRate { rate: mean(&closes), source: RateSource::MonthMean };
     }
     match present {
         Some(rate) => MonthRate { rate, source: RateSource::StandIn },

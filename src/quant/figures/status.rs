@@ -9,7 +9,7 @@ use super::{percent_of, row_of, rows_of};
 use crate::domain::bot::{Bot, Holding};
 use crate::domain::clock::kst_date;
 use crate::quant::egg::number::truncate;
-use crate::quant::egg::point::{point, point_price, profit_percent, turns};
+use crate::quant::egg::point::{Held, point, point_price, profit_percent, traded_holding, turns};
 
 /// A bot's position and how far it has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,8 +42,9 @@ pub struct BotStatus {
 
 /// A bot's status; `None` without a position. A row of 0 shares still has one.
 pub fn bot_status(bot: &Bot, holdings: &[Holding], prices: &Prices, now: Timestamp) -> Option<BotStatus> {
-    let row = row_of(holdings, bot)?;
-    let invested = rows_of(holdings, bot).iter().fold(0.0, |sum, h| sum + h.quantity * h.average_price);
+    let rows = rows_of(holdings, bot);
+    let row = traded_holding(&rows)?;
+    let invested = Held::of(&rows).invested;
     let price = price_of(row, prices);
     let t = turns(invested, bot.seed);
     let point = point(bot.point_curve, t, bot.t_div, bot.max_tier);

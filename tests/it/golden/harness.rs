@@ -29,6 +29,7 @@ pub const WRITTEN_RULES: &[(&str, &[&str], &str)] = &[
     ("H-10", &["create_order"], "trailing mode ends when trailing is switched off"),
     ("H-11", &["create_order", "force_sell", "twap"], "trailing mode ends with the position"),
     ("H-13", &["create_order", "force_sell", "manual"], "several rows per bot: the store refuses to make them"),
+    ("H-14", &["manual"], "rows are found by id, so those without a fraction of a second can be edited too"),
     ("H-16", &["force_sell"], "a full sell that is filled in part leaves the rest of the position"),
     ("H-17", &["tax_wash"], "the wash buys back what it sold"),
     ("H-22", &["portfolio"], "a year's KRW is the sum of its months"),
@@ -236,7 +237,7 @@ fn prove_comparisons<C: Case>(name: &str, lines: &[String]) {
     for line in lines {
         let value: Value = serde_json::from_str(line).expect("checked before");
         let mut places = Vec::new();
-        for root in ["expect", "debug", "days"] {
+        for root in ["expect", "debug", "days", "open_kst_days", "early_close_kst_days"] {
             if let Some(part) = value.get(root) {
                 collect(part, &mut vec![Step::Key(root.to_owned())], &mut places);
             }

@@ -5,17 +5,22 @@
 //! a rule of [`harness::WRITTEN_RULES`], and what the rule leaves of it is still asserted.
 
 mod harness;
+mod ordered;
 mod vectors;
 
+mod bot_factory;
 mod closing_drop;
 mod create_order;
 mod force_sell;
-
 mod management;
+mod manual;
+mod market;
 mod netting;
 mod point_loc;
+mod portfolio;
 mod scenario;
+mod schedule;
 mod tax_wash;
-
+mod trade_dates;
 mod twap;
 mod twap_direct;
