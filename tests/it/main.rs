@@ -6,4 +6,5 @@ mod cli;
 mod golden;
 mod http_foundation;
 mod import;
+mod kis_client;
 mod support;
