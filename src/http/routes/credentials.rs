@@ -21,7 +21,6 @@ pub fn routes() -> Vec<Route> {
         route::<__path_test_broker_key, _, _>(test_broker_key),
         route::<__path_put_telegram, _, _>(put_telegram),
         route::<__path_delete_telegram, _, _>(delete_telegram),
-        route::<__path_test_telegram, _, _>(test_telegram),
     ]
 }
 
@@ -53,12 +52,6 @@ struct KeyTest {
     checks: Vec<Check>,
 }
 
-#[derive(Serialize, ToSchema)]
-struct ChatTest {
-    ok: bool,
-    detail: String,
-}
-
 fn trimmed(text: &SecretString, pointer: &'static str, what: &str) -> Result<SecretString, ApiError> {
     use secrecy::ExposeSecret;
     let text = text.expose_secret().trim();
@@ -70,7 +63,12 @@ fn trimmed(text: &SecretString, pointer: &'static str, what: &str) -> Result<Sec
 
 /// Replaces the broker key of an account.
 #[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/broker-key", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewBrokerKey, responses((status = 200, body = AccountView)))]
-async fn put_broker_key(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>, body: Json<NewBrokerKey>) -> Result<web::Json<AccountView>, ApiError> {
+async fn put_broker_key(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<NewBrokerKey>,
+) -> Result<web::Json<AccountView>, ApiError> {
     let (cano, product) = account_number(&body.0.account_no).map_err(|detail| ApiError::invalid("/account_no", detail))?;
     let key = BrokerKey {
         environment: body.0.environment,
@@ -85,21 +83,34 @@ async fn put_broker_key(who: Require<perm::AccountsManage>, app: AppData, id: we
 
 /// Removes the broker key of an account.
 #[utoipa::path(delete, path = "/api/v1/trading/accounts/{id}/broker-key", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = AccountView)))]
-async fn delete_broker_key(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<AccountView>, ApiError> {
+async fn delete_broker_key(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<AccountView>, ApiError> {
     let account = app.remove_broker_key(who.user_id, *id).await?;
     Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
 }
 
 /// Tries the broker key: token, price, cash.
 #[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/broker-key/test", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = KeyTest)))]
-async fn test_broker_key(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<KeyTest>, ApiError> {
+async fn test_broker_key(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<KeyTest>, ApiError> {
     let checks = app.test_broker_key(who.user_id, *id).await?;
     Ok(web::Json(KeyTest { ok: checks.iter().all(|c| c.ok), checks }))
 }
 
 /// Sets the Telegram chat of an account.
 #[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/telegram", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewChat, responses((status = 200, body = AccountView)))]
-async fn put_telegram(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>, body: Json<NewChat>) -> Result<web::Json<AccountView>, ApiError> {
+async fn put_telegram(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<NewChat>,
+) -> Result<web::Json<AccountView>, ApiError> {
     let token = trimmed(&body.0.bot_token, "/bot_token", "the bot token")?;
     let chat = body.0.chat_id.trim().to_owned();
     let numeric = chat.strip_prefix('-').unwrap_or(&chat);
@@ -113,14 +124,11 @@ async fn put_telegram(who: Require<perm::AccountsManage>, app: AppData, id: web:
 
 /// Removes the Telegram chat of an account.
 #[utoipa::path(delete, path = "/api/v1/trading/accounts/{id}/telegram", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = AccountView)))]
-async fn delete_telegram(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<AccountView>, ApiError> {
+async fn delete_telegram(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<AccountView>, ApiError> {
     let account = app.set_telegram(who.user_id, *id, None).await?;
     Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
-}
-
-/// Sends a test message to the account's chat.
-#[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/telegram/test", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = ChatTest)))]
-async fn test_telegram(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<ChatTest>, ApiError> {
-    let result = app.test_telegram(who.user_id, *id).await?;
-    Ok(web::Json(ChatTest { ok: result.is_ok(), detail: result.err().unwrap_or_default() }))
 }

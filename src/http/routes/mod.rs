@@ -22,5 +22,8 @@ pub fn all() -> Vec<Route> {
         orders::routes(),
         alerts::routes(),
         stream::routes(),
-    ].into_iter().flatten().collect()
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

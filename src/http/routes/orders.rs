@@ -113,7 +113,11 @@ struct ForceSell {
 
 /// Orders of an account, newest first.
 #[utoipa::path(get, path = "/api/v1/trading/orders", tag = "trading", params(OrderQuery), responses((status = 200, body = List<OrderView>)))]
-async fn list_orders(who: Require<perm::OrdersRead>, app: AppData, query: web::Query<OrderQuery>) -> Result<web::Json<List<OrderView>>, ApiError> {
+async fn list_orders(
+    who: Require<perm::OrdersRead>,
+    app: AppData,
+    query: web::Query<OrderQuery>,
+) -> Result<web::Json<List<OrderView>>, ApiError> {
     let page = Page::new(query.limit, query.after);
     let limit = page.limit()?;
     let orders = app.trading.orders(who.user_id, query.account_id, page.after().map(OrderId), limit)?;
@@ -138,12 +142,14 @@ async fn get_order(who: Require<perm::OrdersRead>, app: AppData, id: web::Path<O
 
 /// Tonight's sliced orders with their progress.
 #[utoipa::path(get, path = "/api/v1/trading/sheets", tag = "trading", params(OfAccount), responses((status = 200, body = List<SheetView>)))]
-async fn list_sheets(who: Require<perm::BotsRead>, app: AppData, query: web::Query<OfAccount>) -> Result<web::Json<List<SheetView>>, ApiError> {
+async fn list_sheets(
+    who: Require<perm::BotsRead>,
+    app: AppData,
+    query: web::Query<OfAccount>,
+) -> Result<web::Json<List<SheetView>>, ApiError> {
     let sheets = app.trading.sheets(who.user_id, query.account_id)?;
-    let items = sheets
-        .into_iter()
-        .map(|s| SheetView::new(&s.sheet, s.slice_times, s.orders.iter().map(OrderView::from).collect()))
-        .collect();
+    let items =
+        sheets.into_iter().map(|s| SheetView::new(&s.sheet, s.slice_times, s.orders.iter().map(OrderView::from).collect())).collect();
     Ok(web::Json(List::whole(items)))
 }
 
@@ -179,13 +185,22 @@ fn schedule_view(app: &AppData, user: crate::domain::id::UserId, account: Accoun
 
 /// The schedule of an account with the times of the next sessions.
 #[utoipa::path(get, path = "/api/v1/trading/accounts/{id}/schedule", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = ScheduleView)))]
-async fn get_schedule(who: Require<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<ScheduleView>, ApiError> {
+async fn get_schedule(
+    who: Require<perm::AccountsRead>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<ScheduleView>, ApiError> {
     Ok(web::Json(schedule_view(&app, who.user_id, *id)?))
 }
 
 /// Replaces the schedule of an account; it applies from the next slot on.
 #[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/schedule", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewSchedule, responses((status = 200, body = ScheduleView)))]
-async fn put_schedule(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>, body: Json<NewSchedule>) -> Result<web::Json<ScheduleView>, ApiError> {
+async fn put_schedule(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<NewSchedule>,
+) -> Result<web::Json<ScheduleView>, ApiError> {
     if let Err(problems) = body.0.schedule.validate() {
         let errors = problems
             .into_iter()
@@ -207,7 +222,12 @@ async fn send_status(who: Require<perm::AccountsManage>, app: AppData, id: web::
 
 /// Sells a share of a bot's position at once.
 #[utoipa::path(post, path = "/api/v1/trading/bots/{id}/force-sell", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = ForceSell, responses((status = 202, body = OrderView)))]
-async fn force_sell(who: Require<perm::OrdersPlace>, app: AppData, id: web::Path<BotId>, body: Json<ForceSell>) -> Result<HttpResponse, ApiError> {
+async fn force_sell(
+    who: Require<perm::OrdersPlace>,
+    app: AppData,
+    id: web::Path<BotId>,
+    body: Json<ForceSell>,
+) -> Result<HttpResponse, ApiError> {
     let account = app.trading.account_of_bot(who.user_id, *id)?;
     let ratio = crate::domain::money::f64_from_decimal(body.0.ratio_percent.0);
     let order = app.trading.force_sell(who.user_id, account, *id, ratio).await?;

@@ -64,7 +64,8 @@ impl From<&Order> for OrderView {
             filled_quantity: order.filled_quantity.to_string(),
             price: decimal(intent.limit_price),
             filled_amount: decimal(order.filled_amount),
-            average_price: (order.filled_quantity > 0).then(|| decimal((order.filled_amount / rust_decimal::Decimal::from(order.filled_quantity)).round_dp(4))),
+            average_price: (order.filled_quantity > 0)
+                .then(|| decimal((order.filled_amount / rust_decimal::Decimal::from(order.filled_quantity)).round_dp(4))),
             status: order.state.status(),
             state: order.state,
             broker_order_no: order.broker_order_no.clone(),
