@@ -4,9 +4,14 @@
 use std::sync::Arc;
 
 use super::state::App;
+use crate::importers::staging::Staging;
 
 /// Starts background work over an open [`App`].
 pub async fn start(app: &Arc<App>) {
+    // Uploads that nobody confirmed hold credentials; they must not outlive their hour.
+    if let Err(error) = Staging::new(&app.config.data_dir).sweep(app.wall.now()) {
+        tracing::warn!(%error, "old uploads cannot be removed");
+    }
     tracing::info!(data_dir = %app.config.data_dir.display(), "started");
 }
 

@@ -2,5 +2,6 @@
 
 pub mod cli;
 pub mod control;
+mod import;
 pub mod logging;
 mod serve;

@@ -4,6 +4,7 @@ mod admin;
 mod alerts;
 mod auth;
 mod credentials;
+mod imports;
 mod orders;
 mod stream;
 mod system;
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Route> {
         users::routes(),
         admin::routes(),
         credentials::routes(),
+        imports::routes(),
         orders::routes(),
         alerts::routes(),
         stream::routes(),

@@ -27,6 +27,8 @@ use crate::storage::{Store, StoreError, Tx, UserView, account_key};
 #[derive(Clone, Debug)]
 pub struct OldFiles {
     pub db: PathBuf,
+    /// What the database is called where it came from, if the path does not tell.
+    pub db_name: Option<String>,
     pub key_store: Option<PathBuf>,
     pub env: Option<PathBuf>,
 }
@@ -66,7 +68,8 @@ pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 /// `Database`, `Settings`, `TooLarge`: what is wrong with which file.
 pub fn read(files: &OldFiles) -> Result<OldAccount, ImportError> {
     bounded(&files.db)?;
-    let source = source::read(&files.db)?;
+    let name = files.db_name.clone().unwrap_or_else(|| file_name(&files.db));
+    let source = source::read(&files.db, &name)?;
     let settings = files.key_store.as_deref().map(|path| side_file(path, key_store::read)).transpose()?;
     let env = files.env.as_deref().map(|path| side_file(path, dotenv::read)).transpose()?;
     Ok(OldAccount { rows: rows::read(&source), strangers: source.strangers, db: source.file, settings, env })
@@ -88,7 +91,7 @@ fn side_file<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, String>) -> Resu
     let refused = |reason: String| ImportError::Settings { file: file_name(path), reason };
     let content = fs_err::read(path).map_err(|e| refused(e.to_string()))?;
     let parsed = parse(&content).map_err(refused)?;
-    Ok((source::mark(path, &content), parsed))
+    Ok((source::mark(&file_name(path), &content), parsed))
 }
 
 /// The name that the account gets: the one asked for, else the old server's.
@@ -111,6 +114,7 @@ pub fn account_name(old: &OldAccount, asked: Option<&str>) -> Result<String, Imp
 /// As [`run`], except that refused rows are no error.
 pub fn dry_run(store: &Store, vault: &Vault, old: &Arc<OldAccount>, request: &ImportRequest) -> Result<Report, ImportError> {
     let (vault, old) = (vault.clone(), old.clone());
+    let refusing = !request.skip_refused;
     let request = ImportRequest { skip_refused: true, ..request.clone() };
     // The transaction always fails, so that nothing of it stays.
     let stopped =
@@ -119,6 +123,9 @@ pub fn dry_run(store: &Store, vault: &Vault, old: &Arc<OldAccount>, request: &Im
         Err(Stopped::Rehearsed(Ok(imported))) => {
             let mut report = imported.report;
             report.dry_run = true;
+            if refusing && !report.refused.is_empty() && report.outcome != Outcome::Unchanged {
+                report.outcome = Outcome::Refused;
+            }
             Ok(report)
         }
         Err(Stopped::Rehearsed(Err(error)) | Stopped::Failed(error)) => Err(error),

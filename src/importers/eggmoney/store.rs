@@ -24,6 +24,8 @@ pub mod secret {
     pub const APP_SECRET: &str = "kis_app_secret";
     pub const CANO: &str = "kis_cano";
     pub const PRODUCT: &str = "kis_product";
+    /// The broker's token for the app key; made here, never imported.
+    pub const TOKEN: &str = "kis_token";
     pub const TELEGRAM_TOKEN: &str = "telegram_token";
 }
 
@@ -82,6 +84,9 @@ pub fn seal(tx: &mut Tx<'_>, vault: &Vault, user: UserId, account: AccountId, en
     }
     let default_product = env.cano.as_ref().map(|_| SecretString::from("01"));
     let mut rows = tx.user(user);
+    if env.app_key.is_some() {
+        vault.remove(&mut rows, account, secret::TOKEN)?;
+    }
     for (kind, value) in [
         (secret::APP_KEY, &env.app_key),
         (secret::APP_SECRET, &env.app_secret),
