@@ -2,6 +2,7 @@
 //! broken in every way that could be thought of.
 
 mod damage;
+mod edges;
 mod fixtures;
 mod mixtures;
 mod settle;

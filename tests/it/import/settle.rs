@@ -19,6 +19,7 @@ impl World {
         self.store.write_blocking(move |tx| settle(&mut tx.user(user), account, &answer, user, now()))
     }
 
+    #[expect(clippy::type_complexity, reason = "one reading of everything that is compared")]
     fn rows(&self, account: AccountId) -> (Vec<Bot>, Vec<Holding>, Vec<HistoryRow>, Vec<Sheet>, Vec<Position>) {
         let key = account_key(account);
         self.store
