@@ -13,7 +13,7 @@ use super::plan::{self, Choices, OldAccount, Plan};
 use super::report::{Outcome, Previous, Report};
 use super::settle::{self, account_row};
 use super::source::{self, FileMark};
-use super::store as write;
+use super::store::{self as write, Reading};
 use super::summary::{self, Notation};
 use super::{dotenv, key_store, rows};
 use crate::auth::Vault;
@@ -167,7 +167,8 @@ fn apply(tx: &mut Tx<'_>, vault: &Vault, old: &OldAccount, request: &ImportReque
     let view = tx.view().user(request.user);
     let previous = previous(&view, old)?;
     if let Some(same) = unchanged(&view, old, request.account_name.is_some().then_some(name.as_str()))? {
-        return Ok(already_there(&view, old, &same, choices, &notation, previous)?);
+        let report = already_there(&view, old, &same, choices, &notation, previous)?;
+        return book_later(tx, request, same, report);
     }
     let target = target(&view, &name, request)?;
     let mut plan = plan::plan(target.id, old, choices);
@@ -182,7 +183,7 @@ fn apply(tx: &mut Tx<'_>, vault: &Vault, old: &OldAccount, request: &ImportReque
     }
     write::write(&mut tx.user(request.user), target.id, &plan, request.at)?;
     let has_status = old.rows.status.is_some();
-    report.imported = write::read_back(&tx.view().user(request.user), target.id, &notation, has_status)?;
+    report.imported = write::read_back(&tx.view().user(request.user), target.id, Reading::Folds, &notation, has_status)?;
     let apart = summary::differences(&summary::of_rows(&old.rows, &notation), &report.imported);
     if !apart.is_empty() {
         return Err(ImportError::Disagrees(apart));
@@ -241,17 +242,45 @@ fn already_there(
     choices: Choices,
     notation: &Notation,
     previous: Vec<Previous>,
-) -> Result<Imported, StoreError> {
+) -> Result<Report, StoreError> {
     let plan = plan::plan(account.id, old, choices);
-    let imported = write::read_back(view, account.id, notation, old.rows.status.is_some())?;
-    let report = Report {
+    let imported = write::read_back(view, account.id, Reading::Facts, notation, old.rows.status.is_some())?;
+    let mut report = Report {
         account_name: Some(account.name.clone()),
         outcome: Outcome::Unchanged,
         imported,
         previous,
         ..Report::of(old, &plan, notation)
     };
-    Ok(Imported { account_id: account.id, report })
+    report.unbooked.retain(|question| account.unsettled.iter().any(|open| is_about(question, open)));
+    Ok(report)
+}
+
+/// Whether an entry of a report is about an open question.
+fn is_about(entry: &serde_json::Value, open: &Unsettled) -> bool {
+    match open {
+        Unsettled::UnbookedFills { sheet_id, .. } => entry.get("sheet_id") == Some(&json!(sheet_id)),
+        Unsettled::DuplicateHoldings { name, .. } => {
+            entry.get("type") == Some(&json!("duplicate_holdings")) && entry.get("name") == Some(&json!(name))
+        }
+    }
+}
+
+/// The same files again, this time with the wish to book what is open: only that is done.
+fn book_later(tx: &mut Tx<'_>, request: &ImportRequest, mut account: Account, mut report: Report) -> Result<Imported, ImportError> {
+    let account_id = account.id;
+    if request.book_fills && account.unsettled.iter().any(|q| matches!(q, Unsettled::UnbookedFills { .. })) {
+        let before = tx.view().user(request.user).last_fact(account_id)?;
+        book_all(tx, request, &mut account, &mut report)?;
+        let mut user = tx.user(request.user);
+        let last_fact = user.view().last_fact(account_id)?;
+        if let Some(mark) = account.imported.as_mut().filter(|mark| mark.last_fact == before) {
+            mark.last_fact = last_fact;
+        }
+        user.put(&ACCOUNTS, &account_row(account_id), &account)?;
+        user.audit(request.at, request.by, "import.booked", json!({"account_id": account_id, "booked": report.booked}))?;
+    }
+    Ok(Imported { account_id, report })
 }
 
 /// A new account, or the one that a newer copy replaces.

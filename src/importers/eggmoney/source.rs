@@ -120,6 +120,11 @@ pub fn read(path: &Path, name: &str) -> Result<Source, SourceError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&copy.database, flags).map_err(damaged)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(damaged)?;
+    // The old program never made virtual tables; theirs is code that a foreign file must not reach.
+    let virtual_tables = "SELECT count(*) FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL%'";
+    if connection.query_row(virtual_tables, [], |row| row.get::<_, i64>(0)).map_err(damaged)? > 0 {
+        return Err(SourceError::Foreign { file: name, missing: "it holds virtual tables".to_owned() });
+    }
     let faults = integrity(&connection).map_err(damaged)?;
     if !faults.is_empty() {
         return Err(SourceError::Damaged { file: name, faults });
