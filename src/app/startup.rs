@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::App;
+use crate::importers::staging::Staging;
 use crate::schedule::Ticker;
 
 /// Ticks of an accelerated clock come this often.
@@ -18,6 +19,10 @@ pub struct Background {
 
 /// Starts background work over an open [`App`].
 pub async fn start(app: &Arc<App>) -> Background {
+    // Uploads that nobody confirmed hold credentials; they must not outlive their hour.
+    if let Err(error) = Staging::new(&app.config.data_dir).sweep(app.wall.now()) {
+        tracing::warn!(%error, "old uploads cannot be removed");
+    }
     let period = app.config.simulation_speed.map(|_| FAST_TICK);
     let ticker = match Ticker::start(app.trading.clone(), period).await {
         Ok(ticker) => Some(ticker),

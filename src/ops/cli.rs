@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
 use super::control::{self, Request};
+use super::import::{self, ImportCommand};
 use super::{demo, serve, simulate};
 use crate::app::config::{self, Flags};
 use crate::domain::user::Role;
@@ -39,6 +40,9 @@ enum Command {
     /// Look after users
     #[command(subcommand)]
     User(UserCommand),
+    /// Bring along what older programs left
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Recompute every balance from its facts and report the first difference
     Verify(DataDir),
     /// Ask the running server how it fares
@@ -123,6 +127,19 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let request = Request::UserCreate { username: args.username, password: password_from_stdin()?, role: args.role };
             let made = control::run(&args.data.data_dir, request).await?;
             print(json, &made, |made| format!("made the user {}", text(&made["username"])))
+        }
+        Command::Import(ImportCommand::Eggmoney(args)) => {
+            let dir = args.data_dir.clone();
+            let report = control::run(&dir, Request::ImportEggmoney(args.request()?)).await?;
+            match import::failure(&report) {
+                Some(failure) => {
+                    if json {
+                        println!("{report}");
+                    }
+                    Err(failure)
+                }
+                None => print(json, &report, import::sentence),
+            }
         }
         Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
         Command::Health(data) => {
