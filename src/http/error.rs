@@ -13,7 +13,7 @@ use super::trace;
 use crate::auth::{AuthError, VaultError};
 use crate::brokers::BrokerError;
 use crate::storage::StoreError;
-use crate::trading::TradingError;
+use crate::trading::{FieldProblem, TradingError};
 
 macro_rules! codes {
     ($($name:ident $status:literal $code:literal $title:literal;)+) => {
@@ -159,6 +159,17 @@ impl ApiError {
     /// 422 about one field.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(ErrorCode::Invalid, detail).at(pointer)
+    }
+
+    /// 422 about several fields; a single one gives its code and pointer to the whole.
+    fn fields(problems: Vec<FieldProblem>) -> Self {
+        let detail = problems.iter().map(|p| p.detail.as_str()).collect::<Vec<_>>().join("; ");
+        let error = match problems.as_slice() {
+            [only] => Self::refused(only.code, detail).at(only.pointer.clone()),
+            _ => Self::new(ErrorCode::Invalid, detail),
+        };
+        let entry = |p: FieldProblem| FieldError { pointer: p.pointer, code: p.code.to_owned(), detail: p.detail };
+        error.with_errors(problems.into_iter().map(entry).collect())
     }
 
     /// 500; the cause goes to the log, never to the client.
@@ -341,6 +352,7 @@ impl From<TradingError> for ApiError {
             TradingError::Broker(error) => error.into(),
             TradingError::Refused { code, detail } => Self::refused(code, detail),
             TradingError::Invalid { pointer, detail } => Self::new(ErrorCode::Invalid, detail).at(pointer),
+            TradingError::Fields(problems) => Self::fields(problems),
             TradingError::Calendar(detail) => Self::refused("calendar", detail),
         }
     }

@@ -18,6 +18,12 @@ pub fn time_ordered(at: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, u32::try_from(at.subsec_nanosecond()).unwrap_or(0)))
 }
 
+/// The smallest id that [`time_ordered`] can give at `at` or later: where a range of keys begins.
+pub fn first_id_at(at: Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
+}
+
 impl UserTx<'_> {
     /// Stores a message and, when the account has a chat, puts it into the outbox.
     ///

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 pub use audit::{AUDIT, AuditRow, SYSTEM_AUDIT};
 pub use key::Key;
 pub use ledger::{AccountRows, account_key};
-pub use messages::time_ordered;
+pub use messages::{first_id_at, time_ordered};
 pub use port::StoreError;
 pub use record::Record;
 pub use snapshot::SnapshotReport;

@@ -10,7 +10,7 @@ use super::settle::{book_ids, end_sheet, post_events, store_booked};
 use super::slots::{Outcome, mark, run_of};
 use super::tick::Trading;
 use crate::domain::account::AccountMode;
-use crate::domain::bot::{Bot, Sheet};
+use crate::domain::bot::{Bot, Holding, Sheet};
 use crate::domain::calendar::Calendar;
 use crate::domain::fact::{Actor, Event, SheetEnd};
 use crate::domain::id::{AccountId, SheetId};
@@ -29,28 +29,38 @@ use crate::storage::{StoreError, UserTx, UserView, account_key, time_ordered};
 /// Prices by symbol, USD; `None` where the broker has none.
 pub(super) type Prices = BTreeMap<String, Option<f64>>;
 
-/// The engine's view of one bot, as slot and preview both build it.
-pub(super) fn decide_bot(
-    view: &UserView<'_>,
-    calendar: &Calendar,
-    books: &Books,
-    bot: &Bot,
-    session: jiff::civil::Date,
-    price: Option<f64>,
-    now: jiff::Timestamp,
-) -> Result<Decision, StoreError> {
-    let sells = sell_history(view, books.account.id, bot.id, session, calendar)?;
-    let holdings = books.holdings_of(bot.id);
-    let sell_sheet_today = books.sheet_of(bot.id).is_some_and(|s| s.session == session && s.kind.is_sell());
-    Ok(decide(&Input {
-        bot,
-        holdings: &holdings,
-        sold_today: sells.sold_this_session,
-        sell_sheet_today,
-        latest_sell: sells.latest.as_ref().map(|r| LatestSell { at: r.traded_at, profit: r.profit }),
-        price,
-        now,
-    }))
+/// What a decision looks at besides bot, price and time; slot and preview build it the same way.
+#[derive(Clone, Debug)]
+pub(super) struct Basis {
+    pub holdings: Vec<Holding>,
+    pub sold_today: bool,
+    pub sell_sheet_today: bool,
+    pub latest_sell: Option<LatestSell>,
+}
+
+impl Basis {
+    pub fn read(view: &UserView<'_>, calendar: &Calendar, books: &Books, bot: &Bot, session: jiff::civil::Date) -> Result<Self, StoreError> {
+        let sells = sell_history(view, books.account.id, bot.id, session, calendar)?;
+        Ok(Self {
+            holdings: books.holdings_of(bot.id),
+            sold_today: sells.sold_this_session,
+            sell_sheet_today: books.sheet_of(bot.id).is_some_and(|s| s.session == session && s.kind.is_sell()),
+            latest_sell: sells.latest.as_ref().map(|r| LatestSell { at: r.traded_at, profit: r.profit }),
+        })
+    }
+
+    /// Decides at a price, USD.
+    pub fn decide(&self, bot: &Bot, price: Option<f64>, now: jiff::Timestamp) -> Decision {
+        decide(&Input {
+            bot,
+            holdings: &self.holdings,
+            sold_today: self.sold_today,
+            sell_sheet_today: self.sell_sheet_today,
+            latest_sell: self.latest_sell,
+            price,
+            now,
+        })
+    }
 }
 
 impl Trading {
@@ -143,7 +153,7 @@ impl Deciding<'_, '_> {
                 continue;
             }
             let price = self.price(&bot.symbol);
-            let decision = decide_bot(&self.tx.view(), self.calendar, &books, &bot, self.slot.session, price, self.now)?;
+            let decision = Basis::read(&self.tx.view(), self.calendar, &books, &bot, self.slot.session)?.decide(&bot, price, self.now);
             post_events(self.tx, self.account, self.now, &decision.events)?;
             if trading {
                 self.carry_out(&bot, &books, &decision)?;

@@ -3,6 +3,22 @@
 use crate::brokers::BrokerError;
 use crate::storage::StoreError;
 
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// JSON pointer.
+    pub pointer: String,
+    pub code: &'static str,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+impl FieldProblem {
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
+}
+
 /// An error of the trading layer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TradingError {
@@ -16,6 +32,9 @@ pub enum TradingError {
     /// An input is wrong; `pointer` names the field.
     #[error("{detail}")]
     Invalid { pointer: &'static str, detail: String },
+    /// Several inputs may be wrong, each with its own code.
+    #[error("{}", .0.iter().map(|p| p.detail.as_str()).collect::<Vec<_>>().join("; "))]
+    Fields(Vec<FieldProblem>),
     /// The calendar does not know the date.
     #[error("{0}")]
     Calendar(String),
@@ -24,6 +43,11 @@ pub enum TradingError {
 impl TradingError {
     pub fn refused(code: &'static str, detail: impl Into<String>) -> Self {
         TradingError::Refused { code, detail: detail.into() }
+    }
+
+    /// A refusal that belongs to one field.
+    pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        TradingError::Fields(vec![FieldProblem::new(pointer, code, detail)])
     }
 
     pub fn invalid(pointer: &'static str, detail: impl Into<String>) -> Self {

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use crate::brokers::Quote;
+use crate::brokers::{DailyBar, Quote};
 use crate::domain::id::AccountId;
 
 /// A figure with the time it was read.
@@ -19,11 +20,22 @@ pub struct Known<T> {
     pub source: &'static str,
 }
 
+/// The daily bars of a ticker, oldest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownBars {
+    pub bars: Vec<DailyBar>,
+    /// The last session in them has closed.
+    pub through: Date,
+    /// When they were asked for.
+    pub at: Timestamp,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     quotes: HashMap<String, Quote>,
     usd_krw: Option<Known<Decimal>>,
     cash: HashMap<AccountId, Known<Decimal>>,
+    bars: HashMap<String, Arc<KnownBars>>,
 }
 
 /// What was read last. Prices and rates are public figures and shared; cash is per account.
@@ -53,6 +65,14 @@ impl Quotes {
 
     pub fn usd_krw(&self) -> Option<Known<Decimal>> {
         self.read(|i| i.usd_krw.clone())
+    }
+
+    pub(super) fn put_bars(&self, symbol: &str, bars: Arc<KnownBars>) {
+        self.write(|i| i.bars.insert(symbol.to_owned(), bars));
+    }
+
+    pub(super) fn bars(&self, symbol: &str) -> Option<Arc<KnownBars>> {
+        self.read(|i| i.bars.get(symbol).cloned())
     }
 
     fn read<T>(&self, f: impl FnOnce(&Inner) -> T) -> T {

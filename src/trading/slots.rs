@@ -212,7 +212,7 @@ fn retryable(error: &TradingError) -> bool {
     match error {
         TradingError::Broker(error) => error.is_transient() || matches!(error, crate::brokers::BrokerError::Unauthorized { .. }),
         TradingError::Store(error) => matches!(error, StoreError::Busy | StoreError::Full),
-        TradingError::Refused { .. } | TradingError::Invalid { .. } | TradingError::Calendar(_) => false,
+        TradingError::Refused { .. } | TradingError::Invalid { .. } | TradingError::Fields(_) | TradingError::Calendar(_) => false,
     }
 }
 

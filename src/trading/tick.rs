@@ -266,6 +266,7 @@ fn code_of(error: &TradingError) -> String {
         TradingError::Broker(error) => error.code().to_owned(),
         TradingError::Refused { code, .. } => (*code).to_owned(),
         TradingError::Invalid { pointer, .. } => (*pointer).to_owned(),
+        TradingError::Fields(problems) => problems.first().map_or("invalid", |p| p.code).to_owned(),
         TradingError::Calendar(_) => "calendar".to_owned(),
     }
 }
