@@ -165,6 +165,7 @@ async fn bring_along(app: &Arc<App>, user: UserId, sample: &Sample) -> Result<Ac
     };
     let files = OldFiles {
         db: write(&format!("egg_{}.db", sample.username), sample.db)?,
+        db_name: None,
         key_store: Some(write("key_store.json", sample.key_store.as_bytes())?),
         env: Some(write(".env", environment_file(sample).as_bytes())?),
     };

@@ -26,7 +26,7 @@ async fn upload(caller: &Caller<'_>, form: Form) -> Answer {
 }
 
 fn staged(server: &TestServer) -> usize {
-    std::fs::read_dir(server.dir.path().join("staging")).map_or(0, Iterator::count)
+    std::fs::read_dir(server.folder().join("staging")).map_or(0, Iterator::count)
 }
 
 fn text(value: &Value) -> &str {

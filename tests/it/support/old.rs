@@ -72,6 +72,7 @@ impl Night {
         fs_err::write(folder.path().join("env"), env).unwrap();
         let files = OldFiles {
             db: fixtures().join(format!("egg_{fixture}.db")),
+            db_name: None,
             key_store: Some(fixtures().join(format!("key_store.{fixture}.json"))),
             env: Some(folder.path().join("env")),
         };
