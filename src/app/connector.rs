@@ -66,6 +66,11 @@ impl KisConnector {
         Ok(Self { store, vault, hosts, http, market, lines: Mutex::default() })
     }
 
+    /// The HTTP client, for others that talk to the outside.
+    pub fn http(&self) -> HttpClient {
+        self.http.clone()
+    }
+
     fn secret(&self, user: UserId, account: AccountId, kind: &str) -> Result<SecretString, TradingError> {
         let missing = || TradingError::refused("no_broker_key", "this account has no broker key yet: enter it on the account's page");
         self.store

@@ -1,5 +1,6 @@
 //! Composition: configuration, clocks, the one [`App`] that holds all parts, and its start and stop.
 
+pub mod chat;
 pub mod clock;
 pub mod config;
 pub mod connector;

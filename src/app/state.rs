@@ -10,6 +10,7 @@ use super::connector::KisConnector;
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, Vault, VaultError};
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
+use crate::notify::telegram::Telegram;
 use crate::storage::{DATABASE_FILE, Store, StoreError};
 use crate::trading::{Surroundings, Trading, TradingError};
 
@@ -25,6 +26,7 @@ pub struct App {
     /// Calendar, slots, orders, brokers: may be accelerated.
     pub market: Arc<dyn Clock>,
     pub trading: Arc<Trading>,
+    pub telegram: Telegram,
     /// When this process opened its data, in wall time.
     pub opened_at: Timestamp,
 }
@@ -73,9 +75,10 @@ impl App {
         let opened_at = wall.now();
         let calendar = Arc::new(Calendar::nyse()?);
         let connector = KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?;
+        let telegram = Telegram::new(connector.http(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
         let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendar, Arc::new(connector), surroundings));
-        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, opened_at }))
+        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, telegram, opened_at }))
     }
 }
 

@@ -5,9 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+#[cfg(test)]
+pub(crate) use reqwest::Url;
+pub use reqwest::{RequestBuilder, header};
 use secrecy::{ExposeSecret, SecretString};
 
+use self::header::HeaderMap;
 use super::BrokerError;
 
 /// Answers longer than this are refused: the longest page of a broker is far below.
@@ -101,17 +104,17 @@ impl HttpClient {
     }
 
     /// A GET request to be completed and handed to [`Self::send`].
-    pub fn get(&self, url: &str) -> reqwest::RequestBuilder {
+    pub fn get(&self, url: &str) -> RequestBuilder {
         self.0.get(url)
     }
 
     /// A POST request to be completed and handed to [`Self::send`].
-    pub fn post(&self, url: &str) -> reqwest::RequestBuilder {
+    pub fn post(&self, url: &str) -> RequestBuilder {
         self.0.post(url)
     }
 
     /// Sends a request once and reads its whole answer, whatever its status.
-    pub async fn send(&self, request: reqwest::RequestBuilder, secrets: &Redactor) -> Result<HttpReply, HttpFailure> {
+    pub async fn send(&self, request: RequestBuilder, secrets: &Redactor) -> Result<HttpReply, HttpFailure> {
         let request = request.build().map_err(|e| HttpFailure::NotSent(secrets.clean(&chain(&e.without_url()))))?;
         let mut response = self.0.execute(request).await.map_err(|e| failure(e, secrets))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));

@@ -5,6 +5,8 @@ pub mod error;
 pub mod http;
 pub mod kis;
 pub mod limit;
+#[cfg(test)]
+pub(crate) mod scripted;
 
 use std::fmt::Debug;
 

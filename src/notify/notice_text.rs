@@ -10,13 +10,15 @@ use crate::domain::user::Language;
 pub fn usd(value: f64) -> String {
     let text = format!("{:.2}", value.abs());
     let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
-    format!("{}${}.{cents}", if value < 0.0 { "-" } else { "" }, grouped(whole))
+    let sign = if value < 0.0 && text != "0.00" { "-" } else { "" };
+    format!("{sign}${}.{cents}", grouped(whole))
 }
 
 /// Won without decimals: `₩1,234`.
 pub fn krw(value: f64) -> String {
     let text = format!("{:.0}", value.abs());
-    format!("{}₩{}", if value < 0.0 { "-" } else { "" }, grouped(&text))
+    let sign = if value < 0.0 && text != "0" { "-" } else { "" };
+    format!("{sign}₩{}", grouped(&text))
 }
 
 fn grouped(digits: &str) -> String {

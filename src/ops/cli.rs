@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
 use super::control::{self, Request};
-use super::serve;
+use super::import::{self, ImportCommand};
+use super::{demo, serve, simulate};
 use crate::app::config::{self, Flags};
 use crate::domain::user::Role;
 use crate::http::openapi_document;
@@ -32,9 +33,16 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(ServeArgs),
+    /// Run everything against a simulated exchange, with sample users and accelerated time
+    Demo(demo::DemoArgs),
+    /// Run the brokers' simulated servers on loopback
+    Simulate(simulate::SimulateArgs),
     /// Look after users
     #[command(subcommand)]
     User(UserCommand),
+    /// Bring along what older programs left
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Recompute every balance from its facts and report the first difference
     Verify(DataDir),
     /// Ask the running server how it fares
@@ -112,11 +120,26 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let config = config::load(&flags, |name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
             serve::serve(config).await.map(|()| ExitCode::SUCCESS)
         }
+        Command::Demo(args) => demo::demo(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Simulate(args) => simulate::simulate(args).await.map(|()| ExitCode::SUCCESS),
         Command::User(UserCommand::Create(args)) => {
             debug_assert!(args.password_stdin, "clap demands it");
             let request = Request::UserCreate { username: args.username, password: password_from_stdin()?, role: args.role };
             let made = control::run(&args.data.data_dir, request).await?;
             print(json, &made, |made| format!("made the user {}", text(&made["username"])))
+        }
+        Command::Import(ImportCommand::Eggmoney(args)) => {
+            let dir = args.data_dir.clone();
+            let report = control::run(&dir, Request::ImportEggmoney(args.request()?)).await?;
+            match import::failure(&report) {
+                Some(failure) => {
+                    if json {
+                        println!("{report}");
+                    }
+                    Err(failure)
+                }
+                None => print(json, &report, import::sentence),
+            }
         }
         Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
         Command::Health(data) => {

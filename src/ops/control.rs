@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::import::{self, EggmoneyImport};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Config};
 use crate::auth::NewUser;
@@ -36,6 +37,8 @@ pub enum Request {
     Verify,
     /// Makes a user.
     UserCreate { username: String, password: String, role: Role },
+    /// Brings an old account along.
+    ImportEggmoney(EggmoneyImport),
 }
 
 /// An answer on the socket.
@@ -51,7 +54,7 @@ impl Request {
     fn makes_data(&self) -> bool {
         match self {
             Request::UserCreate { .. } => true,
-            Request::Health | Request::Verify => false,
+            Request::Health | Request::Verify | Request::ImportEggmoney(_) => false,
         }
     }
 
@@ -59,7 +62,7 @@ impl Request {
     fn needs_server(&self) -> bool {
         match self {
             Request::Health => true,
-            Request::Verify | Request::UserCreate { .. } => false,
+            Request::Verify | Request::UserCreate { .. } | Request::ImportEggmoney(_) => false,
         }
     }
 }
@@ -81,6 +84,7 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
             let user = app.auth.create_user(new, None).await.map_err(|e| e.to_string())?;
             Ok(json!({"id": user.id, "username": user.username, "role": user.role}))
         }
+        Request::ImportEggmoney(request) => import::execute(app, request).await,
     }
 }
 

@@ -201,7 +201,10 @@ impl Problems {
 
     fn conditions(&mut self, conditions: &[ClosingCondition]) {
         if conditions.len() > MOST_CONDITIONS {
-            self.add("/closing_conditions", format!("{} closing conditions are given: at most {MOST_CONDITIONS} are possible", conditions.len()));
+            self.add(
+                "/closing_conditions",
+                format!("{} closing conditions are given: at most {MOST_CONDITIONS} are possible", conditions.len()),
+            );
         }
         for (place, condition) in conditions.iter().enumerate() {
             let at = format!("/closing_conditions/{place}");
@@ -210,7 +213,10 @@ impl Problems {
             let wanted = "a share of the seed from 0 to 10 (0.2 is 20 %)";
             self.check(&format!("{at}/seed_rate"), Some(condition.seed_rate), wanted, |v| (0.0..=MOST_SEED_RATE).contains(&v));
             if conditions.iter().take(place).any(|c| c.drop_rate == condition.drop_rate) {
-                self.add(format!("{at}/drop_rate"), format!("two conditions have the drop rate {}: change or remove one", condition.drop_rate));
+                self.add(
+                    format!("{at}/drop_rate"),
+                    format!("two conditions have the drop rate {}: change or remove one", condition.drop_rate),
+                );
             }
         }
     }

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::bot_settings::{BotPatch, NewBot, checked_bot_name};
 use super::books::Books;
+use super::bot_settings::{BotPatch, NewBot, checked_bot_name};
 use super::bus::LiveEvent;
 use super::error::TradingError;
 use super::settle::post_events;
@@ -261,7 +261,8 @@ impl Trading {
                 refuse_if_in_use(&books, &bot, "it cannot be deleted")?;
                 // What is left are rows of no shares.
                 let empty = books.holdings.iter().filter(|h| h.bot_id == Some(id));
-                let events = empty.map(|h| Event::HoldingCorrected { holding_id: h.id, after: None, note: "the bot was deleted".to_owned() });
+                let events =
+                    empty.map(|h| Event::HoldingCorrected { holding_id: h.id, after: None, note: "the bot was deleted".to_owned() });
                 tx.record(bot.account_id, now, Actor::User(user), events.collect())?;
                 remove_bot(tx, &bot)?;
                 tx.audit(now, Some(user), "bot.deleted", json!({ "bot": bot }))?;

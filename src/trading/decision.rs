@@ -39,7 +39,13 @@ pub(super) struct Basis {
 }
 
 impl Basis {
-    pub fn read(view: &UserView<'_>, calendar: &Calendar, books: &Books, bot: &Bot, session: jiff::civil::Date) -> Result<Self, StoreError> {
+    pub fn read(
+        view: &UserView<'_>,
+        calendar: &Calendar,
+        books: &Books,
+        bot: &Bot,
+        session: jiff::civil::Date,
+    ) -> Result<Self, StoreError> {
         let sells = sell_history(view, books.account.id, bot.id, session, calendar)?;
         Ok(Self {
             holdings: books.holdings_of(bot.id),

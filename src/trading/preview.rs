@@ -321,7 +321,9 @@ impl Trading {
         let plan = plan.ok_or_else(|| TradingError::Calendar("the calendar ends here".to_owned()))?;
         let bases = rows.read(|v| {
             let active = books.bots.iter().filter(|b| b.active);
-            active.map(|bot| Ok((bot, Basis::read(v, &self.calendar, &books, bot, plan.session)?))).collect::<Result<Vec<_>, TradingError>>()
+            active
+                .map(|bot| Ok((bot, Basis::read(v, &self.calendar, &books, bot, plan.session)?)))
+                .collect::<Result<Vec<_>, TradingError>>()
         })?;
         let items: Vec<BotPreview> = bases
             .into_iter()

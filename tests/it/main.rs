@@ -6,4 +6,7 @@ mod cli;
 mod golden;
 mod http_foundation;
 mod import;
+mod kis_client;
+mod night;
+mod simulated_broker;
 mod support;

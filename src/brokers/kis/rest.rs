@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -11,7 +10,8 @@ use super::auth::{Issuer, LiveToken, TokenKeeper};
 use super::parse::{Answer, Parsed, parse, protocol};
 use super::urls::Endpoint;
 use crate::brokers::BrokerError;
-use crate::brokers::http::{HttpClient, Redactor};
+use crate::brokers::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use crate::brokers::http::{HttpClient, Redactor, RequestBuilder};
 use crate::brokers::limit::{Priority, RateLimiter};
 use crate::domain::clock::Clock;
 use crate::domain::order::Environment;
@@ -188,7 +188,7 @@ impl Rest {
         }
     }
 
-    fn request(&self, call: &Call<'_>, token: &SecretString) -> Result<reqwest::RequestBuilder, BrokerError> {
+    fn request(&self, call: &Call<'_>, token: &SecretString) -> Result<RequestBuilder, BrokerError> {
         let unusable = |_| BrokerError::Unreachable("the access token cannot stand in a header".to_owned());
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(unusable)?;
         bearer.set_sensitive(true);

@@ -21,6 +21,7 @@ pub fn routes() -> Vec<Route> {
         route::<__path_test_broker_key, _, _>(test_broker_key),
         route::<__path_put_telegram, _, _>(put_telegram),
         route::<__path_delete_telegram, _, _>(delete_telegram),
+        route::<__path_test_telegram, _, _>(test_telegram),
     ]
 }
 
@@ -50,6 +51,12 @@ struct NewChat {
 struct KeyTest {
     ok: bool,
     checks: Vec<Check>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ChatTest {
+    ok: bool,
+    detail: String,
 }
 
 fn trimmed(text: &SecretString, pointer: &'static str, what: &str) -> Result<SecretString, ApiError> {
@@ -131,4 +138,15 @@ async fn delete_telegram(
 ) -> Result<web::Json<AccountView>, ApiError> {
     let account = app.set_telegram(who.user_id, *id, None).await?;
     Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
+}
+
+/// Sends a test message to the account's chat.
+#[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/telegram/test", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = ChatTest)))]
+async fn test_telegram(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<ChatTest>, ApiError> {
+    let result = app.test_telegram(who.user_id, *id).await?;
+    Ok(web::Json(ChatTest { ok: result.is_ok(), detail: result.err().unwrap_or_default() }))
 }

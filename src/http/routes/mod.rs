@@ -5,6 +5,7 @@ mod admin;
 mod alerts;
 mod auth;
 mod credentials;
+mod imports;
 mod orders;
 mod stream;
 mod system;
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Route> {
         admin::routes(),
         accounts::routes(),
         credentials::routes(),
+        imports::routes(),
         orders::routes(),
         alerts::routes(),
         stream::routes(),

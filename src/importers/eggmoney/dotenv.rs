@@ -71,8 +71,10 @@ pub fn read(content: &[u8]) -> Result<OldEnv, String> {
         }
     }
     match chat {
-        Some(chat) if chat.parse::<i64>().is_ok() => env.telegram_chat = Some(chat),
-        Some(_) => env.faults.push(Fault::new(ENV, "TELEGRAM_CHAT_ID", "it must be a whole number, negative for groups")),
+        Some(chat) if chat.parse::<i64>().is_ok() || is_channel(&chat) => env.telegram_chat = Some(chat),
+        Some(_) => {
+            env.faults.push(Fault::new(ENV, "TELEGRAM_CHAT_ID", "it must be a whole number, negative for groups, or a channel's @name"))
+        }
         None => {}
     }
     if env.app_key.is_some() != env.app_secret.is_some() {
@@ -90,6 +92,10 @@ pub fn read(content: &[u8]) -> Result<OldEnv, String> {
         }
     }
     Ok(env)
+}
+
+fn is_channel(chat: &str) -> bool {
+    chat.strip_prefix('@').is_some_and(|name| name.len() >= 4 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }
 
 /// First and last characters of a secret that is long enough to stay one.

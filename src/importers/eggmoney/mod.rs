@@ -26,6 +26,6 @@ pub use plan::{OldAccount, Unplaced, Warning};
 pub use report::{Files, Outcome, Previous, Report, Secrets};
 pub use rows::Fault;
 pub use run::{ImportRequest, Imported, MAX_FILE_BYTES, OldFiles, account_name, dry_run, read, run};
-pub use settle::{Action, Answer, QuestionKind, settle};
+pub use settle::{Action, Answer, Question, QuestionKind, questions, settle};
 pub use source::{FileMark, SourceError};
 pub use store::secret;

@@ -46,8 +46,12 @@ pub struct OldAccount {
 impl OldAccount {
     /// The account's name on the old server: from the environment file, else from the file's name.
     pub fn admin(&self) -> Option<&str> {
-        let named = self.env.as_ref().and_then(|(_, env)| env.admin.as_deref());
-        named.or_else(|| self.db.name.strip_prefix("egg_").and_then(|n| n.strip_suffix(".db"))).filter(|n| !n.is_empty())
+        self.env.as_ref().and_then(|(_, env)| env.admin.as_deref()).or_else(|| self.file_account())
+    }
+
+    /// The account's name in the database's file name.
+    fn file_account(&self) -> Option<&str> {
+        self.db.name.strip_prefix("egg_").and_then(|n| n.strip_suffix(".db")).filter(|n| !n.is_empty())
     }
 
     /// Everything that could not be read, from all files.
@@ -195,6 +199,16 @@ impl Plan {
                     "no .env was given: enter the broker key and the Telegram chat by hand; a live account is assumed",
                 );
             }
+        }
+        let file_account = old.file_account();
+        if let (Some(admin), Some(file)) = (old.admin(), file_account)
+            && admin != file
+        {
+            self.warn(
+                "files_differ",
+                ".env",
+                format!("the .env is of '{admin}', the database is called {}: are they of the same server?", old.db.name),
+            );
         }
         self.settings.bot_sync = choices.bot_sync.unwrap_or(old.admin() != Some("sk"));
         if !self.settings.bot_sync && choices.bot_sync.is_none() {

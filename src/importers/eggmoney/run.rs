@@ -13,7 +13,7 @@ use super::plan::{self, Choices, OldAccount, Plan};
 use super::report::{Outcome, Previous, Report};
 use super::settle::{self, account_row};
 use super::source::{self, FileMark};
-use super::store as write;
+use super::store::{self as write, Reading};
 use super::summary::{self, Notation};
 use super::{dotenv, key_store, rows};
 use crate::auth::Vault;
@@ -27,6 +27,8 @@ use crate::storage::{Store, StoreError, Tx, UserView, account_key};
 #[derive(Clone, Debug)]
 pub struct OldFiles {
     pub db: PathBuf,
+    /// What the database is called where it came from, if the path does not tell.
+    pub db_name: Option<String>,
     pub key_store: Option<PathBuf>,
     pub env: Option<PathBuf>,
 }
@@ -66,7 +68,8 @@ pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 /// `Database`, `Settings`, `TooLarge`: what is wrong with which file.
 pub fn read(files: &OldFiles) -> Result<OldAccount, ImportError> {
     bounded(&files.db)?;
-    let source = source::read(&files.db)?;
+    let name = files.db_name.clone().unwrap_or_else(|| file_name(&files.db));
+    let source = source::read(&files.db, &name)?;
     let settings = files.key_store.as_deref().map(|path| side_file(path, key_store::read)).transpose()?;
     let env = files.env.as_deref().map(|path| side_file(path, dotenv::read)).transpose()?;
     Ok(OldAccount { rows: rows::read(&source), strangers: source.strangers, db: source.file, settings, env })
@@ -88,7 +91,7 @@ fn side_file<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, String>) -> Resu
     let refused = |reason: String| ImportError::Settings { file: file_name(path), reason };
     let content = fs_err::read(path).map_err(|e| refused(e.to_string()))?;
     let parsed = parse(&content).map_err(refused)?;
-    Ok((source::mark(path, &content), parsed))
+    Ok((source::mark(&file_name(path), &content), parsed))
 }
 
 /// The name that the account gets: the one asked for, else the old server's.
@@ -111,6 +114,7 @@ pub fn account_name(old: &OldAccount, asked: Option<&str>) -> Result<String, Imp
 /// As [`run`], except that refused rows are no error.
 pub fn dry_run(store: &Store, vault: &Vault, old: &Arc<OldAccount>, request: &ImportRequest) -> Result<Report, ImportError> {
     let (vault, old) = (vault.clone(), old.clone());
+    let refusing = !request.skip_refused;
     let request = ImportRequest { skip_refused: true, ..request.clone() };
     // The transaction always fails, so that nothing of it stays.
     let stopped =
@@ -119,6 +123,9 @@ pub fn dry_run(store: &Store, vault: &Vault, old: &Arc<OldAccount>, request: &Im
         Err(Stopped::Rehearsed(Ok(imported))) => {
             let mut report = imported.report;
             report.dry_run = true;
+            if refusing && !report.refused.is_empty() && report.outcome != Outcome::Unchanged {
+                report.outcome = Outcome::Refused;
+            }
             Ok(report)
         }
         Err(Stopped::Rehearsed(Err(error)) | Stopped::Failed(error)) => Err(error),
@@ -160,7 +167,8 @@ fn apply(tx: &mut Tx<'_>, vault: &Vault, old: &OldAccount, request: &ImportReque
     let view = tx.view().user(request.user);
     let previous = previous(&view, old)?;
     if let Some(same) = unchanged(&view, old, request.account_name.is_some().then_some(name.as_str()))? {
-        return Ok(already_there(&view, old, &same, choices, &notation, previous)?);
+        let report = already_there(&view, old, &same, choices, &notation, previous)?;
+        return book_later(tx, request, same, report);
     }
     let target = target(&view, &name, request)?;
     let mut plan = plan::plan(target.id, old, choices);
@@ -175,7 +183,7 @@ fn apply(tx: &mut Tx<'_>, vault: &Vault, old: &OldAccount, request: &ImportReque
     }
     write::write(&mut tx.user(request.user), target.id, &plan, request.at)?;
     let has_status = old.rows.status.is_some();
-    report.imported = write::read_back(&tx.view().user(request.user), target.id, &notation, has_status)?;
+    report.imported = write::read_back(&tx.view().user(request.user), target.id, Reading::Folds, &notation, has_status)?;
     let apart = summary::differences(&summary::of_rows(&old.rows, &notation), &report.imported);
     if !apart.is_empty() {
         return Err(ImportError::Disagrees(apart));
@@ -234,17 +242,45 @@ fn already_there(
     choices: Choices,
     notation: &Notation,
     previous: Vec<Previous>,
-) -> Result<Imported, StoreError> {
+) -> Result<Report, StoreError> {
     let plan = plan::plan(account.id, old, choices);
-    let imported = write::read_back(view, account.id, notation, old.rows.status.is_some())?;
-    let report = Report {
+    let imported = write::read_back(view, account.id, Reading::Facts, notation, old.rows.status.is_some())?;
+    let mut report = Report {
         account_name: Some(account.name.clone()),
         outcome: Outcome::Unchanged,
         imported,
         previous,
         ..Report::of(old, &plan, notation)
     };
-    Ok(Imported { account_id: account.id, report })
+    report.unbooked.retain(|question| account.unsettled.iter().any(|open| is_about(question, open)));
+    Ok(report)
+}
+
+/// Whether an entry of a report is about an open question.
+fn is_about(entry: &serde_json::Value, open: &Unsettled) -> bool {
+    match open {
+        Unsettled::UnbookedFills { sheet_id, .. } => entry.get("sheet_id") == Some(&json!(sheet_id)),
+        Unsettled::DuplicateHoldings { name, .. } => {
+            entry.get("type") == Some(&json!("duplicate_holdings")) && entry.get("name") == Some(&json!(name))
+        }
+    }
+}
+
+/// The same files again, this time with the wish to book what is open: only that is done.
+fn book_later(tx: &mut Tx<'_>, request: &ImportRequest, mut account: Account, mut report: Report) -> Result<Imported, ImportError> {
+    let account_id = account.id;
+    if request.book_fills && account.unsettled.iter().any(|q| matches!(q, Unsettled::UnbookedFills { .. })) {
+        let before = tx.view().user(request.user).last_fact(account_id)?;
+        book_all(tx, request, &mut account, &mut report)?;
+        let mut user = tx.user(request.user);
+        let last_fact = user.view().last_fact(account_id)?;
+        if let Some(mark) = account.imported.as_mut().filter(|mark| mark.last_fact == before) {
+            mark.last_fact = last_fact;
+        }
+        user.put(&ACCOUNTS, &account_row(account_id), &account)?;
+        user.audit(request.at, request.by, "import.booked", json!({"account_id": account_id, "booked": report.booked}))?;
+    }
+    Ok(Imported { account_id, report })
 }
 
 /// A new account, or the one that a newer copy replaces.

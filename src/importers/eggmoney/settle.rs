@@ -15,7 +15,7 @@ use crate::quant::egg::book::{self, BookIds, Booked};
 use crate::quant::egg::number::cents;
 use crate::quant::egg::slice::{Completion, complete};
 use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, SHEETS};
-use crate::storage::{Key, StoreError, UserTx, account_key};
+use crate::storage::{Key, StoreError, UserTx, UserView, account_key};
 
 /// Which kind of question is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,40 @@ pub struct Answer {
     /// The bot's name.
     pub name: String,
     pub action: Action,
+}
+
+/// An open question with what it is about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Question {
+    #[serde(flatten)]
+    pub question: Unsettled,
+    /// The sheet whose fills are not booked.
+    pub sheet: Option<Sheet>,
+    /// The positions that would become one.
+    pub holdings: Vec<Holding>,
+    /// There is a bot of this name: fills can be booked.
+    pub bot_exists: bool,
+}
+
+/// The open questions of an account.
+///
+/// # Errors
+/// `NotFound` when the user has no such account.
+pub fn questions(view: &UserView<'_>, account: AccountId) -> Result<Vec<Question>, StoreError> {
+    let row: Account = view.require(&ACCOUNTS, &account_row(account))?;
+    let bots: Vec<Bot> = view.list(&BOTS, &account_key(account))?;
+    let held: Vec<Holding> = view.list(&HOLDINGS, &account_key(account))?;
+    let detail = |question: Unsettled| {
+        let (name, sheet) = match &question {
+            Unsettled::UnbookedFills { name, sheet_id, .. } => (name, view.get(&SHEETS, &account_key(account).id(sheet_id.as_bytes()))?),
+            Unsettled::DuplicateHoldings { name, .. } => (name, None),
+        };
+        let duplicate = sheet.is_none();
+        let holdings = held.iter().filter(|h| duplicate && is_open(h, name)).cloned().collect();
+        let bot_exists = bots.iter().any(|b| b.name == *name);
+        Ok(Question { sheet, holdings, bot_exists, question })
+    };
+    row.unsettled.into_iter().map(detail).collect()
 }
 
 /// Key of an account's row.
@@ -154,6 +188,10 @@ fn merge(tx: &mut UserTx<'_>, account: AccountId, name: &str, actor: Actor, at: 
 
 fn open_holdings(tx: &UserTx<'_>, account: AccountId, name: &str) -> Result<Vec<Holding>, StoreError> {
     let mut rows: Vec<Holding> = tx.list(&HOLDINGS, &account_key(account))?;
-    rows.retain(|h| h.name == name && !h.reserve && h.quantity > 0.0);
+    rows.retain(|h| is_open(h, name));
     Ok(rows)
+}
+
+fn is_open(holding: &Holding, name: &str) -> bool {
+    holding.name == name && !holding.reserve && holding.quantity > 0.0
 }

@@ -108,17 +108,23 @@ const REQUIRED: [(&str, &[&str]); 4] = [
 ];
 
 /// Copies, recovers, checks and reads an old database. The file itself is never opened by SQLite.
+/// `name` is what the file is called where it came from.
 ///
 /// # Errors
 /// [`SourceError`]: what is wrong with the file.
-pub fn read(path: &Path) -> Result<Source, SourceError> {
-    let name = path.file_name().map_or_else(|| "the database".to_owned(), |n| n.to_string_lossy().into_owned());
+pub fn read(path: &Path, name: &str) -> Result<Source, SourceError> {
+    let name = name.to_owned();
     let damaged = |e: rusqlite::Error| SourceError::Damaged { file: name.clone(), faults: vec![plain(&e)] };
     let copy = private_copy(path, &name)?;
     recover(&copy.database).map_err(damaged)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&copy.database, flags).map_err(damaged)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(damaged)?;
+    // The old program never made virtual tables; theirs is code that a foreign file must not reach.
+    let virtual_tables = "SELECT count(*) FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL%'";
+    if connection.query_row(virtual_tables, [], |row| row.get::<_, i64>(0)).map_err(damaged)? > 0 {
+        return Err(SourceError::Foreign { file: name, missing: "it holds virtual tables".to_owned() });
+    }
     let faults = integrity(&connection).map_err(damaged)?;
     if !faults.is_empty() {
         return Err(SourceError::Damaged { file: name, faults });
@@ -138,12 +144,8 @@ pub fn read(path: &Path) -> Result<Source, SourceError> {
 }
 
 /// Name, size and hash of a file that was read.
-pub fn mark(path: &Path, content: &[u8]) -> FileMark {
-    FileMark {
-        name: path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
-        bytes: content.len() as u64,
-        sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(content)),
-    }
+pub fn mark(name: &str, content: &[u8]) -> FileMark {
+    FileMark { name: name.to_owned(), bytes: content.len() as u64, sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(content)) }
 }
 
 struct PrivateCopy {
@@ -178,7 +180,7 @@ fn private_copy(path: &Path, name: &str) -> Result<PrivateCopy, SourceError> {
             fs_err::write(folder.path().join(format!("source.db{suffix}")), bytes).map_err(unreadable)?;
         }
     }
-    Ok(PrivateCopy { mark: mark(path, &content), _folder: folder, database })
+    Ok(PrivateCopy { mark: mark(name, &content), _folder: folder, database })
 }
 
 /// Lets SQLite roll back a crashed write or take over a write-ahead log, in the copy.

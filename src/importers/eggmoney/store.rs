@@ -24,6 +24,8 @@ pub mod secret {
     pub const APP_SECRET: &str = "kis_app_secret";
     pub const CANO: &str = "kis_cano";
     pub const PRODUCT: &str = "kis_product";
+    /// The broker's token for the app key; made here, never imported.
+    pub const TOKEN: &str = "kis_token";
     pub const TELEGRAM_TOKEN: &str = "telegram_token";
 }
 
@@ -82,6 +84,9 @@ pub fn seal(tx: &mut Tx<'_>, vault: &Vault, user: UserId, account: AccountId, en
     }
     let default_product = env.cano.as_ref().map(|_| SecretString::from("01"));
     let mut rows = tx.user(user);
+    if env.app_key.is_some() {
+        vault.remove(&mut rows, account, secret::TOKEN)?;
+    }
     for (kind, value) in [
         (secret::APP_KEY, &env.app_key),
         (secret::APP_SECRET, &env.app_secret),
@@ -96,12 +101,26 @@ pub fn seal(tx: &mut Tx<'_>, vault: &Vault, user: UserId, account: AccountId, en
     Ok(())
 }
 
-/// The summary of what an import brought, computed from the store: the opening facts in their
-/// order, each as its fold has it now.
+/// Where the rows of an import are read back from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The rows that the facts have made, right after the import.
+    Folds,
+    /// The opening facts: the account may have gone on since.
+    Facts,
+}
+
+/// The summary of what an import brought, computed from the store in the order of its facts.
 ///
 /// # Errors
 /// `Corrupt` when an opening fact has left no row and was not closed either.
-pub fn read_back(view: &UserView<'_>, account: AccountId, notation: &Notation, has_status: bool) -> Result<serde_json::Value, StoreError> {
+pub fn read_back(
+    view: &UserView<'_>,
+    account: AccountId,
+    reading: Reading,
+    notation: &Notation,
+    has_status: bool,
+) -> Result<serde_json::Value, StoreError> {
     let mut stored = Stored::default();
     let mut bots = view.list(&BOTS, &account_key(account))?;
     bots.sort_by_key(|b| b.position);
@@ -118,15 +137,15 @@ pub fn read_back(view: &UserView<'_>, account: AccountId, notation: &Notation, h
         match &fact.event {
             Event::OpeningHolding { holding } => {
                 let key = account_key(account).id(holding.id.as_bytes());
-                stored.holdings.push(folded(view.get(&HOLDINGS, &key)?, holding, closed.contains(&holding.id.0))?);
+                stored.holdings.push(folded(reading, view.get(&HOLDINGS, &key)?, holding, closed.contains(&holding.id.0))?);
             }
             Event::OpeningHistory { row } => {
                 let key = account_key(account).id(row.id.as_bytes());
-                stored.history.push(folded(view.get(&HISTORY, &key)?, row, false)?);
+                stored.history.push(folded(reading, view.get(&HISTORY, &key)?, row, false)?);
             }
             Event::OpeningSheet { sheet } => {
                 let key = account_key(account).id(sheet.id.as_bytes());
-                stored.sheets.push(folded(view.get(&SHEETS, &key)?, sheet, closed.contains(&sheet.id.0))?);
+                stored.sheets.push(folded(reading, view.get(&SHEETS, &key)?, sheet, closed.contains(&sheet.id.0))?);
             }
             Event::OpeningCash { currency, amount, note } => stored.add_cash(*currency, *amount, note),
             _ => {}
@@ -135,8 +154,9 @@ pub fn read_back(view: &UserView<'_>, account: AccountId, notation: &Notation, h
     Ok(stored.summary(&bots, notation, has_status))
 }
 
-fn folded<R: Record + Clone>(row: Option<R>, fact: &R, closed: bool) -> Result<R, StoreError> {
+fn folded<R: Record + Clone>(reading: Reading, row: Option<R>, fact: &R, closed: bool) -> Result<R, StoreError> {
     match row {
+        _ if reading == Reading::Facts => Ok(fact.clone()),
         Some(row) => Ok(row),
         None if closed => Ok(fact.clone()),
         None => Err(StoreError::Corrupt(format!("an imported {} is missing", R::NAME))),

@@ -7,6 +7,8 @@ use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
+use crate::domain::calendar::Calendar;
+
 /// One regular session of the US market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -85,6 +87,17 @@ impl SessionCalendar for WeekdayCalendar {
     }
 }
 
+/// The product's own calendar; beyond the years that it covers every weekday is a session, so that
+/// price histories reach further back than the calendar.
+impl SessionCalendar for Calendar {
+    fn session_on(&self, date: Date) -> Option<Session> {
+        match Calendar::session_on(self, date) {
+            Ok(session) => session.map(|session| Session { date, open: session.open, close: session.close }),
+            Err(_) => WeekdayCalendar.session_on(date),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +122,15 @@ mod tests {
         assert_eq!(WeekdayCalendar.running_or_next_session(before_open).unwrap().date, date(2026, 5, 14));
         let at_close: Timestamp = "2026-05-14T20:00:00Z".parse().unwrap();
         assert_eq!(WeekdayCalendar.running_session(at_close), None);
+    }
+
+    #[test]
+    fn the_products_calendar_gives_holidays_and_early_closes() {
+        let calendar = Calendar::nyse().unwrap();
+        let calendar: &dyn SessionCalendar = &calendar;
+        assert_eq!(calendar.session_on(date(2025, 12, 25)), None);
+        assert_eq!(calendar.session_on(date(2025, 11, 28)).unwrap().close.to_string(), "2025-11-28T18:00:00Z");
+        assert_eq!(calendar.session_before(date(2025, 12, 26)).unwrap().date, date(2025, 12, 24));
+        assert_eq!(calendar.session_on(date(2012, 12, 25)).unwrap().date, date(2012, 12, 25), "beyond the covered years");
     }
 }

@@ -55,6 +55,15 @@ fn databases_of_other_programs_are_named() {
 }
 
 #[test]
+fn virtual_tables_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("egg_x.db");
+    std::fs::copy(fixture("egg_chan.db"), &file).unwrap();
+    Connection::open(&file).unwrap().execute_batch("CREATE VIRTUAL TABLE words USING fts5(text)").unwrap();
+    assert_eq!(refused(&only_db(&file)).code(), "not_eggmoney");
+}
+
+#[test]
 fn a_missing_column_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("egg_x.db");

@@ -272,6 +272,16 @@ fn a_broker_key_belongs_to_one_account_only() {
 }
 
 #[test]
+fn files_of_different_servers_are_pointed_out() {
+    let world = World::new();
+    let mut files = all_files("choe");
+    files.env = Some(fixture("dotenv.sk.txt"));
+    let imported = world.import(&files).unwrap();
+    assert!(imported.report.warnings.iter().any(|w| w.code == "files_differ" && w.detail.contains("egg_choe.db")));
+    assert_eq!(world.account(imported.account_id).name, "sk");
+}
+
+#[test]
 fn two_users_with_the_same_file_name_have_nothing_in_common() {
     let world = World::new();
     let first = world.import(&only_db(&fixture("egg_chan.db"))).unwrap();

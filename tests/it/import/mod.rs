@@ -2,6 +2,7 @@
 //! broken in every way that could be thought of.
 
 mod damage;
+mod edges;
 mod fixtures;
 mod mixtures;
 mod settle;
@@ -34,13 +35,14 @@ pub fn manifest() -> Value {
 pub fn all_files(name: &str) -> OldFiles {
     OldFiles {
         db: fixture(&format!("egg_{name}.db")),
+        db_name: None,
         key_store: Some(fixture(&format!("key_store.{name}.json"))),
         env: Some(fixture(&format!("dotenv.{name}.txt"))),
     }
 }
 
 pub fn only_db(db: &Path) -> OldFiles {
-    OldFiles { db: db.to_owned(), key_store: None, env: None }
+    OldFiles { db: db.to_owned(), db_name: None, key_store: None, env: None }
 }
 
 /// A store with two users.

@@ -19,6 +19,7 @@ impl World {
         self.store.write_blocking(move |tx| settle(&mut tx.user(user), account, &answer, user, now()))
     }
 
+    #[expect(clippy::type_complexity, reason = "one reading of everything that is compared")]
     fn rows(&self, account: AccountId) -> (Vec<Bot>, Vec<Holding>, Vec<HistoryRow>, Vec<Sheet>, Vec<Position>) {
         let key = account_key(account);
         self.store
@@ -115,6 +116,39 @@ fn fills_are_booked_at_import_when_asked() {
     // A newer copy may still replace it: it has no facts of its own.
     let newer = newer_copy("UPDATE bot_info SET seed = 626 WHERE name = 'TQ_1'");
     assert_eq!(world.import(&only_db(&newer.1)).unwrap().report.outcome, Outcome::Replaced);
+}
+
+#[test]
+fn the_same_file_with_the_wish_to_book_does_only_that() {
+    let world = World::new();
+    let id = world.import(&all_files("chan")).unwrap().account_id;
+    let later = world.import_as(&all_files("chan"), |r| r.book_fills = true).unwrap();
+    assert_eq!((later.report.outcome, later.report.booked.as_slice()), (Outcome::Unchanged, &["TQ_1".to_owned()][..]));
+    assert_eq!((later.report.unbooked.len(), world.account(id).unsettled.len()), (0, 0));
+    assert_eq!(world.held(id, "TQ_1")[0].quantity, 71.0);
+    world.check_positions(id);
+    let before = world.dump();
+    let again = world.import_as(&all_files("chan"), |r| r.book_fills = true).unwrap();
+    assert_eq!((again.report.booked.len(), again.report.unbooked.len()), (0, 0));
+    assert_eq!(world.dump(), before);
+}
+
+#[test]
+fn the_same_file_is_recognised_after_the_account_has_gone_on() {
+    let newer = newer_copy(
+        "UPDATE \"order\" SET order_type = 'SELL', trade_result_list = '[{\"trade_type\":\"Sell\",\"amount\":67,\"unit_price\":160,\"total_price\":10720}]', remain_value = 0, total_value = 67 WHERE name = 'TQ_1'",
+    );
+    let world = World::new();
+    let first = world.import(&only_db(&newer.1)).unwrap();
+    world.settle(first.account_id, QuestionKind::UnbookedFills, "TQ_1", Action::Book).unwrap();
+    assert!(world.held(first.account_id, "TQ_1").is_empty(), "sold out");
+    let again = world.import(&only_db(&newer.1)).unwrap();
+    assert_eq!((again.report.outcome, again.report.unbooked.len()), (Outcome::Unchanged, 0));
+    for table in ["trade", "history", "order"] {
+        assert_eq!(again.report.imported[table], first.report.imported[table]);
+    }
+    assert_eq!(world.position(first.account_id, "TQQQ"), "33");
+    world.check_positions(first.account_id);
 }
 
 #[test]

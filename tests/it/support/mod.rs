@@ -1,5 +1,7 @@
 //! A real server over a temporary data folder, with clocks that tests step.
 
+pub mod old;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ pub const START: &str = "2026-11-20T01:00:00Z";
 /// A running server. It stops when dropped.
 pub struct TestServer {
     pub app: Arc<App>,
-    pub dir: TempDir,
+    dir: Option<TempDir>,
     pub wall: Arc<SteppedClock>,
     pub market: Arc<SteppedClock>,
     pub base: String,
@@ -45,17 +47,44 @@ impl TestServer {
 
     /// Starts with a changed configuration.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_at(Arc::new(SteppedClock::new(START.parse().unwrap())), change).await
+    }
+
+    /// Starts on a given market clock.
+    pub async fn start_at(market: Arc<SteppedClock>, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::new(dir.path());
         change(&mut config);
         let wall = Arc::new(SteppedClock::new(START.parse().unwrap()));
-        let market = Arc::new(SteppedClock::new(START.parse().unwrap()));
+        Self::open(dir, config, wall, market).await
+    }
+
+    async fn open(dir: TempDir, config: Config, wall: Arc<SteppedClock>, market: Arc<SteppedClock>) -> Self {
         let app = App::open(config, wall.clone(), market.clone()).await.unwrap();
         let bound = server::bind(&app, Listen::At("127.0.0.1:0".parse().unwrap())).unwrap();
         let base = format!("http://{}", bound.address);
         let stop = bound.handle();
         tokio::spawn(bound.run());
-        Self { app, dir, wall, market, base, client: client(), stop }
+        Self { app, dir: Some(dir), wall, market, base, client: client(), stop }
+    }
+
+    /// Another process over the same data folder, on the same clocks.
+    pub async fn restart(mut self) -> Self {
+        let dir = self.dir.take().unwrap();
+        let (config, wall, market) = (self.app.config.clone(), self.wall.clone(), self.market.clone());
+        self.stop.stop(false).await;
+        let app = Arc::downgrade(&self.app);
+        drop(self);
+        // The workers let go of the state when they have ended.
+        while app.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        Self::open(dir, config, wall, market).await
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.dir.as_ref().unwrap().path()
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -63,7 +92,7 @@ impl TestServer {
     }
 
     pub fn setup_code(&self) -> String {
-        fs_err::read_to_string(self.dir.path().join("setup-code")).unwrap().trim().to_owned()
+        fs_err::read_to_string(self.folder().join("setup-code")).unwrap().trim().to_owned()
     }
 
     /// Makes the first administrator and signs in.

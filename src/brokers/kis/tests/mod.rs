@@ -2,7 +2,6 @@
 
 mod orders;
 mod reads;
-mod server;
 mod token;
 
 use std::sync::Arc;
@@ -12,9 +11,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use self::server::{Reaction, Seen, Server};
 use super::*;
 use crate::brokers::http::HttpSettings;
+use crate::brokers::scripted::{Reaction, Seen, Server};
 use crate::domain::id::{AccountId, OrderId};
 use crate::domain::order::{OrderOrigin, OrderState};
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::http::Url;
+
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -120,7 +122,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
         }
     }
     let body = String::from_utf8(bytes[head_end + 4..].to_vec()).unwrap();
-    let url = reqwest::Url::parse(&format!("http://server{target}")).unwrap();
+    let url = Url::parse(&format!("http://server{target}")).unwrap();
     let query = url.query_pairs().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
     Some(Seen { method, path: url.path().to_owned(), query, headers, body })
 }
