@@ -143,8 +143,7 @@ pub fn profit_summary(books: &PortfolioBooks, present_rate: Option<f64>, now: Ti
                 })
                 .collect();
             // A month without profit needs no rate to count.
-            let krw: Option<Vec<f64>> =
-                months.iter().map(|m| m.profit_krw.or((m.profit == 0.0).then_some(0.0))).collect();
+            let krw: Option<Vec<f64>> = months.iter().map(|m| m.profit_krw.or((m.profit == 0.0).then_some(0.0))).collect();
             YearFigures { year: year.year, profit: year.profit, profit_krw: krw.map(sum), months }
         })
         .collect();

@@ -126,7 +126,9 @@ fn words(why: Why) -> Words {
         Why::Point => ("별지점만 넘으면 1/4 매도", "above the point price only: sells a quarter"),
         Why::TrailingStopHit => ("트레일링 스탑 아래로 내려와 전량 매도", "below the trailing stop: sells everything"),
         Why::TrailingAllTurnsUsed => ("트레일링 중 회차를 모두 써서 1/4 매도", "all turns are used while trailing: sells a quarter"),
-        Why::TrailingBegins => ("익절가를 넘어 트레일링 시작, 시드의 1/3 매수", "above take profit: trailing begins, buys a third of the seed"),
+        Why::TrailingBegins => {
+            ("익절가를 넘어 트레일링 시작, 시드의 1/3 매수", "above take profit: trailing begins, buys a third of the seed")
+        }
         Why::TrailingBuys => ("트레일링 중, 시드의 1/3 매수", "trailing: buys a third of the seed"),
         Why::TrailingHolds => ("트레일링 중, 예산을 다 써서 매수하지 않음", "trailing: nothing more to buy, the position is kept"),
         Why::FirstBuy => ("보유가 없어 시드 전액 매수", "no position yet: buys for the full seed"),
@@ -141,7 +143,9 @@ fn words(why: Why) -> Words {
         Why::Nothing => ("해당하는 규칙 없음", "no rule applies"),
         Why::Cooldown { until } => {
             let day = kst_datetime(until).strftime("%Y-%m-%d %H:%M").to_string();
-            return Words { ko: format!("매도 후 쉬는 기간 ({day} KST까지)"), en: format!("pausing after a sell (until {day} KST)") };
+            return Words {
+                ko: format!("매도 후 쉬는 기간 ({day} KST까지)"), en: format!("pausing after a sell (until {day} KST)")
+            };
         }
     };
     Words { ko: ko.to_owned(), en: en.to_owned() }
