@@ -35,7 +35,7 @@ impl Throttle {
     /// # Errors
     /// `Throttled` with the time to wait.
     pub(super) fn attempt(&self, name: &str, address: &str, now: Timestamp) -> Result<Attempt, AuthError> {
-        let keys = [format!("{}@{address}", name.to_lowercase()), format!("@{address}")];
+        let keys = [format!("{} at {address}", name.to_lowercase()), format!("anybody at {address}")];
         let mut buckets = self.full_again.lock().unwrap_or_else(|e| e.into_inner());
         if buckets.len() > CROWDED {
             buckets.retain(|_, full| *full > now);
@@ -97,6 +97,13 @@ mod tests {
         let throttle = Throttle::default();
         let taken = (0..100).filter(|n| throttle.attempt(&format!("user{n}"), "10.0.0.5", at(0)).is_ok()).count();
         assert_eq!(taken, 60);
+    }
+
+    #[test]
+    fn attempts_without_a_name_have_a_bucket_of_their_own() {
+        let throttle = Throttle::default();
+        let taken = (0..100).filter(|_| throttle.attempt("", "10.0.0.5", at(0)).is_ok()).count();
+        assert_eq!(taken, 10);
     }
 
     #[test]

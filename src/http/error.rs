@@ -361,6 +361,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_passes_by_itself_says_when_to_come_back() {
+        for (error, status, code) in [
+            (ApiError::from(StoreError::Full), 503, "disk_full"),
+            (StoreError::Busy.into(), 503, "busy"),
+            (AuthError::Throttled { retry_after: Duration::from_millis(1500) }.into(), 429, "too_many_requests"),
+        ] {
+            let response = error.error_response();
+            assert_eq!((response.status().as_u16(), error.code()), (status, code));
+            assert!(response.headers().get("retry-after").is_some_and(|v| v == "5" || v == "2"), "{code}");
+        }
+    }
+
     #[actix_web::test]
     async fn what_happens_inside_stays_inside() {
         let secret = "cannot open /volume1/secret/place";

@@ -42,23 +42,46 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let content_type = req.content_type().to_ascii_lowercase();
-        let mut payload = payload.take();
+        let body = read_body(req, payload);
+        Box::pin(async move { parse_json(&body.await?).map(Json) })
+    }
+}
+
+/// A JSON body that may be left out. What is there must be right.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = read_body(req, payload);
         Box::pin(async move {
-            if !content_type.is_empty() && content_type != "application/json" && !content_type.ends_with("+json") {
-                let detail = format!("the body is '{content_type}': send JSON with Content-Type: application/json");
-                return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
-            }
-            let mut body = web::BytesMut::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|e| ApiError::new(ErrorCode::Malformed, format!("the body broke off: {e}")))?;
-                if body.len() + chunk.len() > LARGEST_BODY {
-                    return Err(ApiError::new(ErrorCode::TooLarge, format!("the body is larger than {LARGEST_BODY} bytes")));
-                }
-                body.extend_from_slice(&chunk);
-            }
-            parse_json(&body).map(Json)
+            let body = body.await?;
+            if body.is_empty() { Ok(Self(None)) } else { parse_json(&body).map(|value| Self(Some(value))) }
         })
+    }
+}
+
+/// The bytes of a body that says it is JSON, up to the limit.
+fn read_body(req: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<web::BytesMut, ApiError>> + use<> {
+    let content_type = req.content_type().to_ascii_lowercase();
+    let mut payload = payload.take();
+    async move {
+        if !content_type.is_empty() && content_type != "application/json" && !content_type.ends_with("+json") {
+            let detail = format!("the body is '{content_type}': send JSON with Content-Type: application/json");
+            return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
+        }
+        let mut body = web::BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|e| ApiError::new(ErrorCode::Malformed, format!("the body broke off: {e}")))?;
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(ApiError::new(ErrorCode::TooLarge, format!("the body is larger than {LARGEST_BODY} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 

@@ -28,6 +28,6 @@ pub fn configure(app: &Arc<App>, config: &mut web::ServiceConfig) {
     config.app_data(access::app_data(app.clone()));
     extract::configure(config);
     route::mount(&routes::all(), config);
-    config.route("/api/openapi.json", web::get().to(openapi::serve));
+    openapi::configure(config);
     config.default_service(web::to(ui::serve));
 }

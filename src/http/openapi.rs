@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, path::Operation, path::PathItem};
 
@@ -58,7 +58,17 @@ fn complete(operation: &mut Operation, access: Access) {
     }
 }
 
-pub(super) async fn serve() -> HttpResponse {
+/// The document and a page that shows it, which needs nothing from elsewhere.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    let file =
+        |kind: &'static str, text: &'static str| web::get().to(move || async move { HttpResponse::Ok().content_type(kind).body(text) });
+    config
+        .route("/api/openapi.json", web::get().to(serve))
+        .route("/api/docs", file("text/html; charset=utf-8", include_str!("docs.html")))
+        .route("/api/docs.js", file("text/javascript; charset=utf-8", include_str!("docs.js")));
+}
+
+async fn serve() -> HttpResponse {
     static JSON: OnceLock<String> = OnceLock::new();
     let json = JSON.get_or_init(|| document().to_json().unwrap_or_default());
     HttpResponse::Ok().content_type("application/json").body(json.as_str())

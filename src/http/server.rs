@@ -10,14 +10,15 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{Error, HttpServer};
 
+use super::access::AppData;
 use super::trace;
 use crate::app::App;
-use crate::app::config::{DEFAULT_PORT, Listen};
+use crate::app::config::{DEFAULT_PORT, Listen, Scheme};
 
 /// Threads that serve requests: enough for a NAS, small in memory.
 const WORKERS: usize = 2;
 /// Seconds that running requests get when the server stops.
-const PATIENCE: u64 = 10;
+const PATIENCE: u64 = 5;
 
 /// Scripts come from our own files only; styles may be inline, as charts write them.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -115,10 +116,14 @@ fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
 
 async fn security_headers(req: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let api = req.path().starts_with("/api/");
+    let tls = req.app_data::<AppData>().is_some_and(|app| app.config.trusted_scheme == Scheme::Https);
     let mut response = next.call(req).await?;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     if api && !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

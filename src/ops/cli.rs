@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::control::{self, Request};
 use super::import::{self, ImportCommand};
-use super::serve;
+use super::{demo, serve, simulate};
 use crate::app::config::{self, Flags};
 use crate::domain::user::Role;
 use crate::http::openapi_document;
@@ -33,6 +33,10 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(ServeArgs),
+    /// Run everything against a simulated exchange, with sample users and accelerated time
+    Demo(demo::DemoArgs),
+    /// Run the brokers' simulated servers on loopback
+    Simulate(simulate::SimulateArgs),
     /// Look after users
     #[command(subcommand)]
     User(UserCommand),
@@ -116,6 +120,8 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let config = config::load(&flags, |name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
             serve::serve(config).await.map(|()| ExitCode::SUCCESS)
         }
+        Command::Demo(args) => demo::demo(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Simulate(args) => simulate::simulate(args).await.map(|()| ExitCode::SUCCESS),
         Command::User(UserCommand::Create(args)) => {
             debug_assert!(args.password_stdin, "clap demands it");
             let request = Request::UserCreate { username: args.username, password: password_from_stdin()?, role: args.role };

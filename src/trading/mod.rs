@@ -4,6 +4,7 @@
 //! journalled before it is sent ([`OrderService`]), moved on only by the broker's own lists
 //! (`evidence`), and its result goes into sheets and books in one transaction (`settle`).
 
+mod accounts;
 mod books;
 mod bus;
 mod closing;
@@ -23,6 +24,7 @@ mod slots;
 mod status;
 mod tick;
 
+pub use accounts::AccountPatch;
 pub use books::Books;
 pub use bus::{Addressed, Bus, LiveEvent};
 pub use desk::{SessionTimes, SheetProgress};

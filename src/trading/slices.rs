@@ -126,7 +126,9 @@ impl Trading {
         let account = line.account_id;
         let books = line.user.read(|v| Books::read(v, account))?;
         let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id) else { return Ok(Step::Gone) };
-        let order_id = derived_order_id(plan.open, &[b"slice", account.as_bytes(), sheet_id.as_bytes(), &slot.n.to_be_bytes()]);
+        // The slice's number stands in the id's time, so that orders list in the order of their slices.
+        let place = plan.open.saturating_add(SignedDuration::from_secs(i64::from(slot.n))).unwrap_or(plan.open);
+        let order_id = derived_order_id(place, &[b"slice", account.as_bytes(), sheet_id.as_bytes(), &slot.n.to_be_bytes()]);
         if books.sheet_waits(sheet) {
             // This slice's own order, or an earlier one whose fate is still open.
             let own = books.open_orders.iter().any(|o| o.intent.order_id == order_id);
@@ -209,7 +211,7 @@ fn in_bot_order(books: &Books) -> impl Iterator<Item = &Sheet> {
 
 /// The id of an order that stands outside sheets: one per bot, session and purpose.
 pub(super) fn once_per_session(account: AccountId, bot: BotId, plan: &SessionPlan, purpose: &[u8]) -> OrderId {
-    derived_order_id(plan.open, &[purpose, account.as_bytes(), bot.as_bytes(), plan.session.to_string().as_bytes()])
+    derived_order_id(plan.closing_buy, &[purpose, account.as_bytes(), bot.as_bytes(), plan.session.to_string().as_bytes()])
 }
 
 /// A fresh id for an order that a person asks for.

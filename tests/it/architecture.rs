@@ -45,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Words and the only places that may use them. A place is a file or a folder (ending in `/`).
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("redb::", &["storage/redb.rs", "storage/mod.rs", "storage/snapshot.rs"]),
-    ("reqwest::", &["brokers/http.rs", "notify/telegram.rs"]),
+    ("reqwest::", &["brokers/http.rs", "brokers/kis/rest.rs", "notify/telegram.rs"]),
     ("actix_web::", &["http/"]),
     ("actix_ws::", &["http/"]),
     ("actix_multipart::", &["http/"]),
@@ -57,7 +57,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // Wall-clock reads: everything else is handed a clock.
     ("Timestamp::now(", &["app/clock.rs"]),
     ("SystemTime::now(", &["app/clock.rs"]),
-    ("std::time::Instant::now(", &["app/clock.rs"]),
+    // A duration for the access log is no time of day.
+    ("Instant::now(", &["app/clock.rs", "http/trace.rs"]),
     ("Zoned::now(", &["app/clock.rs"]),
     // One way to a broker: journalled first.
     ("JournalledOrder::after_commit", &["trading/service.rs", "brokers/"]),
@@ -65,19 +66,49 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     (".send_cancel(", &["trading/service.rs", "brokers/"]),
 ];
 
-/// `path → text without its tests`. Test modules stand at the end of a file and may do what they like.
+/// `path → text without its tests`. What stands under `#[cfg(test)]` may do what it likes: a module at
+/// the end of a file, or a file of its own.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);
-    files
+    let mut test_files = Vec::new();
+    let mut sources = Vec::new();
+    for path in files {
+        let text = fs_err::read_to_string(&path).unwrap();
+        let folder = if path.file_name().is_some_and(|n| n == "mod.rs" || n == "lib.rs") {
+            path.parent().unwrap().to_owned()
+        } else {
+            path.with_extension("")
+        };
+        let (kept, modules) = without_tests(&text);
+        test_files.extend(modules.iter().map(|name| folder.join(name)));
+        sources.push((path, kept));
+    }
+    sources
         .into_iter()
-        .map(|path| {
-            let text = fs_err::read_to_string(&path).unwrap();
-            let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
-            (path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(), text)
-        })
+        .filter(|(path, _)| !test_files.iter().any(|tests| path.with_extension("") == *tests || path.starts_with(tests)))
+        .map(|(path, text)| (path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(), text))
         .collect()
+}
+
+/// A file's text up to its test module, and the names of test modules that are files.
+fn without_tests(text: &str) -> (String, Vec<String>) {
+    let mut modules = Vec::new();
+    let mut lines = text.lines().peekable();
+    let mut kept = Vec::new();
+    while let Some(line) = lines.next() {
+        if line == "#[cfg(test)]"
+            && let Some((_, module)) = lines.peek().and_then(|next| next.split_once("mod "))
+        {
+            match module.strip_suffix(';') {
+                Some(name) => modules.push(name.to_owned()),
+                None => break,
+            }
+        }
+        kept.push(line);
+    }
+    (kept.join("\n"), modules)
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
@@ -174,4 +205,6 @@ fn the_rules_see_what_they_forbid() {
     }
     assert!(place_violations(&file("trading/service.rs", "broker.send_order(&order).await")).is_empty());
     assert!(place_violations(&file("storage/view.rs", "super::redb::RedbEngine")).is_empty());
+    let text = "a\n#[cfg(test)]\nmod scripted;\nb\n#[cfg(test)]\nmod tests {\n  c\n}";
+    assert_eq!(without_tests(text), ("a\n#[cfg(test)]\nmod scripted;\nb".to_owned(), vec!["scripted".to_owned()]));
 }

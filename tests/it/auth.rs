@@ -133,6 +133,9 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     expect(401, "session_ended", &anna.get(PROFILE).await);
     assert_eq!(elsewhere.get(PROFILE).await.0, 200, "the other device goes on");
     expect(401, "session_ended", &nobody.post(REFRESH, &json!({"refresh_token": "nonsense"})).await);
+    expect(401, "session_ended", &nobody.post(REFRESH, &json!({})).await);
+    expect(422, "unknown_field", &nobody.post(REFRESH, &json!({"token": "x"})).await);
+    expect(400, "malformed", &answer(nobody.request("POST", REFRESH).body("{")).await);
 }
 
 #[tokio::test]
@@ -212,6 +215,7 @@ async fn behind_tls_the_cookie_is_bound_to_the_host() {
     let (pair, attributes) = cookie(&response);
     assert!(pair.starts_with("__Host-eggmoney-refresh="), "{pair}");
     assert!(attributes.contains("; secure") && attributes.contains("path=/"), "{attributes}");
+    assert_eq!(response.headers()["strict-transport-security"], "max-age=31536000");
     let request = server.anybody().request("POST", LOGOUT).header("cookie", &pair).header("x-client", "web");
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 204);
@@ -240,6 +244,17 @@ async fn guessing_is_slowed_down_for_the_guesser_only() {
     assert_eq!(answer(elsewhere).await.0, 200);
     server.advance(Duration::from_secs(60));
     assert_eq!(nobody.post(LOGIN, &right).await.0, 200);
+}
+
+#[tokio::test]
+async fn guessing_the_setup_code_is_slowed_down() {
+    let server = TestServer::start().await;
+    let nobody = server.anybody();
+    let guess = json!({"username": "anna", "password": PASSWORD, "setup_code": "AAAAA-AAAAA-AAAAA-AAAAA"});
+    for _ in 0..10 {
+        expect(403, "setup_code_wrong", &nobody.post(REGISTER, &guess).await);
+    }
+    expect(429, "too_many_requests", &nobody.post(REGISTER, &guess).await);
 }
 
 #[tokio::test]

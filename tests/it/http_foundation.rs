@@ -59,6 +59,8 @@ async fn only_these_routes_are_public() {
         "GET /api/v1/system",
         "GET /healthz",
         "GET /readyz",
+        // Asks for the access token in its first frame.
+        "GET /ws/events",
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/logout",
         "POST /api/v1/auth/refresh",
@@ -133,6 +135,9 @@ async fn the_document_is_served_and_names_every_route() {
     assert!(api["openapi"].as_str().is_some_and(|v| v.starts_with("3.")));
     let documented: usize = api["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len()).sum();
     assert_eq!(documented, routes::all().len());
+    let (status, page) = server.anybody().get("/api/docs").await;
+    assert!(status == 200 && page.as_str().is_some_and(|p| p.contains("docs.js")), "{page}");
+    assert_eq!(server.anybody().get("/api/docs.js").await.0, 200);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::domain::id::UserId;
 use crate::domain::user::{Language, Role, User};
 use crate::http::access::{AppData, Public};
 use crate::http::error::{ApiError, ErrorCode};
-use crate::http::extract::{self, Json};
+use crate::http::extract::{self, Json, OptionalJson};
 use crate::http::route::{Route, route};
 
 pub fn routes() -> Vec<Route> {
@@ -63,8 +63,9 @@ struct LoginRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefreshRequest {
-    #[schema(value_type = String)]
-    refresh_token: SecretString,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    refresh_token: Option<SecretString>,
 }
 
 /// What signing in gives.
@@ -126,7 +127,7 @@ async fn login(_: Public, app: AppData, req: HttpRequest, body: Json<LoginReques
 /// Exchanges a refresh token, from the cookie (web client) or the body.
 #[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", request_body = Option<RefreshRequest>,
     responses((status = 200, body = TokenAnswer)))]
-async fn refresh(_: Public, app: AppData, req: HttpRequest, body: Option<Json<RefreshRequest>>) -> Result<HttpResponse, ApiError> {
+async fn refresh(_: Public, app: AppData, req: HttpRequest, body: OptionalJson<RefreshRequest>) -> Result<HttpResponse, ApiError> {
     let (token, from_cookie) = presented(&app, &req, body)?;
     let token = token.ok_or_else(|| ApiError::new(ErrorCode::SessionEnded, "there is no refresh token: sign in again"))?;
     let mut client = extract::client(&req);
@@ -147,7 +148,7 @@ async fn refresh(_: Public, app: AppData, req: HttpRequest, body: Option<Json<Re
 /// Ends the session of a refresh token, from the cookie or the body.
 #[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", request_body = Option<RefreshRequest>,
     responses((status = 204)))]
-async fn logout(_: Public, app: AppData, req: HttpRequest, body: Option<Json<RefreshRequest>>) -> Result<HttpResponse, ApiError> {
+async fn logout(_: Public, app: AppData, req: HttpRequest, body: OptionalJson<RefreshRequest>) -> Result<HttpResponse, ApiError> {
     let (token, from_cookie) = presented(&app, &req, body)?;
     if let Some(token) = token {
         app.auth.logout(&token).await?;
@@ -161,9 +162,9 @@ async fn logout(_: Public, app: AppData, req: HttpRequest, body: Option<Json<Ref
 
 /// The refresh token of a request. A cookie counts only together with the header that no other site
 /// can send.
-fn presented(app: &AppData, req: &HttpRequest, body: Option<Json<RefreshRequest>>) -> Result<(Option<SecretString>, bool), ApiError> {
-    if let Some(Json(body)) = body {
-        return Ok((Some(body.refresh_token), false));
+fn presented(app: &AppData, req: &HttpRequest, body: OptionalJson<RefreshRequest>) -> Result<(Option<SecretString>, bool), ApiError> {
+    if let Some(token) = body.0.and_then(|body| body.refresh_token) {
+        return Ok((Some(token), false));
     }
     let Some(cookie) = req.cookie(cookie_name(secure(app, req))) else { return Ok((None, false)) };
     let elsewhere = req.headers().get("sec-fetch-site").is_some_and(|v| v != "same-origin" && v != "none");

@@ -1,5 +1,6 @@
 //! All routes, by area. The list is the API: nothing else is registered under `/api`.
 
+mod accounts;
 mod admin;
 mod alerts;
 mod auth;
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Route> {
         auth::routes(),
         users::routes(),
         admin::routes(),
+        accounts::routes(),
         credentials::routes(),
         imports::routes(),
         orders::routes(),
