@@ -9,8 +9,8 @@ use eggmoney::domain::ledger::Position;
 use eggmoney::domain::order::Environment;
 use eggmoney::importers::eggmoney::{ImportRequest, OldFiles, read, run};
 use eggmoney::simulators::{KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
-use eggmoney::storage::tables::POSITIONS;
 use eggmoney::storage::account_key;
+use eggmoney::storage::tables::POSITIONS;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -90,8 +90,7 @@ impl Night {
             tokio::task::spawn_blocking(move || run(&store, &vault, &Arc::new(read(&files).unwrap()), &request).unwrap().account_id)
                 .await
                 .unwrap();
-        let positions: Vec<Position> =
-            app.store.user(user).read(|v| v.list(&POSITIONS, &account_key(account))).unwrap();
+        let positions: Vec<Position> = app.store.user(user).read(|v| v.list(&POSITIONS, &account_key(account))).unwrap();
         self.broker.add_account(SimAccount {
             environment: Environment::Mock,
             app_key: app_key.clone(),
