@@ -279,6 +279,7 @@ proptest! {
             match slot.job {
                 Job::Readiness => prop_assert!(slot.at < session.open),
                 Job::Message => prop_assert_eq!(slot.at, session.close),
+                Job::Report => prop_assert_eq!(slot.at.duration_since(session.close), plan::REPORT_DELAY),
                 _ => prop_assert!(session.is_open(slot.at), "{:?}", slot),
             }
         }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use eggmoney::domain::calendar::Calendar;
-use eggmoney::domain::id::{AccountId, UserId};
+use eggmoney::domain::id::AccountId;
 use eggmoney::domain::ledger::Position;
 use eggmoney::domain::order::Environment;
 use eggmoney::importers::eggmoney::{ImportRequest, OldFiles, read, run};
 use eggmoney::simulators::{KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
+use eggmoney::storage::account_key;
 use eggmoney::storage::tables::POSITIONS;
-use eggmoney::storage::{StoreError, account_key};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -32,7 +32,6 @@ pub struct Night {
 #[derive(Clone)]
 pub struct Owned {
     pub username: &'static str,
-    pub user: UserId,
     pub account: AccountId,
     pub app_key: String,
 }
@@ -91,8 +90,7 @@ impl Night {
             tokio::task::spawn_blocking(move || run(&store, &vault, &Arc::new(read(&files).unwrap()), &request).unwrap().account_id)
                 .await
                 .unwrap();
-        let positions: Vec<Position> =
-            app.store.user(user).read(|v| Ok::<_, StoreError>(v.list(&POSITIONS, &account_key(account))?)).unwrap();
+        let positions: Vec<Position> = app.store.user(user).read(|v| v.list(&POSITIONS, &account_key(account))).unwrap();
         self.broker.add_account(SimAccount {
             environment: Environment::Mock,
             app_key: app_key.clone(),
@@ -106,13 +104,7 @@ impl Night {
                 .map(|p| SimPosition { average_price: (p.cost / p.quantity).round_dp(4), quantity: p.quantity, symbol: p.symbol })
                 .collect(),
         });
-        Owned { username, user, account, app_key }
-    }
-
-    /// Moves the market clock and lets everything that is due happen.
-    pub async fn step_to(&self, at: &str) {
-        self.server.market.advance_to(at.parse().unwrap());
-        self.server.app.trading.tick().await;
+        Owned { username, account, app_key }
     }
 
     /// Ticks every `seconds` until a time.
