@@ -139,7 +139,7 @@ pub fn summary(books: &[PortfolioBooks], market: &MarketPrices, calendar: &Calen
     // An account that was only just made neither has nor lacks cash.
     let counted: Vec<&PortfolioBooks> =
         books.iter().filter(|b| !b.is_empty() || market.cash.contains_key(&b.account.id) || books.len() == 1).collect();
-    let figures: Vec<(&PortfolioBooks, Overview, Option<Cash>)> = counted
+    let figures: Vec<Figures<'_>> = counted
         .into_iter()
         .map(|b| {
             let cash = market.cash.get(&b.account.id).copied();
@@ -147,15 +147,11 @@ pub fn summary(books: &[PortfolioBooks], market: &MarketPrices, calendar: &Calen
         })
         .collect();
     let add = |of: fn(&Overview) -> f64| sum(figures.iter().map(|(_, o, _)| of(o)));
-    let known = |part: &dyn Fn(&(&PortfolioBooks, Overview, Option<Cash>)) -> Option<f64>| -> Option<f64> {
-        let parts: Option<Vec<f64>> = figures.iter().map(part).collect();
-        parts.filter(|p| !p.is_empty()).map(sum)
-    };
-    let cash = known(&|(_, _, cash)| cash.map(|c| c.value));
+    let cash = known(&figures, |_, _, cash| cash.map(|c| c.value));
     let (invested, cost, reserve, profit, max_seed) =
         (add(|o| o.invest), add(|o| o.cost), add(|o| o.reserve), add(|o| o.profit), add(|o| o.max_seed));
     let total = cash.map(|cash| cash + invested + reserve);
-    let withdrawable = known(&|(b, o, cash)| cash.and(b.account.settings.total_budget).map(|budget| o.withdrawable(budget)));
+    let withdrawable = known(&figures, |b, o, cash| cash.and(b.account.settings.total_budget).map(|budget| o.withdrawable(budget)));
     let rate = latest_rate(books, market);
     let krw = |usd: f64| rate.as_ref().map(|r| usd * r.usd_krw);
     let session = calendar.trading_date_for(now).ok();
@@ -185,6 +181,15 @@ pub fn summary(books: &[PortfolioBooks], market: &MarketPrices, calendar: &Calen
     }
 }
 
+/// An account with its overview and its cash.
+type Figures<'b> = (&'b PortfolioBooks, Overview, Option<Cash>);
+
+/// The sum of a figure that every account must have.
+fn known(figures: &[Figures<'_>], part: impl Fn(&PortfolioBooks, &Overview, Option<Cash>) -> Option<f64>) -> Option<f64> {
+    let parts: Option<Vec<f64>> = figures.iter().map(|(b, o, cash)| part(b, o, *cash)).collect();
+    parts.filter(|p| !p.is_empty()).map(sum)
+}
+
 /// No session has more rows than this; it spares looking at years of history.
 const RECENT: usize = 2_000;
 
@@ -211,7 +216,7 @@ fn alert(books: &PortfolioBooks, overview: &Overview, cash: Option<&Cash>) -> Op
     Some(Alert { code, account: books.account.name.clone(), cash, seed_per_turn: overview.seed_per_turn })
 }
 
-fn prices_at(figures: &[(&PortfolioBooks, Overview, Option<Cash>)], market: &MarketPrices) -> Option<Timestamp> {
+fn prices_at(figures: &[Figures<'_>], market: &MarketPrices) -> Option<Timestamp> {
     let held = figures.iter().flat_map(|(b, _, _)| &b.holdings).filter(|h| !h.reserve && h.quantity > 0.0);
     let times: Option<Vec<Timestamp>> = held.map(|h| market.prices.get(&h.symbol).map(|p| p.at)).collect();
     times?.into_iter().min()

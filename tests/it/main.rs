@@ -3,6 +3,7 @@
 mod architecture;
 mod auth;
 mod cli;
+mod desk;
 mod golden;
 mod http_foundation;
 mod import;
