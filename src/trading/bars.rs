@@ -11,8 +11,9 @@ use super::quotes::KnownBars;
 use super::slots::calendar;
 use super::tick::Trading;
 
-/// A year of sessions: what the indicators are computed from.
-const BARS: usize = 252;
+/// Enough for averages of 60 days and a relative strength whose beginning no longer shows; two pages of
+/// the broker.
+const BARS: usize = 200;
 /// Splits and corrections are picked up within this time.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(6);
 

@@ -4,9 +4,14 @@ mod accounts;
 mod admin;
 mod alerts;
 mod auth;
+mod bots;
+mod corrections;
 mod credentials;
+mod history;
 mod imports;
+mod market;
 mod orders;
+mod portfolio;
 mod stream;
 mod system;
 mod users;
@@ -21,10 +26,15 @@ pub fn all() -> Vec<Route> {
         users::routes(),
         admin::routes(),
         accounts::routes(),
+        bots::routes(),
+        corrections::routes(),
         credentials::routes(),
         imports::routes(),
+        history::routes(),
+        market::routes(),
         orders::routes(),
         alerts::routes(),
+        portfolio::routes(),
         stream::routes(),
     ]
     .into_iter()
