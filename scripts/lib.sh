@@ -50,7 +50,8 @@ ui_packages() {
     rm -rf "$folder" && mkdir -p "$folder"
     cp "$ROOT/ui/package.json" "$ROOT/ui/package-lock.json" "$folder/"
     [ -f "$ROOT/ui/.npmrc" ] && cp "$ROOT/ui/.npmrc" "$folder/"
-    (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error)
+    # Not `npm ci`: it refuses a lock file without the optional packages of other platforms.
+    (cd "$folder" && npm install --no-audit --no-fund --loglevel=error >&2)
     touch "$folder/.complete"
   fi
   rm -rf "$ROOT/ui/node_modules"

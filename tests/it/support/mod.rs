@@ -9,6 +9,7 @@ use eggmoney::app::config::Listen;
 use eggmoney::app::{App, Config};
 use eggmoney::domain::clock::SteppedClock;
 use eggmoney::http::server;
+use eggmoney::storage::{Store, StoreError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -73,10 +74,10 @@ impl TestServer {
         let dir = self.dir.take().unwrap();
         let (config, wall, market) = (self.app.config.clone(), self.wall.clone(), self.market.clone());
         self.stop.stop(false).await;
-        let app = Arc::downgrade(&self.app);
+        let store = dir.path().to_owned();
         drop(self);
-        // The workers let go of the state when they have ended.
-        while app.strong_count() > 0 {
+        // The workers let go of the data when they have ended.
+        while let Err(StoreError::Locked(_)) = Store::open(&store) {
             tokio::task::yield_now().await;
         }
         Self::open(dir, config, wall, market).await

@@ -1,0 +1,124 @@
+import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { get, patch, post, put, remove } from '../client';
+import type {
+  Account,
+  AccountSettings,
+  BrokerCheck,
+  BrokerKeyInput,
+  Environment,
+  Page,
+  Run,
+  Schedule,
+  ScheduleView,
+} from '../types';
+import { keys } from './keys';
+
+export function useAccounts() {
+  return useQuery({
+    queryKey: keys.accounts,
+    queryFn: ({ signal }) => get<Page<Account>>('trading/accounts', undefined, signal),
+    staleTime: 10_000,
+  });
+}
+
+/** Puts a changed account into the list that all pages read. */
+export function keepAccount(client: QueryClient, account: Account): void {
+  client.setQueryData<Page<Account>>(keys.accounts, (list) => {
+    if (!list) return list;
+    const known = list.items.some((item) => item.id === account.id);
+    return {
+      ...list,
+      items: known ? list.items.map((item) => (item.id === account.id ? account : item)) : [...list.items, account],
+    };
+  });
+}
+
+function useAccountMutation<Input>(call: (input: Input) => Promise<Account>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: call,
+    onSuccess: (account) => {
+      keepAccount(client, account);
+      void client.invalidateQueries({ queryKey: keys.accounts });
+    },
+  });
+}
+
+const at = (id: string, rest = '') => `trading/accounts/${encodeURIComponent(id)}${rest}`;
+
+export const useCreateAccount = () =>
+  useAccountMutation((input: { name: string; environment: Environment }) => post<Account>('trading/accounts', input));
+
+export interface AccountPatch {
+  version: number;
+  name?: string;
+  settings?: Partial<AccountSettings>;
+}
+
+export const useSaveAccount = (id: string) =>
+  useAccountMutation((input: AccountPatch) => patch<Account>(at(id), input));
+export const useStartAccount = (id: string) =>
+  useAccountMutation((_: undefined) => post<Account>(at(id, '/start'), { old_server_stopped: true }));
+export const useStopAccount = (id: string) => useAccountMutation((_: undefined) => post<Account>(at(id, '/stop'), {}));
+export const useSaveBrokerKey = (id: string) =>
+  useAccountMutation((input: BrokerKeyInput) => put<Account>(at(id, '/broker-key'), input));
+export const useSaveTelegram = (id: string) =>
+  useAccountMutation((input: { bot_token: string; chat_id: string }) => put<Account>(at(id, '/telegram'), input));
+
+function useAccountRemoval(path: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => remove<Account | undefined>(path),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.accounts }),
+  });
+}
+export const useRemoveBrokerKey = (id: string) => useAccountRemoval(at(id, '/broker-key'));
+export const useRemoveTelegram = (id: string) => useAccountRemoval(at(id, '/telegram'));
+
+export const useTestBrokerKey = (id: string) =>
+  useMutation({ mutationFn: () => post<BrokerCheck>(at(id, '/broker-key/test'), {}) });
+export const useTestTelegram = (id: string) =>
+  useMutation({ mutationFn: () => post<{ ok: boolean; detail: string }>(at(id, '/telegram/test'), {}) });
+export const useSendStatus = (id: string) =>
+  useMutation({ mutationFn: () => post<{ messages: number }>(at(id, '/send-status'), {}) });
+
+export interface SettleInput {
+  type: string;
+  name: string;
+  action: 'book' | 'discard' | 'merge';
+}
+
+export function useSettle(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: SettleInput) => post<unknown>(at(id, '/settle'), input),
+    onSuccess: () => client.invalidateQueries(),
+  });
+}
+
+export function useSchedule(id: string) {
+  return useQuery({
+    queryKey: keys.schedule(id),
+    queryFn: ({ signal }) => get<ScheduleView>(at(id, '/schedule'), undefined, signal),
+  });
+}
+
+export function useSaveSchedule(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: { version: number; schedule: Schedule }) => put<ScheduleView>(at(id, '/schedule'), input),
+    onSuccess: (view) => {
+      client.setQueryData(keys.schedule(id), view);
+      void client.invalidateQueries({ queryKey: keys.accounts });
+      void client.invalidateQueries({ queryKey: keys.preview(id) });
+    },
+  });
+}
+
+export function useRuns(id: string) {
+  return useQuery({
+    queryKey: keys.runs(id),
+    queryFn: ({ signal }) => get<Page<Run>>(at(id, '/runs'), undefined, signal),
+    refetchInterval: 30_000,
+  });
+}

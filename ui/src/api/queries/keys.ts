@@ -1,0 +1,23 @@
+/** Keys of everything cached from the server. Live events invalidate by these prefixes. */
+export const keys = {
+  system: ['system'] as const,
+  profile: ['profile'] as const,
+  sessions: ['sessions'] as const,
+  accounts: ['accounts'] as const,
+  schedule: (account: string) => ['schedule', account] as const,
+  runs: (account: string) => ['runs', account] as const,
+  bots: (account?: string) => (account ? (['bots', account] as const) : (['bots'] as const)),
+  bot: (id: string) => ['bot', id] as const,
+  ladder: (id: string) => ['ladder', id] as const,
+  preview: (account: string) => ['preview', account] as const,
+  sheets: (account: string) => ['sheets', account] as const,
+  orders: (account: string) => ['orders', account] as const,
+  order: (id: string) => ['order', id] as const,
+  positions: (account: string) => ['positions', account] as const,
+  history: (account: string) => ['history', account] as const,
+  historySummary: (account: string) => ['history-summary', account] as const,
+  summary: (account?: string) => (account ? (['summary', account] as const) : (['summary'] as const)),
+  indicators: (account?: string) => (account ? (['indicators', account] as const) : (['indicators'] as const)),
+  alerts: ['alerts'] as const,
+  admin: ['admin'] as const,
+};

@@ -1,0 +1,177 @@
+import { Suspense, useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, NavLink, Outlet, useLocation } from 'react-router';
+import { useAlerts } from '../../api/queries/overview';
+import { useSession } from '../../api/session';
+import { useLink } from '../../live/LiveProvider';
+import { ModeBadge } from '../ui/badge';
+import { Loading } from '../ui/feedback';
+import { Icon } from '../ui/icon';
+import { AccountProvider, AccountSwitch, useCurrentAccount } from './account';
+import { SimulationBanner } from './banner';
+import { LanguageSwitch } from './language';
+import { type NavItem, others, tabs } from './nav';
+
+/** Frame of all pages for people who are signed in. */
+export function Shell() {
+  return (
+    <AccountProvider>
+      <Frame />
+    </AccountProvider>
+  );
+}
+
+function Frame() {
+  const { t } = useTranslation();
+  const { account } = useCurrentAccount();
+  const { pathname } = useLocation();
+  const realMoney = account?.environment === 'live' && account.mode === 'trading';
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new page starts at its top
+  useEffect(() => window.scrollTo(0, 0), [pathname]);
+  return (
+    <div className={`min-h-dvh ${realMoney ? 'border-danger border-t-4' : ''}`}>
+      <button
+        type="button"
+        className="bg-surface sr-only focus:not-sr-only focus:absolute focus:z-50 focus:p-3"
+        onClick={() => document.getElementById('main')?.focus()}
+      >
+        {t('nav.skip')}
+      </button>
+      <SimulationBanner />
+      <Header />
+      <div className="mx-auto flex max-w-7xl">
+        <Sidebar />
+        <main id="main" tabIndex={-1} className="min-w-0 flex-1 px-3 pt-4 pb-24 outline-none sm:px-6 md:pb-10">
+          <Suspense fallback={<Loading />}>
+            <Outlet />
+          </Suspense>
+        </main>
+      </div>
+      <TabBar />
+    </div>
+  );
+}
+
+function Header() {
+  const { account } = useCurrentAccount();
+  return (
+    <header className="bg-surface border-line sticky top-0 z-30 border-b">
+      <div className="mx-auto flex h-14 max-w-7xl items-center gap-2 px-3 sm:px-6">
+        <Link to="/" className="mr-1 flex shrink-0 items-center gap-2 font-bold" aria-label="EggMoney">
+          <img src="./icon.svg" alt="" className="size-7" />
+          <span className="hidden sm:inline">EggMoney</span>
+        </Link>
+        <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-2 gap-y-0.5">
+          <AccountSwitch />
+          {account && <ModeBadge account={account} />}
+        </div>
+        <LiveDot />
+        <LanguageSwitch />
+        <AlertBell />
+      </div>
+    </header>
+  );
+}
+
+function LiveDot() {
+  const { t } = useTranslation();
+  const link = useLink();
+  const look = { open: 'bg-ok', connecting: 'bg-warn', closed: 'bg-muted' }[link];
+  return (
+    <span
+      role="img"
+      aria-label={t(`live.${link}`)}
+      title={t(`live.${link}`)}
+      data-testid="live-state"
+      data-state={link}
+    >
+      <span className={`block size-2.5 rounded-full ${look}`} />
+    </span>
+  );
+}
+
+function AlertBell() {
+  const { t } = useTranslation();
+  const { data } = useAlerts();
+  const unread = data?.pages[0]?.unread ?? 0;
+  return (
+    <Link
+      to="/alerts"
+      aria-label={unread > 0 ? t('alerts.bellUnread', { count: unread }) : t('nav.alerts')}
+      className="text-muted hover:bg-sunken relative grid size-10 shrink-0 place-items-center rounded-lg"
+    >
+      <Icon name="bell" />
+      {unread > 0 && (
+        <span className="bg-danger num absolute top-1 right-0.5 min-w-4 rounded-full px-1 text-center text-[10px] leading-4 font-bold text-white dark:text-black">
+          {unread > 99 ? '99+' : unread}
+        </span>
+      )}
+    </Link>
+  );
+}
+
+function Sidebar() {
+  const { t } = useTranslation();
+  const { user } = useSession();
+  const items = [...tabs, ...others].filter((item) => !item.admin || user?.role === 'admin');
+  return (
+    <nav aria-label={t('nav.main')} className="sticky top-14 hidden h-fit w-52 shrink-0 py-4 pl-4 md:block">
+      <ul className="space-y-0.5">
+        {items.map((item) => (
+          <li key={item.to}>
+            <SideLink item={item} />
+          </li>
+        ))}
+        <li className="border-line mt-2 border-t pt-2">
+          <SideLink item={{ to: '/profile', label: 'nav.profile', icon: 'account' }} text={user?.username} />
+        </li>
+      </ul>
+    </nav>
+  );
+}
+
+function SideLink({ item, text }: { item: NavItem; text?: string }) {
+  const { t } = useTranslation();
+  return (
+    <NavLink
+      to={item.to}
+      end={item.to === '/'}
+      className={({ isActive }) =>
+        `flex min-h-10 items-center gap-3 rounded-lg px-3 text-sm ${isActive ? 'bg-sunken text-ink font-semibold' : 'text-muted hover:bg-sunken'}`
+      }
+    >
+      <Icon name={item.icon} />
+      {text ?? t(item.label)}
+    </NavLink>
+  );
+}
+
+function TabBar() {
+  const { t } = useTranslation();
+  const { pathname } = useLocation();
+  const inTabs = tabs.some((tab) => (tab.to === '/' ? pathname === '/' : pathname.startsWith(tab.to)));
+  const items: NavItem[] = [...tabs, { to: '/more', label: 'nav.more', icon: 'more' }];
+  return (
+    <nav
+      aria-label={t('nav.main')}
+      className="bg-surface border-line fixed inset-x-0 bottom-0 z-30 border-t pb-[env(safe-area-inset-bottom)] md:hidden"
+    >
+      <ul className="grid grid-cols-5">
+        {items.map((item) => (
+          <li key={item.to}>
+            <NavLink
+              to={item.to}
+              end={item.to === '/'}
+              className={({ isActive }) =>
+                `flex h-14 flex-col items-center justify-center gap-0.5 text-[11px] ${isActive || (item.to === '/more' && !inTabs) ? 'text-ink font-bold' : 'text-muted'}`
+              }
+            >
+              <Icon name={item.icon} />
+              {t(item.label)}
+            </NavLink>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}

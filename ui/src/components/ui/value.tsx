@@ -1,0 +1,98 @@
+import { useTranslation } from 'react-i18next';
+import { sign } from '../../lib/decimal';
+import { type Amount, type Currency, fixed, money, percent, price as priceText, quantity } from '../../lib/format';
+import { useLocale } from '../../lib/locale';
+import { ageOf, dateTime, KST, NEW_YORK, shortDateTime } from '../../lib/time';
+import { useMarketNow } from '../../live/clock';
+
+/** A value that is not known. It is never shown as zero. */
+export function Missing() {
+  const { t } = useTranslation();
+  return <span className="text-muted">{t('common.none')}</span>;
+}
+
+export function Money({ value, currency = 'USD' }: { value: Amount; currency?: Currency }) {
+  const locale = useLocale();
+  const text = money(value, currency, { locale });
+  return text === null ? <Missing /> : <span className="num">{text}</span>;
+}
+
+export function Price({ value }: { value: Amount }) {
+  const text = priceText(value);
+  return text === null ? <Missing /> : <span className="num">{text}</span>;
+}
+
+export function Shares({ value }: { value: Amount }) {
+  const text = quantity(value);
+  return text === null ? <Missing /> : <span className="num">{text}</span>;
+}
+
+export function Percent({ value, places }: { value: Amount; places?: number }) {
+  const text = percent(value, { places });
+  return text === null ? <Missing /> : <span className="num">{text}</span>;
+}
+
+export function Fixed({ value, places = 2 }: { value: Amount; places?: number }) {
+  const text = fixed(value, places);
+  return text === null ? <Missing /> : <span className="num">{text}</span>;
+}
+
+/** A gain or a loss: colour, sign and arrow together. */
+export function Change({ value, as = 'USD' }: { value: Amount; as?: Currency | 'percent' }) {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  const text = as === 'percent' ? percent(value, { signed: true }) : money(value, as, { signed: true, locale });
+  if (text === null || value === null || value === undefined) return <Missing />;
+  const direction = text.startsWith('+') ? 1 : text.startsWith('-') ? -1 : 0;
+  if (direction === 0 || sign(value) === 0) return <span className="num text-muted">{text}</span>;
+  return (
+    <span className={`num ${direction > 0 ? 'text-up' : 'text-down'}`}>
+      <span aria-hidden="true" className="mr-0.5 text-[0.8em]">
+        {direction > 0 ? '▲' : '▼'}
+      </span>
+      <span className="sr-only">{t(direction > 0 ? 'common.up' : 'common.down')} </span>
+      {text}
+    </span>
+  );
+}
+
+/** A time in Korean time; New York time on hover and for screen readers. */
+export function When({ at, long = false }: { at: string | null | undefined; long?: boolean }) {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  const text = long ? dateTime(at, locale) : shortDateTime(at, locale);
+  if (!text || !at) return <Missing />;
+  return (
+    <time
+      dateTime={at}
+      className="num"
+      title={`${t('time.kst')} ${dateTime(at, locale, KST)} · ${t('time.newYork')} ${dateTime(at, locale, NEW_YORK)}`}
+    >
+      {text}
+    </time>
+  );
+}
+
+/** How old a value is, in market time. */
+export function Age({ at }: { at: string | null | undefined }) {
+  const { t } = useTranslation();
+  const now = useMarketNow(5000);
+  const age = at ? ageOf(at, now) : null;
+  if (!age || !at) return <Missing />;
+  return (
+    <time dateTime={at} className="num">
+      {age.unit === 'seconds' && age.count < 10 ? t('time.now') : t(`time.ago.${age.unit}`, { count: age.count })}
+    </time>
+  );
+}
+
+/** Where a value comes from and how old it is. */
+export function Source({ source, at }: { source?: string | null | undefined; at: string | null | undefined }) {
+  const { t, i18n } = useTranslation();
+  const name = source ? (i18n.exists(`source.${source}`) ? t(`source.${source}`) : source) : t('source.server');
+  return (
+    <span className="text-muted text-xs">
+      {name} · <Age at={at} />
+    </span>
+  );
+}

@@ -1,0 +1,85 @@
+import { useTranslation } from 'react-i18next';
+import { useAlerts, useReadAlerts } from '../../api/queries/overview';
+import type { AlertItem } from '../../api/types';
+import { useCurrentAccount } from '../../components/layout/account';
+import { Badge, type BadgeTone } from '../../components/ui/badge';
+import { Button } from '../../components/ui/button';
+import { PageHead } from '../../components/ui/card';
+import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
+import { When } from '../../components/ui/value';
+import { useLocale } from '../../lib/locale';
+
+const tones: Record<AlertItem['level'], BadgeTone> = { info: 'grey', warning: 'amber', error: 'red' };
+
+export function AlertsPage() {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  const { accounts } = useCurrentAccount();
+  const query = useAlerts();
+  const read = useReadAlerts();
+  const unread = query.data?.pages[0]?.unread ?? 0;
+  return (
+    <>
+      <PageHead title={t('nav.alerts')} sub={t('alerts.unread', { count: unread })}>
+        <Button
+          disabled={unread === 0}
+          busy={read.isPending}
+          onClick={() => read.mutate({ all: true })}
+          data-testid="alerts-read-all"
+        >
+          {t('alerts.readAll')}
+        </Button>
+      </PageHead>
+      {read.error && <ErrorNote error={read.error} />}
+      <QueryView
+        query={query}
+        isEmpty={(data) => data.pages.every((page) => page.items.length === 0)}
+        empty={<Empty title={t('alerts.none')}>{t('alerts.noneText')}</Empty>}
+      >
+        {(data) => (
+          <>
+            <ul className="space-y-2">
+              {data.pages
+                .flatMap((page) => page.items)
+                .map((alert) => (
+                  <li
+                    key={alert.id}
+                    data-testid="alert-row"
+                    data-read={alert.read}
+                    className={`bg-surface border-line rounded-xl border p-3 text-sm ${alert.read ? '' : 'border-l-accent border-l-4'}`}
+                  >
+                    <div className="mb-1 flex flex-wrap items-center gap-2">
+                      <Badge tone={tones[alert.level]}>{t(`alertLevel.${alert.level}`)}</Badge>
+                      <span className="text-muted text-xs">
+                        <When at={alert.at} />{' '}
+                        {alert.account_id && accounts.find((account) => account.id === alert.account_id)?.name}
+                      </span>
+                      {!alert.read && (
+                        <Button
+                          tone="quiet"
+                          className="ml-auto min-h-8 px-2 py-0"
+                          onClick={() => read.mutate({ ids: [alert.id] })}
+                        >
+                          {t('alerts.markRead')}
+                        </Button>
+                      )}
+                    </div>
+                    <p className={`whitespace-pre-line ${alert.read ? 'text-muted' : ''}`}>
+                      {alert.text[locale] || alert.text.ko}
+                    </p>
+                  </li>
+                ))}
+            </ul>
+            {query.hasNextPage && (
+              <div className="mt-3 text-center">
+                <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                  {t('common.more')}
+                </Button>
+              </div>
+            )}
+          </>
+        )}
+      </QueryView>
+    </>
+  );
+}

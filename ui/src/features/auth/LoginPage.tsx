@@ -1,0 +1,70 @@
+import { zodResolver } from '@hookform/resolvers/zod';
+import { useForm } from 'react-hook-form';
+import { useTranslation } from 'react-i18next';
+import { Link, Navigate } from 'react-router';
+import { z } from 'zod';
+import { useLogin } from '../../api/queries/auth';
+import { useSystem } from '../../api/queries/system';
+import { Button } from '../../components/ui/button';
+import { ErrorNote } from '../../components/ui/feedback';
+import { TextField } from '../../components/ui/field';
+import { issueText } from '../../lib/forms';
+import { setLanguage } from '../../lib/i18n';
+import { readPreference } from '../../lib/storage';
+import { AuthFrame } from './AuthFrame';
+
+const schema = z.object({
+  username: z.string().trim().min(1, 'form.required'),
+  password: z.string().min(1, 'form.required'),
+});
+
+export function LoginPage() {
+  const { t } = useTranslation();
+  const system = useSystem();
+  const login = useLogin();
+  const form = useForm({ resolver: zodResolver(schema), defaultValues: { username: '', password: '' } });
+  const { errors } = form.formState;
+
+  if (system.data?.setup_required) return <Navigate to="/register" replace />;
+
+  const submit = form.handleSubmit((input) =>
+    login.mutate(input, {
+      // The profile decides, unless this browser was told otherwise.
+      onSuccess: ({ user }) => void (readPreference('language') === 'en' || setLanguage(user.language)),
+      onError: () => form.resetField('password'),
+    }),
+  );
+
+  return (
+    <AuthFrame title={t('auth.login')}>
+      <form onSubmit={submit} className="space-y-4" data-testid="login-form" noValidate>
+        <TextField
+          label={t('auth.username')}
+          autoComplete="username"
+          autoCapitalize="none"
+          data-testid="login-username"
+          error={issueText(t, errors.username?.message)}
+          {...form.register('username')}
+        />
+        <TextField
+          label={t('auth.password')}
+          type="password"
+          autoComplete="current-password"
+          data-testid="login-password"
+          error={issueText(t, errors.password?.message)}
+          {...form.register('password')}
+        />
+        {login.error && <ErrorNote error={login.error} />}
+        <Button type="submit" tone="primary" busy={login.isPending} className="w-full" data-testid="login-submit">
+          {t('auth.login')}
+        </Button>
+      </form>
+      <p className="text-muted mt-6 text-sm">
+        {system.data?.registration === 'closed' ? t('auth.registrationClosed') : t('auth.noAccount')}{' '}
+        <Link to="/register" className="text-ink font-semibold underline">
+          {t('auth.register')}
+        </Link>
+      </p>
+    </AuthFrame>
+  );
+}

@@ -1,0 +1,138 @@
+import { zodResolver } from '@hookform/resolvers/zod';
+import { useForm } from 'react-hook-form';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { z } from 'zod';
+import { useRegister } from '../../api/queries/auth';
+import { useSystem } from '../../api/queries/system';
+import { Button } from '../../components/ui/button';
+import { ErrorNote, Note } from '../../components/ui/feedback';
+import { TextField } from '../../components/ui/field';
+import { issueText, refusedFields } from '../../lib/forms';
+import { AuthFrame } from './AuthFrame';
+
+const schema = z
+  .object({
+    username: z.string().trim().min(1, 'form.required').max(64, 'form.tooLong|64'),
+    password: z.string().min(8, 'form.passwordShort|8'),
+    repeat: z.string(),
+    email: z.union([z.literal(''), z.email('form.email')]),
+    invite: z.string().trim(),
+    setup_code: z.string().trim(),
+  })
+  .refine((value) => value.password === value.repeat, { path: ['repeat'], message: 'form.passwordRepeat' });
+
+const FIELDS = ['username', 'password', 'email', 'invite', 'setup_code'] as const;
+
+export function RegisterPage() {
+  const { t } = useTranslation();
+  const system = useSystem();
+  const register = useRegister();
+  const first = system.data?.setup_required ?? false;
+  const closed = !first && system.data?.registration === 'closed';
+  const form = useForm({
+    resolver: zodResolver(schema),
+    defaultValues: { username: '', password: '', repeat: '', email: '', invite: '', setup_code: '' },
+  });
+  const { errors } = form.formState;
+  const error = (name: keyof typeof errors) => issueText(t, errors[name]?.message);
+
+  const submit = form.handleSubmit((input) => {
+    if (first && !input.setup_code) return form.setError('setup_code', { message: 'form.required' });
+    register.mutate(
+      {
+        username: input.username,
+        password: input.password,
+        ...(input.email && { email: input.email }),
+        ...(input.invite && { invite: input.invite }),
+        ...(first && { setup_code: input.setup_code }),
+      },
+      {
+        onError: (problem) => {
+          for (const { field, detail } of refusedFields(problem, FIELDS)) {
+            form.setError(field as (typeof FIELDS)[number], { message: detail });
+          }
+        },
+      },
+    );
+  });
+
+  return (
+    <AuthFrame title={first ? t('auth.firstAdmin') : t('auth.register')}>
+      {first && (
+        <div className="mb-4 space-y-2">
+          <Note>{t('auth.setupNote')}</Note>
+        </div>
+      )}
+      {closed && (
+        <div className="mb-4">
+          <Note tone="warning">{t('auth.closedNote')}</Note>
+        </div>
+      )}
+      <form onSubmit={submit} className="space-y-4" data-testid="register-form" noValidate>
+        {first && (
+          <TextField
+            label={t('auth.setupCode')}
+            hint={t('auth.setupCodeHint')}
+            autoComplete="one-time-code"
+            data-testid="register-setup-code"
+            error={error('setup_code')}
+            {...form.register('setup_code')}
+          />
+        )}
+        <TextField
+          label={t('auth.username')}
+          autoComplete="username"
+          autoCapitalize="none"
+          data-testid="register-username"
+          error={error('username')}
+          {...form.register('username')}
+        />
+        <TextField
+          label={t('auth.password')}
+          type="password"
+          autoComplete="new-password"
+          hint={t('auth.passwordHint')}
+          data-testid="register-password"
+          error={error('password')}
+          {...form.register('password')}
+        />
+        <TextField
+          label={t('auth.passwordRepeat')}
+          type="password"
+          autoComplete="new-password"
+          data-testid="register-password-repeat"
+          error={error('repeat')}
+          {...form.register('repeat')}
+        />
+        <TextField
+          label={t('auth.email')}
+          type="email"
+          autoComplete="email"
+          data-testid="register-email"
+          error={error('email')}
+          {...form.register('email')}
+        />
+        {!first && (
+          <TextField
+            label={t('auth.invite')}
+            data-testid="register-invite"
+            error={error('invite')}
+            {...form.register('invite')}
+          />
+        )}
+        {register.error && <ErrorNote error={register.error} />}
+        <Button type="submit" tone="primary" busy={register.isPending} className="w-full" data-testid="register-submit">
+          {t('auth.registerAction')}
+        </Button>
+      </form>
+      {!first && (
+        <p className="mt-6 text-sm">
+          <Link to="/login" className="font-semibold underline">
+            {t('auth.backToLogin')}
+          </Link>
+        </p>
+      )}
+    </AuthFrame>
+  );
+}

@@ -1,0 +1,39 @@
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import type { Account, Summary } from '../../api/types';
+import { Note } from '../../components/ui/feedback';
+import { Age } from '../../components/ui/value';
+
+/** What needs the owner: holds of the account, open questions, and cash that is too low or too high. */
+export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Summary['alerts'] }) {
+  const { t, i18n } = useTranslation();
+  return (
+    <>
+      {accounts.flatMap((account) => [
+        ...account.attention.map((item) => (
+          <Note key={`${account.id} ${item.code} ${item.since}`} tone="error" testId="attention">
+            <strong>
+              {i18n.exists(`attention.${item.code}`) ? t(`attention.${item.code}`) : item.code} · {account.name}
+            </strong>
+            <p>
+              {item.detail} (<Age at={item.since} />)
+            </p>
+          </Note>
+        )),
+        account.unsettled.length > 0 && (
+          <Note key={`${account.id} unsettled`} tone="warning" testId="unsettled">
+            {t('account.unsettledNote', { count: account.unsettled.length, account: account.name })}{' '}
+            <Link to="/account" className="font-semibold underline">
+              {t('account.settleNow')}
+            </Link>
+          </Note>
+        ),
+      ])}
+      {alerts.map((alert) => (
+        <Note key={alert.code} tone="warning" testId={`alert-${alert.code}`}>
+          <strong>{t(`dashboard.${alert.code}`)}</strong> {alert.detail}
+        </Note>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,47 @@
+import { useTranslation } from 'react-i18next';
+import { Card, PageHead } from '../../components/ui/card';
+
+/** The guide. Each section is a list of sentences in the locale files: `help.<section>.1`, `.2`, … */
+const sections: Record<string, number> = {
+  start: 5,
+  observe: 3,
+  preview: 4,
+  trade: 4,
+  orders: 4,
+  corrections: 3,
+  words: 6,
+};
+
+export function HelpPage() {
+  const { t } = useTranslation();
+  return (
+    <>
+      <PageHead title={t('nav.help')} />
+      <nav aria-label={t('help.contents')} className="mb-4 flex flex-wrap gap-2 text-sm">
+        {Object.keys(sections).map((name) => (
+          <button
+            key={name}
+            type="button"
+            className="border-line bg-surface rounded-full border px-3 py-1"
+            onClick={() => document.getElementById(`help-${name}`)?.scrollIntoView({ behavior: 'smooth' })}
+          >
+            {t(`help.${name}.title`)}
+          </button>
+        ))}
+      </nav>
+      <div className="space-y-4">
+        {Object.entries(sections).map(([name, count]) => (
+          <div key={name} id={`help-${name}`} className="scroll-mt-20">
+            <Card title={t(`help.${name}.title`)}>
+              <ul className="list-disc space-y-1.5 pl-5 text-sm">
+                {Array.from({ length: count }, (_, index) => (
+                  <li key={`${name} ${index + 1}`}>{t(`help.${name}.${index + 1}`)}</li>
+                ))}
+              </ul>
+            </Card>
+          </div>
+        ))}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,3 @@
+export { OrderPage } from './OrderPage';
+export { OrderStateBadge } from './OrderState';
+export { OrdersPage } from './OrdersPage';

@@ -1,0 +1,2 @@
+export { PreviewItemView, PreviewTimes } from './PreviewItem';
+export { PreviewPage } from './PreviewPage';

@@ -1,0 +1,130 @@
+import { useTranslation } from 'react-i18next';
+import { useEndSession, useLoginSessions, useLogout, useProfile, useSaveProfile } from '../../api/queries/auth';
+import { Badge } from '../../components/ui/badge';
+import { Button } from '../../components/ui/button';
+import { Card, Facts, PageHead } from '../../components/ui/card';
+import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
+import { Choice } from '../../components/ui/field';
+import { DataTable } from '../../components/ui/table';
+import { Missing, When } from '../../components/ui/value';
+import type { Locale } from '../../lib/format';
+import { setLanguage } from '../../lib/i18n';
+import { useLocale } from '../../lib/locale';
+import { setTheme, type Theme, useTheme } from '../../lib/theme';
+import { PasswordCard } from './PasswordCard';
+
+export function ProfilePage() {
+  const { t } = useTranslation();
+  const query = useProfile();
+  const logout = useLogout();
+  return (
+    <>
+      <PageHead title={t('nav.profile')}>
+        <Button busy={logout.isPending} onClick={() => logout.mutate()} data-testid="logout">
+          {t('auth.logout')}
+        </Button>
+      </PageHead>
+      <div className="grid items-start gap-4 lg:grid-cols-2">
+        <Card title={t('profile.me')}>
+          <QueryView query={query} rows={1}>
+            {(profile) => (
+              <Facts
+                items={[
+                  { label: t('auth.username'), value: profile.username },
+                  { label: t('admin.role'), value: t(`role.${profile.role}`) },
+                  { label: t('profile.email'), value: profile.email ?? <Missing /> },
+                  { label: t('admin.created'), value: <When at={profile.created_at} long /> },
+                ]}
+              />
+            )}
+          </QueryView>
+        </Card>
+        <Appearance />
+        <PasswordCard />
+        <Sessions />
+      </div>
+    </>
+  );
+}
+
+function Appearance() {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  const theme = useTheme();
+  const save = useSaveProfile();
+  return (
+    <Card title={t('profile.appearance')}>
+      <div className="space-y-4">
+        <Choice<Locale>
+          label={t('profile.language')}
+          value={locale}
+          onChange={(language) => {
+            void setLanguage(language);
+            save.mutate({ language });
+          }}
+          options={[
+            { value: 'ko', label: t('language.ko'), testId: 'profile-language-ko' },
+            { value: 'en', label: t('language.en'), testId: 'profile-language-en' },
+          ]}
+        />
+        <Choice<Theme>
+          label={t('profile.theme')}
+          value={theme}
+          onChange={setTheme}
+          options={(['system', 'light', 'dark'] as const).map((value) => ({
+            value,
+            label: t(`theme.${value}`),
+            testId: `theme-${value}`,
+          }))}
+        />
+        {save.error && <ErrorNote error={save.error} />}
+      </div>
+    </Card>
+  );
+}
+
+function Sessions() {
+  const { t } = useTranslation();
+  const query = useLoginSessions();
+  const end = useEndSession();
+  return (
+    <Card title={t('profile.sessions')}>
+      {end.error && <ErrorNote error={end.error} />}
+      <QueryView query={query} isEmpty={(data) => data.items.length === 0} empty={<Empty title={t('common.none')} />}>
+        {(data) => (
+          <DataTable
+            label={t('profile.sessions')}
+            rows={data.items}
+            rowKey={(item) => item.id}
+            rowTestId="session-row"
+            columns={[
+              {
+                id: 'client',
+                header: t('profile.device'),
+                lead: true,
+                cell: (item) => (
+                  <>
+                    {item.client ?? t('profile.unknownDevice')}{' '}
+                    {item.current && <Badge tone="green">{t('profile.current')}</Badge>}
+                  </>
+                ),
+              },
+              { id: 'created', header: t('profile.since'), cell: (item) => <When at={item.created_at} long /> },
+              { id: 'used', header: t('profile.lastUsed'), cell: (item) => <When at={item.last_used_at} long /> },
+              {
+                id: 'end',
+                header: t('common.actions'),
+                cell: (item) =>
+                  !item.current && (
+                    <Button tone="quiet" className="min-h-8 px-2 py-0" onClick={() => end.mutate(item.id)}>
+                      {t('profile.end')}
+                    </Button>
+                  ),
+              },
+            ]}
+          />
+        )}
+      </QueryView>
+    </Card>
+  );
+}

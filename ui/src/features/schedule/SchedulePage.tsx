@@ -1,0 +1,109 @@
+import { useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useSchedule } from '../../api/queries/accounts';
+import type { Account, ScheduleView } from '../../api/types';
+import { WithAccount } from '../../components/layout/account';
+import { Badge } from '../../components/ui/badge';
+import { Card, PageHead } from '../../components/ui/card';
+import { Empty, Note, QueryView } from '../../components/ui/feedback';
+import { DataTable } from '../../components/ui/table';
+import { useLocale } from '../../lib/locale';
+import { writePreference } from '../../lib/storage';
+import { clock, dayWithWeekday, KST, NEW_YORK } from '../../lib/time';
+import { RunList } from './RunList';
+import { ScheduleForm } from './ScheduleForm';
+import { ScheduleTable } from './SeasonTable';
+
+const CLOCK_LIMIT_MS = 2000;
+
+export function SchedulePage() {
+  return <WithAccount>{(account) => <ScheduleOf key={account.id} account={account} />}</WithAccount>;
+}
+
+function ScheduleOf({ account }: { account: Account }) {
+  const { t } = useTranslation();
+  const query = useSchedule(account.id);
+  useEffect(() => writePreference(`seen.schedule.${account.id}`, 'yes'), [account.id]);
+  return (
+    <>
+      <PageHead title={t('nav.schedule')} sub={account.name} />
+      <div className="space-y-4">
+        <QueryView query={query}>
+          {(view) => (
+            <div className="space-y-4">
+              {view.clock_offset_ms !== null && Math.abs(view.clock_offset_ms) > CLOCK_LIMIT_MS && (
+                <Note tone="warning">
+                  {t('schedule.clockOff', { seconds: (view.clock_offset_ms / 1000).toFixed(1) })}
+                </Note>
+              )}
+              <div className="grid items-start gap-4 lg:grid-cols-2">
+                <ScheduleForm account={account} view={view} />
+                <Card title={t('schedule.effective')}>
+                  <ScheduleTable seasons={view.seasons} />
+                  <p className="text-muted mt-2 text-xs">{t('schedule.seasonNote')}</p>
+                </Card>
+              </div>
+              <Upcoming view={view} />
+            </div>
+          )}
+        </QueryView>
+        <RunList account={account.id} />
+      </div>
+    </>
+  );
+}
+
+function Upcoming({ view }: { view: ScheduleView }) {
+  const { t, i18n } = useTranslation();
+  const locale = useLocale();
+  if (view.upcoming.length === 0) return <Empty title={t('schedule.noUpcoming')} />;
+  const both = (at: string) => (
+    <span className="num">
+      {clock(at)} <span className="text-muted text-xs">({clock(at, NEW_YORK)})</span>
+    </span>
+  );
+  return (
+    <Card title={t('schedule.upcoming')}>
+      <p className="text-muted -mt-2 mb-2 text-xs">{t('schedule.upcomingText')}</p>
+      <DataTable
+        label={t('schedule.upcoming')}
+        rows={view.upcoming}
+        rowKey={(row) => row.session}
+        rowTestId="upcoming-row"
+        columns={[
+          {
+            id: 'session',
+            header: t('preview.session'),
+            lead: true,
+            cell: (row) => (
+              <span className="inline-flex flex-wrap items-center gap-1">
+                <strong className="num">{dayWithWeekday(row.session, locale)}</strong>
+                {row.early && <Badge tone="amber">{t('schedule.early')}</Badge>}
+                {[...new Set(row.moved.map((move) => (typeof move === 'string' ? move : move.reason)))].map((code) => (
+                  <Badge key={code} tone="amber" testId="moved">
+                    {i18n.exists(`moved.${code}`) ? t(`moved.${code}`) : code}
+                  </Badge>
+                ))}
+              </span>
+            ),
+          },
+          {
+            id: 'hours',
+            header: t('schedule.hours'),
+            cell: (row) => <span className="num">{`${clock(row.open, KST)} – ${clock(row.close, KST)}`}</span>,
+          },
+          { id: 'decision', header: t('schedule.decision'), cell: (row) => both(row.decision) },
+          {
+            id: 'slices',
+            header: t('schedule.slices'),
+            cell: (row) => (
+              <span className="num whitespace-normal">{row.slices.map((at) => clock(at)).join(' · ')}</span>
+            ),
+          },
+          { id: 'closing', header: t('schedule.closing_buy'), cell: (row) => both(row.closing_buy) },
+          { id: 'message', header: t('schedule.message'), cell: (row) => both(row.message) },
+        ]}
+      />
+    </Card>
+  );
+}

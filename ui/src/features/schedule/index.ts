@@ -1,0 +1,2 @@
+export { SchedulePage } from './SchedulePage';
+export { ScheduleTable } from './SeasonTable';

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { ApiError } from '../api/errors';
+import { compare, readDecimal } from './decimal';
+
+/** Fields of forms: text in, exact decimal text out. Messages are keys of the locale files. */
+
+interface Bounds {
+  min?: string;
+  max?: string;
+  above?: string;
+  places?: number;
+}
+
+function withinBounds(value: string, { min, max, above, places }: Bounds): string | null {
+  if (min !== undefined && compare(value, min) < 0) return `form.min|${min}`;
+  if (above !== undefined && compare(value, above) <= 0) return `form.above|${above}`;
+  if (max !== undefined && compare(value, max) > 0) return `form.max|${max}`;
+  if (places !== undefined && (value.split('.')[1]?.length ?? 0) > places) return `form.places|${places}`;
+  return null;
+}
+
+/** A required decimal; signs are kept. */
+export function decimalField(bounds: Bounds = {}) {
+  return z.string().transform((text, context) => {
+    if (text.trim() === '') {
+      context.addIssue({ code: 'custom', message: 'form.required' });
+      return z.NEVER;
+    }
+    const value = readDecimal(text);
+    const refused = value === null ? 'form.number' : withinBounds(value, bounds);
+    if (value === null || refused) {
+      context.addIssue({ code: 'custom', message: refused ?? 'form.number' });
+      return z.NEVER;
+    }
+    return value;
+  });
+}
+
+/** A whole number. */
+export const wholeField = (bounds: Bounds = {}) => decimalField({ ...bounds, places: 0 }).transform(Number);
+
+/** An empty text is "not set". */
+export const optionalDecimalField = (bounds: Bounds = {}) =>
+  z.union([z.literal('').transform(() => null), decimalField(bounds)]);
+
+export const requiredText = (max = 200) => z.string().trim().min(1, 'form.required').max(max, `form.tooLong|${max}`);
+
+/** `form.min|5` → the sentence with its limit. */
+export function issueText(t: (key: string, data?: Record<string, unknown>) => string, message: string | undefined) {
+  if (!message) return undefined;
+  // A sentence of the server stands as it is.
+  if (!message.startsWith('form.')) return message;
+  const [key = '', limit] = message.split('|');
+  return t(key, { limit });
+}
+
+/** The field of a form that a refusal is about, when the form has it. */
+export function refusedFields(error: unknown, known: readonly string[]): { field: string; detail: string }[] {
+  if (!(error instanceof ApiError)) return [];
+  const named = (pointer: string) => pointer.replace(/^#?\//, '').split('/')[0] ?? '';
+  const list = (error.problem.errors ?? []).map((item) => ({ field: named(item.pointer), detail: item.detail }));
+  if (error.field) list.push({ field: error.field.split('.')[0] ?? '', detail: error.message });
+  return list.filter(
+    (item, index) => known.includes(item.field) && list.findIndex((x) => x.field === item.field) === index,
+  );
+}

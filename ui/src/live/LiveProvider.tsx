@@ -1,0 +1,119 @@
+import { type QueryClient, useQueryClient } from '@tanstack/react-query';
+import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
+import { keys } from '../api/queries/keys';
+import { useSession } from '../api/session';
+import type { LiveEvent, Order, OrderDetail, Page } from '../api/types';
+import { useToast } from '../components/ui/toast';
+import { syncClock } from './clock';
+import { describe } from './describe';
+import { connect, type LinkState } from './socket';
+
+const LinkContext = createContext<LinkState>('closed');
+
+/** Whether live updates are flowing. */
+export const useLink = (): LinkState => useContext(LinkContext);
+
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const { status } = useSession();
+  const client = useQueryClient();
+  const toast = useToast();
+  const [link, setLink] = useState<LinkState>('closed');
+
+  useEffect(() => {
+    if (status !== 'in') return;
+    const later = batched(client);
+    const stop = connect({
+      onState: setLink,
+      onResume: () => void client.invalidateQueries(),
+      onEvent: (event) => {
+        apply(client, event, later.add);
+        const message = describe(event);
+        if (message) toast(message);
+      },
+    });
+    return () => {
+      stop();
+      later.cancel();
+    };
+  }, [status, client, toast]);
+
+  return <LinkContext.Provider value={link}>{children}</LinkContext.Provider>;
+}
+
+type Key = readonly string[];
+
+/** Collects keys for a moment, so that a burst of events refetches each list once. */
+function batched(client: QueryClient) {
+  const waiting = new Map<string, Key>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return {
+    add: (...list: Key[]) => {
+      for (const key of list) waiting.set(key.join('/'), key);
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        for (const key of waiting.values()) void client.invalidateQueries({ queryKey: key });
+        waiting.clear();
+      }, 400);
+    },
+    cancel: () => clearTimeout(timer),
+  };
+}
+
+/** Writes an event into the cache; what it cannot write is marked for fetching. */
+export function apply(client: QueryClient, event: LiveEvent, refetch: (...list: Key[]) => void): void {
+  switch (event.type) {
+    case 'order': {
+      client.setQueryData<{ pages: Page<Order>[]; pageParams: unknown[] }>(
+        keys.orders(event.account_id),
+        (data) => data && { ...data, pages: putOrder(data.pages, event.order) },
+      );
+      client.setQueryData<OrderDetail>(keys.order(event.order.id), (data) => data && { ...data, ...event.order });
+      refetch(keys.order(event.order.id), keys.sheets(event.account_id));
+      return;
+    }
+    case 'fill':
+      refetch(
+        keys.sheets(event.account_id),
+        keys.positions(event.account_id),
+        keys.history(event.account_id),
+        keys.historySummary(event.account_id),
+        keys.bots(event.account_id),
+        keys.summary(),
+        ['bot'],
+        ['ladder'],
+      );
+      return;
+    case 'sheet':
+      refetch(keys.sheets(event.account_id), keys.bots(event.account_id), ['bot']);
+      return;
+    case 'alert':
+      refetch(keys.alerts);
+      return;
+    case 'account':
+      refetch(keys.accounts, keys.bots(event.account_id), keys.schedule(event.account_id), keys.runs(event.account_id));
+      return;
+    case 'portfolio':
+      refetch(keys.summary(), keys.bots(event.account_id), keys.positions(event.account_id), ['bot'], ['ladder']);
+      return;
+    case 'clock':
+      syncClock(event.market_time);
+      return;
+    case 'ready':
+      return;
+  }
+}
+
+function putOrder(pages: Page<Order>[], order: Order): Page<Order>[] {
+  let found = false;
+  const next = pages.map((page) => ({
+    ...page,
+    items: page.items.map((item) => {
+      if (item.id !== order.id) return item;
+      found = true;
+      return order;
+    }),
+  }));
+  const first = next[0];
+  if (!found && first) next[0] = { ...first, items: [order, ...first.items] };
+  return next;
+}

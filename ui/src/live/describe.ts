@@ -1,0 +1,22 @@
+import i18next from 'i18next';
+import type { LiveEvent } from '../api/types';
+import type { ToastMessage } from '../components/ui/toast';
+import { price, quantity } from '../lib/format';
+import { currentLanguage } from '../lib/i18n';
+
+/** The short message that a live event shows, if any. */
+export function describe(event: LiveEvent): ToastMessage | null {
+  if (event.type === 'fill') {
+    const text = i18next.t(event.side === 'buy' ? 'live.bought' : 'live.sold', {
+      bot: event.bot_name,
+      symbol: event.symbol,
+      quantity: quantity(event.quantity),
+      price: price(event.price),
+    });
+    return { text, tone: event.side === 'buy' ? 'up' : 'down', testId: 'fill-toast', to: `/orders/${event.order_id}` };
+  }
+  if (event.type === 'alert' && event.alert.level !== 'info') {
+    return { text: event.alert.text[currentLanguage()], tone: event.alert.level, testId: 'alert-toast', to: '/alerts' };
+  }
+  return null;
+}
