@@ -16,6 +16,8 @@ use super::tick::Trading;
 const BARS: usize = 200;
 /// Splits and corrections are picked up within this time.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(6);
+/// Between two askings for the same ticker.
+const PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Trading {
     /// Daily bars of a ticker up to the last closed session. When the broker fails, older bars are
@@ -32,6 +34,13 @@ impl Trading {
             && now.duration_since(known.at) < LIFETIME
         {
             return Ok(Arc::clone(known));
+        }
+        // Several pages at once, or a broker in trouble, must not use up the pace that orders need.
+        if !self.quotes.ask_bars(symbol, now, PAUSE) {
+            let waiting = || {
+                TradingError::refused("bars_not_known_yet", format!("the daily bars of {symbol} are not known yet: try again in a minute"))
+            };
+            return known.ok_or_else(waiting);
         }
         match self.fetch_bars(line, symbol, through).await {
             Ok(bars) => {

@@ -20,6 +20,7 @@ mod evidence;
 mod line;
 mod preview;
 mod quotes;
+mod rates;
 mod readiness;
 mod reconcile;
 mod renewal;

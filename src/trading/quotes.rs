@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use crate::brokers::{DailyBar, Quote};
@@ -36,6 +36,8 @@ struct Inner {
     usd_krw: Option<Known<Decimal>>,
     cash: HashMap<AccountId, Known<Decimal>>,
     bars: HashMap<String, Arc<KnownBars>>,
+    /// When the bars of a ticker were last asked for.
+    bars_asked: HashMap<String, Timestamp>,
 }
 
 /// What was read last. Prices and rates are public figures and shared; cash is per account.
@@ -69,6 +71,17 @@ impl Quotes {
 
     pub(super) fn put_bars(&self, symbol: &str, bars: Arc<KnownBars>) {
         self.write(|i| i.bars.insert(symbol.to_owned(), bars));
+    }
+
+    /// Whether a ticker's bars may be asked for now; the answer yes counts as asking.
+    pub(super) fn ask_bars(&self, symbol: &str, now: Timestamp, pause: SignedDuration) -> bool {
+        self.write(|i| {
+            let due = i.bars_asked.get(symbol).is_none_or(|at| now.duration_since(*at) >= pause);
+            if due {
+                i.bars_asked.insert(symbol.to_owned(), now);
+            }
+            due
+        })
     }
 
     pub(super) fn bars(&self, symbol: &str) -> Option<Arc<KnownBars>> {

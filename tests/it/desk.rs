@@ -405,6 +405,18 @@ async fn figures_carry_their_source_and_tickers_are_looked_up() {
     let all = ok(caller.get("/api/v1/portfolio/summary").await, 200).await;
     assert_eq!(all["total_usd"], summary["total_usd"], "there is only one account");
 
+    // Two ways to the same figures.
+    let bots = ok(caller.get(&format!("/api/v1/trading/bots?account_id={account}")).await, 200).await;
+    let held = bots["items"].as_array().unwrap().iter().filter(|b| !b["holding"].is_null());
+    let mut compared = 0;
+    for bot in held {
+        let figures = summary["bots"].as_array().unwrap().iter().find(|f| f["bot_id"] == bot["id"]).unwrap();
+        assert_eq!((&figures["cycle_profit_usd"], &figures["cycle_start"]), (&bot["cycle_profit"], &bot["cycle_start"]));
+        assert_eq!((&figures["t"], &figures["point_price"], &figures["price"]), (&bot["t"], &bot["point_price"], &bot["price"]["value"]));
+        compared += usize::from(bot["cycle_profit"] != "0");
+    }
+    assert!(compared > 0, "some cycle has realised something: {bots}");
+
     let indicators = ok(caller.get(&format!("/api/v1/market/indicators?account_id={account}")).await, 200).await;
     let item = indicators["items"].as_array().unwrap().iter().find(|i| i["symbol"] == "TQQQ").unwrap();
     assert_eq!(

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use actix_web::web;
-use futures_util::future::join_all;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -75,7 +74,11 @@ async fn get_indicators(
     let active = books.iter().flat_map(|b| &b.bots).filter(|b| b.active).map(|b| b.symbol.as_str());
     let symbols: BTreeSet<&str> = ALWAYS.into_iter().chain(active).collect();
     let line = first_line(&app, who.user_id, books.iter().map(|b| &b.account)).await?;
-    let items = join_all(symbols.into_iter().map(|symbol| indicator(&app, line.as_ref(), symbol))).await;
+    let mut items = Vec::with_capacity(symbols.len());
+    // One after the other: trading's own calls find a place between them.
+    for symbol in symbols {
+        items.push(indicator(&app, line.as_ref(), symbol).await);
+    }
     let stored = books.iter().filter_map(|b| b.account.settings.usd_krw.as_ref()).max_by_key(|r| r.at);
     let stored = stored.map(|r| ValueAt { value: crate::http::views::amount(r.rate), at: r.at, source: r.source.clone() });
     let usd_krw = app.trading.quotes().usd_krw().as_ref().map(ValueAt::known).or(stored);
@@ -103,7 +106,7 @@ async fn indicator(app: &AppData, line: Option<&Line>, symbol: &str) -> Indicato
     let known = match bars {
         Ok(bars) => indicators(&bars.bars, quote.as_ref().map(|q| f64_from_decimal(q.last)), bars.at),
         Err(error) => {
-            tracing::warn!(%symbol, %error, "cannot read daily bars");
+            tracing::debug!(%symbol, %error, "no daily bars");
             None
         }
     };
