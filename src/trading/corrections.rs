@@ -295,3 +295,124 @@ fn put_fact(tx: &mut UserTx<'_>, account: AccountId, now: Timestamp, user: UserI
     let facts = tx.record(account, now, Actor::User(user), vec![event])?;
     Ok(facts.first().map_or(0, |f| f.seq))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use proptest::prelude::*;
+    use rust_decimal::Decimal;
+    use uuid::Uuid;
+
+    use super::super::bot_settings::{BotPatch, NewBot};
+    use super::super::line::Connector;
+    use super::super::tick::Surroundings;
+    use super::*;
+    use crate::brokers::OrderGateway;
+    use crate::domain::account::Account;
+    use crate::domain::calendar::Calendar;
+    use crate::domain::clock::SteppedClock;
+    use crate::domain::instrument::Exchange;
+    use crate::domain::ledger::Position;
+    use crate::domain::money::decimal_from_f64;
+    use crate::domain::order::Environment;
+    use crate::domain::user::{Language, Role, User};
+    use crate::storage::tables::{LISTINGS, Listing, POSITIONS, USERS};
+    use crate::storage::{Key, Store};
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    #[async_trait]
+    impl Connector for Nothing {
+        async fn connect(&self, _: UserId, _: &Account) -> Result<Arc<dyn OrderGateway>, TradingError> {
+            Err(TradingError::refused("no_broker_key", "none"))
+        }
+    }
+
+    impl Surroundings for Nothing {
+        fn disk_free(&self) -> Option<u64> {
+            None
+        }
+        fn clock_drift(&self) -> Option<i64> {
+            None
+        }
+    }
+
+    const BOTS: [&str; 3] = ["A", "B", "C"];
+
+    /// An account with three bots of one ticker.
+    async fn desk() -> (Trading, UserId, AccountId) {
+        let store = Store::in_memory().unwrap();
+        let user = UserId(Uuid::from_u128(1));
+        let at: Timestamp = "2026-05-13T00:00:00Z".parse().unwrap();
+        let person = User {
+            id: user,
+            username: "kim".to_owned(),
+            email: None,
+            role: Role::User,
+            password_hash: String::new(),
+            active: true,
+            language: Language::Ko,
+            created_at: at,
+            updated_at: at,
+        };
+        store
+            .write(move |tx| -> Result<(), StoreError> {
+                tx.put(&LISTINGS, &Key::new().text("TQQQ"), &Listing(Exchange::Nasdaq))?;
+                tx.put(&USERS, &Key::new().id(person.id.as_bytes()), &person)
+            })
+            .await
+            .unwrap();
+        let (clock, calendar) = (Arc::new(SteppedClock::new(at)), Arc::new(Calendar::nyse().unwrap()));
+        let trading = Trading::new(store, clock, calendar, Arc::new(Nothing), Arc::new(Nothing));
+        let account = trading.create_account(user, "main", Environment::Mock).await.unwrap().id;
+        for name in BOTS {
+            let (name, symbol, others) = (name.to_owned(), "TQQQ".to_owned(), BotPatch::default());
+            let new = NewBot { account_id: account, name, symbol, seed: 100.0, profit_rate: 0.1, t_div: 20, max_tier: 10, others };
+            trading.create_bot(user, new).await.unwrap();
+        }
+        (trading, user, account)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// After any corrections the position is the sum of the holdings, and every fold agrees with its facts.
+        #[test]
+        fn the_books_follow_whatever_is_corrected(steps in proptest::collection::vec((0_usize..3, any::<bool>(), 1_u32..500, 1_u32..90_000), 1..12)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let (trading, user, account) = desk().await;
+                let rows = trading.store.user(user);
+                for (bot, remove, quantity, price) in steps {
+                    let name = BOTS[bot];
+                    let present = rows.read(|v| Books::read(v, account)).unwrap().holdings.into_iter().find(|h| h.name == name);
+                    let edit = HoldingEdit {
+                        account_id: account,
+                        holding_id: present.as_ref().map(|h| h.id),
+                        name: Some(name.to_owned()),
+                        symbol: Some("TQQQ".to_owned()),
+                        quantity: f64::from(quantity),
+                        average_price: f64::from(price) / 100.0,
+                        reserve: false,
+                        note: "test".to_owned(),
+                    };
+                    match present.filter(|_| remove) {
+                        Some(holding) => trading.remove_holding(user, account, holding.id, "test").await.unwrap(),
+                        None => trading.correct_holding(user, edit).await.unwrap(),
+                    };
+                    let (books, positions) = rows
+                        .read(|v| Ok::<_, StoreError>((Books::read(v, account)?, v.list::<Position>(&POSITIONS, &account_key(account))?)))
+                        .unwrap();
+                    let held: Decimal = books.holdings.iter().filter_map(|h| decimal_from_f64(h.quantity)).sum();
+                    let cost: Decimal = books.holdings.iter().filter_map(|h| decimal_from_f64(h.total_cost)).sum();
+                    let position = positions.first().expect("something was held");
+                    assert_eq!((position.quantity, position.cost), (held, cost));
+                }
+                assert_eq!(trading.store.verify().unwrap().differences, []);
+            });
+        }
+    }
+}

@@ -1,10 +1,12 @@
 //! Bots, corrections, history, previews and portfolio over HTTP.
 
-use eggmoney::domain::bot::Bot;
-use eggmoney::domain::id::{AccountId, BotId, UserId};
-use eggmoney::domain::instrument::Exchange;
+use eggmoney::domain::bot::{Bot, Sheet, TradeKind};
+use eggmoney::domain::fact::{Actor, Event};
+use eggmoney::domain::id::{AccountId, BotId, SheetId, UserId};
+use eggmoney::domain::instrument::{Exchange, Market};
 use eggmoney::storage::tables::{BOTS, LISTINGS, Listing};
-use eggmoney::storage::{AUDIT, AuditRow, Key, StoreError, account_key};
+use eggmoney::storage::{AUDIT, AuditRow, Key, StoreError, account_key, time_ordered};
+use jiff::civil::date;
 use serde_json::{Value, json};
 
 use crate::support::old::Night;
@@ -72,6 +74,30 @@ impl<'s> Desk<'s> {
             })
             .await;
         done.unwrap();
+    }
+
+    /// Opens a sheet as a decision does.
+    async fn open_sheet(&self, bot: &Value) {
+        let (account, at) = (self.account_id(), self.server.app.market.now());
+        let sheet = Sheet {
+            id: SheetId(time_ordered(at)),
+            bot_id: Some(bot["id"].as_str().unwrap().parse().unwrap()),
+            name: bot["name"].as_str().unwrap().to_owned(),
+            market: Market::Us,
+            symbol: bot["symbol"].as_str().unwrap().to_owned(),
+            kind: TradeKind::Buy,
+            session: date(2026, 11, 20),
+            opened_at: at,
+            slices_left: 5,
+            slices_total: 5,
+            remaining: 100.0,
+            total: 100.0,
+            results: Vec::new(),
+        };
+        let user = self.server.app.store.user(self.user);
+        let put: Result<(), StoreError> =
+            user.write(move |tx| tx.record(account, at, Actor::Bot, vec![Event::SheetPut { sheet: sheet.clone() }]).map(drop)).await;
+        put.unwrap();
     }
 
     fn audited(&self, action: &str) -> Vec<AuditRow> {
@@ -304,6 +330,24 @@ async fn a_renewal_is_all_or_nothing() {
     let other = json!({"account_id": account, "name": "OLD", "symbol": "TQQQ", "seed": 1, "profit_rate": 0.1, "t_div": 20, "max_tier": 10});
     assert_eq!(ok(desk.post("bots", other).await, 409).await["code"], "orphan_in_other_symbol");
     assert_eq!(desk.bot("OLD", "SOXL").await["holding"]["quantity"], "4");
+    desk.verify();
+}
+
+#[tokio::test]
+async fn a_bot_with_an_open_sheet_stays() {
+    let server = TestServer::start().await;
+    let desk = Desk::open(&server, "kim00").await;
+    let bot = desk.bot("TQ_1", "TQQQ").await;
+    desk.open_sheet(&bot).await;
+    let path = format!("/api/v1/trading/bots/{}", bot["id"].as_str().unwrap());
+    assert_eq!(ok(desk.caller.delete(&path).await, 409).await["code"], "bot_has_sheet");
+    let budget = json!({"version": 1, "settings": {"total_budget": 8000}});
+    ok(desk.caller.patch(&format!("/api/v1/trading/accounts/{}", desk.account), &budget).await, 200).await;
+    let renewal = json!({"account_id": desk.account, "tickers": [{"symbol": "TQQQ", "count": 1}], "dry_run": false});
+    assert_eq!(ok(desk.post("bots/renewal", renewal).await, 409).await["code"], "bot_has_sheet");
+    ok(desk.caller.post(&format!("{path}/rename"), &json!({"version": 1, "name": "NEW"})).await, 200).await;
+    let sheets = desk.get(&format!("trading/sheets?account_id={}", desk.account)).await;
+    assert_eq!((&sheets["items"][0]["bot_name"], &sheets["items"][0]["bot_id"]), (&json!("NEW"), &bot["id"]));
     desk.verify();
 }
 
