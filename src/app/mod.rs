@@ -1,1 +1,13 @@
-//! (described when it arrives)
+//! Composition: configuration, clocks, the one [`App`] that holds all parts, and its start and stop.
+
+pub mod chat;
+pub mod clock;
+pub mod config;
+pub mod connector;
+pub mod credentials;
+pub mod startup;
+pub mod state;
+pub mod system;
+
+pub use config::Config;
+pub use state::{App, OpenError};

@@ -1,1 +1,37 @@
-//! (described when it arrives)
+//! Who is asking, and what may be read: passwords, sessions, access tokens and the vault.
+//!
+//! [`Auth`] holds the use cases (register, sign in, refresh, sign out); [`Vault`] seals broker keys
+//! and other secrets. Both are cheap to clone.
+
+mod error;
+mod identity;
+mod master_key;
+mod password;
+mod session;
+mod settings;
+mod setup_code;
+mod throttle;
+mod token;
+mod vault;
+
+pub use error::{AuthError, VaultError};
+pub use identity::{Auth, Identity, NewUser, Registration, SignedIn};
+pub use master_key::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
+pub use session::{Client, Session, SessionView};
+pub use settings::{RegistrationPolicy, Settings};
+pub use setup_code::SETUP_CODE_FILE;
+pub use token::ACCESS_TOKEN_LIFE;
+pub use vault::Vault;
+
+/// Creates a file that only its owner may read; an existing one is an error.
+fn create_private(path: &std::path::Path) -> std::io::Result<fs_err::File> {
+    use fs_err::os::unix::fs::OpenOptionsExt;
+    fs_err::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Fresh random bytes for keys and tokens.
+fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes);
+    bytes
+}

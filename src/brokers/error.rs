@@ -42,6 +42,9 @@ pub enum BrokerError {
     /// This client must not do that: wrong environment, or live orders are locked.
     #[error("{0}")]
     Forbidden(String),
+    /// Real money: this build sends no orders to live accounts.
+    #[error("orders to live accounts are locked in this version")]
+    LiveLocked,
 }
 
 /// What a failed order request means for the order.
@@ -62,7 +65,8 @@ impl BrokerError {
             | BrokerError::Unauthorized { .. }
             | BrokerError::Rejected { .. }
             | BrokerError::UnknownInstrument(_)
-            | BrokerError::Forbidden(_) => OrderOutcome::NotPlaced,
+            | BrokerError::Forbidden(_)
+            | BrokerError::LiveLocked => OrderOutcome::NotPlaced,
             BrokerError::NoAnswer(_) | BrokerError::Protocol(_) => OrderOutcome::Unknown,
         }
     }
@@ -80,6 +84,7 @@ impl BrokerError {
             BrokerError::Protocol(_) => "broker_protocol",
             BrokerError::UnknownInstrument(_) => "unknown_instrument",
             BrokerError::Forbidden(_) => "forbidden_environment",
+            BrokerError::LiveLocked => "live_locked",
             BrokerError::RateLimited { code, .. } | BrokerError::Unauthorized { code, .. } | BrokerError::Rejected { code, .. } => code,
         }
     }

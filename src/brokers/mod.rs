@@ -2,6 +2,11 @@
 //! real wire protocol; it knows nothing of bots, schedules or storage.
 
 pub mod error;
+pub mod http;
+pub mod kis;
+pub mod limit;
+#[cfg(test)]
+pub(crate) mod scripted;
 
 use std::fmt::Debug;
 

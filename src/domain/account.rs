@@ -61,6 +61,9 @@ pub struct ImportMark {
     pub at: Timestamp,
     /// Sequence number of the last fact that the import wrote: later ones are the account's own.
     pub last_fact: u64,
+    /// Version of the account's settings that the import wrote: later ones are its owner's edits.
+    #[serde(default)]
+    pub version: u64,
 }
 
 /// What the owner sets for an account as a whole.

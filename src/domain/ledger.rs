@@ -162,8 +162,9 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
                 // These shares reached the broker before this journal began.
                 let sign = if booking.kind.is_buy() { 1.0 } else { -1.0 };
                 let quantity = booking.history.quantity.unwrap_or(0.0);
-                let price = if booking.kind.is_buy() { booking.history.buy_price } else { booking.history.sell_price };
-                add_position(rows, booking.market, &booking.symbol, sign * quantity, sign * quantity * price)?;
+                // A sell's buying price is the average that its shares cost.
+                let cost = quantity * booking.history.buy_price;
+                add_position(rows, booking.market, &booking.symbol, sign * quantity, sign * cost)?;
             }
             rows.put_history(&booking.history)
         }

@@ -6,12 +6,15 @@
 
 pub mod account;
 pub mod bot;
+pub mod calendar;
 pub mod clock;
 pub mod fact;
 pub mod id;
 pub mod instrument;
 pub mod ledger;
+pub mod message;
 pub mod money;
 pub mod order;
 pub mod schedule;
+pub mod slot;
 pub mod user;

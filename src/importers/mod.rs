@@ -1,1 +1,4 @@
-//! (described when it arrives)
+//! Importers: bringing the data of older programs into the store, completely or not at all.
+
+pub mod eggmoney;
+pub mod staging;

@@ -1,1 +1,17 @@
-//! (described when it arrives)
+//! Running and looking after an installation: the command line, the control socket, logs.
+
+pub mod cli;
+pub mod control;
+mod demo;
+mod import;
+pub mod logging;
+mod serve;
+mod signals;
+mod simulate;
+
+/// Prints a line for whoever started the program; a closed pipe is no reason to stop.
+fn announce(line: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

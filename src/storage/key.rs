@@ -47,6 +47,12 @@ impl Key {
         self
     }
 
+    /// Bytes as they are.
+    pub fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

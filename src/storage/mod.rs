@@ -7,12 +7,15 @@
 mod audit;
 mod key;
 mod ledger;
+mod messages;
 mod migrate;
 mod port;
 mod record;
 mod redb;
 mod snapshot;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod view;
 mod writer;
@@ -23,6 +26,7 @@ use std::sync::{Arc, Mutex};
 pub use audit::{AUDIT, AuditRow, SYSTEM_AUDIT};
 pub use key::Key;
 pub use ledger::{AccountRows, account_key};
+pub use messages::{first_id_at, time_ordered};
 pub use port::StoreError;
 pub use record::Record;
 pub use snapshot::SnapshotReport;

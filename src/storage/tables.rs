@@ -11,7 +11,9 @@ use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::Exchange;
 use crate::domain::ledger::Position;
+use crate::domain::message::{Delivery, Message};
 use crate::domain::order::Order;
+use crate::domain::slot::{SliceTimes, SlotRun};
 use crate::domain::user::User;
 
 /// A space whose keys all begin with a user's id.
@@ -87,6 +89,10 @@ records! {
     AccountRef => "account reference",
     Listing => "listing",
     Sealed => "sealed secret",
+    SlotRun => "slot",
+    SliceTimes => "slice times",
+    Message => "message",
+    Delivery => "delivery",
 }
 
 // Installation
@@ -124,3 +130,11 @@ pub const POSITIONS: UserTable<Position> = UserTable::new("positions");
 pub const DATA_KEYS: UserTable<Sealed> = UserTable::new("data_keys");
 /// account · kind of secret.
 pub const SECRETS: UserTable<Sealed> = UserTable::new("secrets");
+/// account · session · job · n.
+pub const SLOTS: UserTable<SlotRun> = UserTable::new("slots");
+/// account · session, only after an outage.
+pub const SLICE_TIMES: UserTable<SliceTimes> = UserTable::new("slice_times");
+/// message id (time-ordered).
+pub const MESSAGES: UserTable<Message> = UserTable::new("messages");
+/// message id, only while it waits for delivery outside the app.
+pub const OUTBOX: UserTable<Delivery> = UserTable::new("outbox");

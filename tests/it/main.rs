@@ -1,1 +1,13 @@
+//! One integration-test binary: linking is what costs time.
 
+mod architecture;
+mod auth;
+mod cli;
+mod desk;
+mod golden;
+mod http_foundation;
+mod import;
+mod kis_client;
+mod night;
+mod simulated_broker;
+mod support;

@@ -1,0 +1,52 @@
+//! A user's Telegram chats: the way out of the outbox, and the test message.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use super::connector::secret;
+use super::state::App;
+use crate::domain::id::{AccountId, UserId};
+use crate::notify::outbox::Channel;
+use crate::storage::StoreError;
+use crate::storage::account_key;
+use crate::storage::tables::ACCOUNTS;
+use crate::trading::TradingError;
+
+impl App {
+    /// The account's chat with its token; `None` when it has none.
+    fn chat(&self, user: UserId, account: AccountId) -> Result<Option<(SecretString, String)>, TradingError> {
+        self.store.user(user).read(|v| {
+            let record = v.get(&ACCOUNTS, &account_key(account))?.ok_or_else(|| StoreError::not_found("account"))?;
+            let token = self
+                .vault
+                .open(v, account, secret::TELEGRAM_TOKEN)
+                .map_err(|e| TradingError::refused("telegram_unreadable", e.to_string()))?;
+            Ok(token.zip(record.settings.telegram_chat))
+        })
+    }
+
+    /// Sends a test message to an account's chat; the inner error says why it did not arrive.
+    ///
+    /// # Errors
+    /// `Refused` with `no_telegram` when the account has no chat.
+    pub async fn test_telegram(&self, user: UserId, account: AccountId) -> Result<Result<(), String>, TradingError> {
+        let Some((token, chat)) = self.chat(user, account)? else {
+            return Err(TradingError::refused("no_telegram", "enter the bot token and the chat id first"));
+        };
+        if let Err(error) = self.telegram.get_me(&token).await {
+            return Ok(Err(error.to_string()));
+        }
+        Ok(self.telegram.send_message(&token, &chat, "EggMoney ✅").await.map_err(|e| e.to_string()))
+    }
+}
+
+#[async_trait]
+impl Channel for App {
+    async fn deliver(&self, user: UserId, account: AccountId, text: &str) -> Result<(), String> {
+        match self.chat(user, account).map_err(|e| e.to_string())? {
+            Some((token, chat)) => self.telegram.send_message(&token, &chat, text).await.map_err(|e| e.to_string()),
+            // The chat was removed meanwhile; the message is in the app.
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Configuration of `serve`: defaults, then the TOML file, then `EGGMONEY_*` variables, then flags.
+//! Every complaint names the key, where its value came from and how to mend it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Port that is listened on when nothing is configured.
+pub const DEFAULT_PORT: u16 = 8740;
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// `[::]:8740`, or `0.0.0.0:8740` where there is no IPv6.
+    Default,
+    /// Exactly this address; port 0 takes any free port.
+    At(SocketAddr),
+}
+
+/// How browsers reach the server: behind a proxy that speaks TLS it is `https`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    #[default]
+    Http,
+    Https,
+}
+
+/// Addresses of one broker's servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerHosts {
+    pub live: String,
+    pub mock: String,
+    pub live_ws: String,
+    pub mock_ws: String,
+}
+
+/// Addresses of all brokers. Only the server's configuration sets them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brokers {
+    pub kis: BrokerHosts,
+}
+
+/// The configuration of a server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub listen: Listen,
+    pub brokers: Brokers,
+    pub telegram_url: String,
+    pub trusted_scheme: Scheme,
+    /// Market time is simulated and runs this many times as fast as the clock on the wall.
+    pub simulation_speed: Option<f64>,
+}
+
+impl Config {
+    /// Defaults over a data folder.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            listen: Listen::Default,
+            brokers: Brokers {
+                kis: BrokerHosts {
+                    live: "https://openapi.koreainvestment.com:9443".to_owned(),
+                    mock: "https://openapivts.koreainvestment.com:29443".to_owned(),
+                    live_ws: "ws://ops.koreainvestment.com:21000".to_owned(),
+                    mock_ws: "ws://ops.koreainvestment.com:31000".to_owned(),
+                },
+            },
+            telegram_url: "https://api.telegram.org".to_owned(),
+            trusted_scheme: Scheme::Http,
+            simulation_speed: None,
+        }
+    }
+}
+
+/// Where a value was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    File(PathBuf),
+    Variable(&'static str),
+    Flag(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::File(path) => write!(f, "in {}", path.display()),
+            Source::Variable(name) => write!(f, "in the environment variable {name}"),
+            Source::Flag(name) => write!(f, "in the flag {name}"),
+        }
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{key} = \"{value}\" (set {from}) {problem}: {remedy}")]
+    Value { key: &'static str, value: String, from: Source, problem: &'static str, remedy: &'static str },
+    #[error("no data folder is set: give --data-dir DIR, the variable EGGMONEY_DATA_DIR or the key data_dir of the config file")]
+    NoDataDir,
+    #[error("cannot read the config file {}: {detail}", path.display())]
+    File { path: PathBuf, detail: String },
+    #[error("the config file {} has a mistake: {detail}", path.display())]
+    Syntax { path: PathBuf, detail: String },
+}
+
+/// One key of the configuration: its name in TOML, its variable, its flag.
+struct Setting {
+    key: &'static str,
+    variable: &'static str,
+    flag: Option<&'static str>,
+}
+
+/// All keys. A variable or flag that is not here does not exist.
+const SETTINGS: &[Setting] = &[
+    Setting { key: "data_dir", variable: "EGGMONEY_DATA_DIR", flag: Some("--data-dir") },
+    Setting { key: "listen", variable: "EGGMONEY_LISTEN", flag: Some("--listen") },
+    Setting { key: "trusted_scheme", variable: "EGGMONEY_TRUSTED_SCHEME", flag: None },
+    Setting { key: "telegram_url", variable: "EGGMONEY_TELEGRAM_URL", flag: None },
+    Setting { key: "brokers.kis.live", variable: "EGGMONEY_KIS_LIVE", flag: None },
+    Setting { key: "brokers.kis.mock", variable: "EGGMONEY_KIS_MOCK", flag: None },
+    Setting { key: "brokers.kis.live_ws", variable: "EGGMONEY_KIS_LIVE_WS", flag: None },
+    Setting { key: "brokers.kis.mock_ws", variable: "EGGMONEY_KIS_MOCK_WS", flag: None },
+];
+
+/// The config file. Unknown keys are mistakes, not wishes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileConfig {
+    data_dir: Option<String>,
+    listen: Option<String>,
+    trusted_scheme: Option<String>,
+    telegram_url: Option<String>,
+    #[serde(default)]
+    brokers: FileBrokers,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileBrokers {
+    #[serde(default)]
+    kis: FileHosts,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileHosts {
+    live: Option<String>,
+    mock: Option<String>,
+    live_ws: Option<String>,
+    mock_ws: Option<String>,
+}
+
+/// What the command line gives.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    pub data_dir: Option<PathBuf>,
+    pub listen: Option<String>,
+    pub config: Option<PathBuf>,
+}
+
+type Values = BTreeMap<&'static str, (String, Source)>;
+
+/// Puts the configuration together. `variable` reads the environment (handed in, so that tests need
+/// no process-wide state).
+///
+/// # Errors
+/// See [`ConfigError`].
+pub fn load(flags: &Flags, variable: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+    let mut values = Values::new();
+    if let Some(path) = flags.config.clone().or_else(|| variable("EGGMONEY_CONFIG").map(PathBuf::from)) {
+        read_file(&path, &mut values)?;
+    }
+    for setting in SETTINGS {
+        if let Some(value) = variable(setting.variable).filter(|v| !v.is_empty()) {
+            values.insert(setting.key, (value, Source::Variable(setting.variable)));
+        }
+        let given = match setting.key {
+            "data_dir" => flags.data_dir.as_ref().map(|p| p.display().to_string()),
+            "listen" => flags.listen.clone(),
+            _ => None,
+        };
+        if let (Some(value), Some(flag)) = (given, setting.flag) {
+            values.insert(setting.key, (value, Source::Flag(flag)));
+        }
+    }
+    build(values)
+}
+
+fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
+    let text = fs_err::read_to_string(path).map_err(|e| ConfigError::File { path: path.to_path_buf(), detail: e.to_string() })?;
+    let file: FileConfig =
+        toml::from_str(&text).map_err(|e| ConfigError::Syntax { path: path.to_path_buf(), detail: e.to_string().trim_end().to_owned() })?;
+    let kis = file.brokers.kis;
+    for (key, value) in [
+        ("data_dir", file.data_dir),
+        ("listen", file.listen),
+        ("trusted_scheme", file.trusted_scheme),
+        ("telegram_url", file.telegram_url),
+        ("brokers.kis.live", kis.live),
+        ("brokers.kis.mock", kis.mock),
+        ("brokers.kis.live_ws", kis.live_ws),
+        ("brokers.kis.mock_ws", kis.mock_ws),
+    ] {
+        if let Some(value) = value {
+            values.insert(key, (value, Source::File(path.to_path_buf())));
+        }
+    }
+    Ok(())
+}
+
+fn build(mut values: Values) -> Result<Config, ConfigError> {
+    let (data_dir, _) = values.remove("data_dir").ok_or(ConfigError::NoDataDir)?;
+    let mut config = Config::new(data_dir);
+    if let Some((value, from)) = values.remove("listen") {
+        config.listen = Listen::At(value.parse().map_err(|_| ConfigError::Value {
+            key: "listen",
+            value,
+            from,
+            problem: "is no address",
+            remedy: "write ADDRESS:PORT, for example 0.0.0.0:8740 or [::1]:8740",
+        })?);
+    }
+    if let Some((value, from)) = values.remove("trusted_scheme") {
+        config.trusted_scheme = match value.as_str() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => {
+                return Err(ConfigError::Value {
+                    key: "trusted_scheme",
+                    value,
+                    from,
+                    problem: "is no scheme",
+                    remedy: "write \"https\" when a proxy in front speaks TLS, \"http\" otherwise",
+                });
+            }
+        };
+    }
+    let kis = &mut config.brokers.kis;
+    for (key, target, web_socket) in [
+        ("telegram_url", &mut config.telegram_url, false),
+        ("brokers.kis.live", &mut kis.live, false),
+        ("brokers.kis.mock", &mut kis.mock, false),
+        ("brokers.kis.live_ws", &mut kis.live_ws, true),
+        ("brokers.kis.mock_ws", &mut kis.mock_ws, true),
+    ] {
+        if let Some((value, from)) = values.remove(key) {
+            *target = check_url(key, value, from, web_socket)?;
+        }
+    }
+    Ok(config)
+}
+
+fn check_url(key: &'static str, value: String, from: Source, web_socket: bool) -> Result<String, ConfigError> {
+    let (schemes, remedy): ([&str; 2], _) = if web_socket {
+        (["ws://", "wss://"], "write ws://HOST:PORT or wss://HOST:PORT")
+    } else {
+        (["http://", "https://"], "write http://HOST:PORT or https://HOST:PORT")
+    };
+    let host = schemes.iter().find_map(|s| value.strip_prefix(s)).unwrap_or_default();
+    if host.is_empty() || host.starts_with(['/', ':']) || value.chars().any(char::is_whitespace) {
+        return Err(ConfigError::Value { key, value, from, problem: "is no address of a server", remedy });
+    }
+    Ok(value.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(file: Option<&str>, variables: &[(&str, &str)], flags: Flags) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut flags = flags;
+        if let Some(text) = file {
+            let path = dir.path().join("config.toml");
+            fs_err::write(&path, text).unwrap();
+            flags.config = Some(path);
+        }
+        load(&flags, |name| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+    }
+
+    #[test]
+    fn flags_beat_variables_beat_the_file_beats_defaults() {
+        let file =
+            "data_dir = \"/from/file\"\nlisten = \"127.0.0.1:1\"\n[brokers.kis]\nlive = \"http://file:1/\"\nmock = \"http://file:2\"\n";
+        let variables =
+            [("EGGMONEY_LISTEN", "127.0.0.1:2"), ("EGGMONEY_KIS_LIVE", "http://variable:1"), ("EGGMONEY_DATA_DIR", "/from/variable")];
+        let flags = Flags { data_dir: Some("/from/flag".into()), ..Flags::default() };
+        let config = load_with(Some(file), &variables, flags).unwrap();
+        assert_eq!(config.data_dir, PathBuf::from("/from/flag"));
+        assert_eq!(config.listen, Listen::At("127.0.0.1:2".parse().unwrap()));
+        assert_eq!(config.brokers.kis.live, "http://variable:1");
+        assert_eq!(config.brokers.kis.mock, "http://file:2");
+        assert_eq!(config.brokers.kis.live_ws, "ws://ops.koreainvestment.com:21000");
+        assert_eq!(load_with(None, &[("EGGMONEY_DATA_DIR", "/x")], Flags::default()).unwrap(), Config::new("/x"));
+    }
+
+    #[test]
+    fn complaints_name_key_source_and_remedy() {
+        let data = ("EGGMONEY_DATA_DIR", "/x");
+        let variable = |name, value| load_with(None, &[data, (name, value)], Flags::default()).unwrap_err().to_string();
+        for (name, value, parts) in [
+            ("EGGMONEY_LISTEN", "8740", ["listen = \"8740\"", "EGGMONEY_LISTEN", "ADDRESS:PORT"]),
+            ("EGGMONEY_TRUSTED_SCHEME", "tls", ["trusted_scheme", "EGGMONEY_TRUSTED_SCHEME", "\"https\""]),
+            ("EGGMONEY_KIS_MOCK", "localhost:1", ["brokers.kis.mock", "EGGMONEY_KIS_MOCK", "http://HOST"]),
+            ("EGGMONEY_KIS_LIVE_WS", "http://localhost:1", ["brokers.kis.live_ws", "EGGMONEY_KIS_LIVE_WS", "ws://HOST"]),
+            ("EGGMONEY_TELEGRAM_URL", "https:///bot", ["telegram_url", "EGGMONEY_TELEGRAM_URL", "https://HOST"]),
+        ] {
+            let text = variable(name, value);
+            for part in parts {
+                assert!(text.contains(part), "{text} lacks {part}");
+            }
+        }
+        let flags = Flags { listen: Some("nonsense".to_owned()), ..Flags::default() };
+        assert!(load_with(None, &[data], flags).unwrap_err().to_string().contains("the flag --listen"));
+        let unknown = load_with(Some("data_dri = \"/x\"\n"), &[], Flags::default()).unwrap_err().to_string();
+        assert!(unknown.contains("config.toml") && unknown.contains("data_dri") && unknown.contains("data_dir"), "{unknown}");
+        let broken = load_with(Some("data_dir = \n"), &[], Flags::default()).unwrap_err().to_string();
+        assert!(broken.contains("config.toml"), "{broken}");
+        assert!(load_with(None, &[], Flags::default()).unwrap_err().to_string().contains("--data-dir"));
+        let flags = Flags { config: Some("/nowhere/config.toml".into()), ..Flags::default() };
+        assert!(load_with(None, &[data], flags).unwrap_err().to_string().contains("/nowhere/config.toml"));
+    }
+}

@@ -1,0 +1,166 @@
+//! Lines to brokers: clients built from sealed credentials, one per account, kept while the
+//! credentials stay the same.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::config::BrokerHosts;
+use crate::auth::Vault;
+use crate::brokers::OrderGateway;
+use crate::brokers::http::{HttpClient, HttpSettings};
+use crate::brokers::kis::{KisClient, KisConfig};
+use crate::brokers::kis::{StoredToken, TokenKeeper, TokenStore};
+use crate::brokers::limit::{LIVE_CALLS_PER_SECOND, MOCK_CALLS_PER_SECOND, RateLimiter};
+use crate::domain::account::Account;
+use crate::domain::clock::Clock;
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::order::Environment;
+use crate::storage::tables::SECRETS;
+use crate::storage::{Store, StoreError, account_key};
+use crate::trading::{Connector, TradingError};
+
+/// Kinds of secrets of a KIS account.
+pub mod secret {
+    pub const APP_KEY: &str = "kis_app_key";
+    pub const APP_SECRET: &str = "kis_app_secret";
+    pub const CANO: &str = "kis_cano";
+    pub const PRODUCT: &str = "kis_product";
+    /// The access token, as JSON.
+    pub const TOKEN: &str = "kis_token";
+    pub const TELEGRAM_TOKEN: &str = "telegram_token";
+}
+
+/// Builds KIS clients.
+pub struct KisConnector {
+    store: Store,
+    vault: Vault,
+    hosts: BrokerHosts,
+    http: HttpClient,
+    market: Arc<dyn Clock>,
+    lines: Mutex<HashMap<AccountId, Open>>,
+}
+
+struct Open {
+    /// The sealed secret and the environment: they change when the credentials do.
+    fingerprint: (String, Environment),
+    client: Arc<KisClient>,
+}
+
+impl std::fmt::Debug for KisConnector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KisConnector")
+    }
+}
+
+impl KisConnector {
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn new(store: Store, vault: Vault, hosts: BrokerHosts, market: Arc<dyn Clock>) -> Result<Self, TradingError> {
+        crate::brokers::http::install_crypto();
+        let http = HttpClient::new(HttpSettings::default()).map_err(crate::brokers::BrokerError::from)?;
+        Ok(Self { store, vault, hosts, http, market, lines: Mutex::default() })
+    }
+
+    /// The HTTP client, for others that talk to the outside.
+    pub fn http(&self) -> HttpClient {
+        self.http.clone()
+    }
+
+    fn secret(&self, user: UserId, account: AccountId, kind: &str) -> Result<SecretString, TradingError> {
+        let missing = || TradingError::refused("no_broker_key", "this account has no broker key yet: enter it on the account's page");
+        self.store
+            .user(user)
+            .read(|v| self.vault.open(v, account, kind))
+            .map_err(|e| TradingError::refused("broker_key_unreadable", e.to_string()))?
+            .ok_or_else(missing)
+    }
+
+    fn build(&self, user: UserId, account: &Account) -> Result<KisClient, TradingError> {
+        let (base_url, pace) = match account.environment {
+            Environment::Live => (&self.hosts.live, LIVE_CALLS_PER_SECOND),
+            Environment::Mock => (&self.hosts.mock, MOCK_CALLS_PER_SECOND),
+        };
+        let config = KisConfig {
+            environment: account.environment,
+            base_url: base_url.clone(),
+            app_key: self.secret(user, account.id, secret::APP_KEY)?,
+            app_secret: self.secret(user, account.id, secret::APP_SECRET)?,
+            cano: self.secret(user, account.id, secret::CANO)?,
+            product: self.secret(user, account.id, secret::PRODUCT)?.expose_secret().to_owned(),
+        };
+        let sealed = SealedToken { store: self.store.clone(), vault: self.vault.clone(), user, account: account.id };
+        let tokens = Arc::new(TokenKeeper::new(Arc::new(sealed), self.market.clone()));
+        let limiter = Arc::new(RateLimiter::new(self.market.clone(), pace));
+        Ok(KisClient::new(config, self.http.clone(), self.market.clone(), tokens, limiter)?)
+    }
+}
+
+#[async_trait]
+impl Connector for KisConnector {
+    async fn connect(&self, user: UserId, account: &Account) -> Result<Arc<dyn OrderGateway>, TradingError> {
+        let key = account_key(account.id).text(secret::APP_SECRET);
+        let sealed = self.store.user(user).read(|v| v.get(&SECRETS, &key))?.map(|s| s.ciphertext).unwrap_or_default();
+        let fingerprint = (sealed, account.environment);
+        let mut lines = self.lines.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(open) = lines.get(&account.id).filter(|open| open.fingerprint == fingerprint) {
+            return Ok(open.client.clone());
+        }
+        let client = Arc::new(self.build(user, account)?);
+        lines.insert(account.id, Open { fingerprint, client: client.clone() });
+        Ok(client)
+    }
+}
+
+/// The access token of one account, sealed like its other secrets.
+struct SealedToken {
+    store: Store,
+    vault: Vault,
+    user: UserId,
+    account: AccountId,
+}
+
+impl std::fmt::Debug for SealedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealedToken")
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenText {
+    token: String,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+#[async_trait]
+impl TokenStore for SealedToken {
+    async fn load(&self) -> Option<StoredToken> {
+        let text = self.store.user(self.user).read(|v| self.vault.open(v, self.account, secret::TOKEN)).ok()??;
+        let token: TokenText = serde_json::from_str(text.expose_secret()).ok()?;
+        Some(StoredToken { token: token.token.into(), issued_at: token.issued_at, expires_at: token.expires_at })
+    }
+
+    async fn save(&self, token: &StoredToken) {
+        let text = TokenText { token: token.token.expose_secret().to_owned(), issued_at: token.issued_at, expires_at: token.expires_at };
+        let Ok(text) = serde_json::to_string(&text).map(SecretString::from) else { return };
+        let (vault, account) = (self.vault.clone(), self.account);
+        let saved = self
+            .store
+            .user(self.user)
+            .write(move |tx| {
+                vault.seal_into(tx, account, secret::TOKEN, &text).map_err(|e| match e {
+                    crate::auth::VaultError::Store(error) => error,
+                    other => StoreError::Corrupt(other.to_string()),
+                })
+            })
+            .await;
+        if let Err(error) = saved {
+            tracing::warn!(account_id = %self.account, %error, "the access token could not be stored");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! An account's credentials: entered, shown masked, tested, removed. What is stored is sealed, and an
+//! app key belongs to one account of the installation.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::connector::secret;
+use super::state::App;
+use crate::auth::VaultError;
+use crate::domain::account::{Account, AccountMode};
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::order::Environment;
+use crate::storage::tables::ACCOUNTS;
+use crate::storage::{StoreError, account_key};
+use crate::trading::TradingError;
+
+/// What is shown of a broker key.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MaskedKey {
+    pub present: bool,
+    pub masked_app_key: String,
+    pub masked_account: String,
+}
+
+/// What is shown of a chat.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MaskedChat {
+    pub present: bool,
+    pub chat_id: String,
+}
+
+/// A broker key as entered.
+#[derive(Clone, Debug)]
+pub struct BrokerKey {
+    pub environment: Environment,
+    pub app_key: SecretString,
+    pub app_secret: SecretString,
+    /// Eight digits of the account number.
+    pub cano: SecretString,
+    /// Its last two digits.
+    pub product: String,
+}
+
+/// One part of a connection test.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Check {
+    pub name: &'static str,
+    pub ok: bool,
+    pub detail: String,
+}
+
+/// First and last characters; short texts are hidden whole.
+fn mask(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() < 12 {
+        return "••••".to_owned();
+    }
+    let head: String = chars.iter().take(4).collect();
+    let tail: String = chars.iter().skip(chars.len() - 2).collect();
+    format!("{head}••••{tail}")
+}
+
+/// Splits `12345678-01`.
+///
+/// # Errors
+/// A sentence with the expected form.
+pub fn account_number(text: &str) -> Result<(String, String), String> {
+    let digits: String = text.chars().filter(|c| *c != '-' && !c.is_whitespace()).collect();
+    if digits.len() != 10 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("the account number has the form 12345678-01: eight digits, a dash, two digits".to_owned());
+    }
+    let (cano, product) = digits.split_at(8);
+    Ok((cano.to_owned(), product.to_owned()))
+}
+
+impl App {
+    /// The masked broker key of an account.
+    ///
+    /// # Errors
+    /// When the vault or the store cannot be read.
+    pub fn masked_key(&self, user: UserId, account: AccountId) -> Result<Option<MaskedKey>, VaultError> {
+        self.store.user(user).read(|v| {
+            let Some(app_key) = self.vault.open(v, account, secret::APP_KEY)? else { return Ok(None) };
+            let cano = self.vault.open(v, account, secret::CANO)?.map(|c| c.expose_secret().to_owned()).unwrap_or_default();
+            let tail: String = cano.chars().skip(6).collect();
+            Ok(Some(MaskedKey {
+                present: true, masked_app_key: mask(app_key.expose_secret()), masked_account: format!("••••••{tail}")
+            }))
+        })
+    }
+
+    /// The account's chat, without its token.
+    ///
+    /// # Errors
+    /// When the vault or the store cannot be read.
+    pub fn masked_chat(&self, user: UserId, account: &Account) -> Result<Option<MaskedChat>, VaultError> {
+        let Some(chat_id) = account.settings.telegram_chat.clone() else { return Ok(None) };
+        let present = self.store.user(user).read(|v| self.vault.open(v, account.id, secret::TELEGRAM_TOKEN))?.is_some();
+        Ok(present.then_some(MaskedChat { present, chat_id }))
+    }
+
+    /// Replaces an account's broker key. Only while the account observes: an open order belongs to
+    /// the key that sent it.
+    ///
+    /// # Errors
+    /// `AppKeyTaken`; `Store` with `account_trading` while the account trades.
+    pub async fn set_broker_key(&self, user: UserId, account: AccountId, key: BrokerKey) -> Result<Account, VaultError> {
+        let (vault, now) = (self.vault.clone(), self.market.now());
+        self.store
+            .write(move |tx| {
+                let mut record = editable(tx.user(user).get(&ACCOUNTS, &account_key(account))?)?;
+                if let Some(old) = vault.open(&tx.view().user(user), account, secret::APP_KEY)? {
+                    vault.release_app_key(tx, user, account, &old)?;
+                }
+                vault.claim_app_key(tx, user, account, &key.app_key)?;
+                let mut rows = tx.user(user);
+                vault.seal_into(&mut rows, account, secret::APP_KEY, &key.app_key)?;
+                vault.seal_into(&mut rows, account, secret::APP_SECRET, &key.app_secret)?;
+                vault.seal_into(&mut rows, account, secret::CANO, &key.cano)?;
+                vault.seal_into(&mut rows, account, secret::PRODUCT, &SecretString::from(key.product.clone()))?;
+                vault.remove(&mut rows, account, secret::TOKEN)?;
+                record.environment = key.environment;
+                record.version += 1;
+                rows.put(&ACCOUNTS, &account_key(account), &record)?;
+                rows.audit(now, Some(user), "broker_key.replaced", json!({ "account": record.name, "environment": record.environment }))?;
+                Ok(record)
+            })
+            .await
+    }
+
+    /// Removes an account's broker key.
+    ///
+    /// # Errors
+    /// As [`App::set_broker_key`].
+    pub async fn remove_broker_key(&self, user: UserId, account: AccountId) -> Result<Account, VaultError> {
+        let (vault, now) = (self.vault.clone(), self.market.now());
+        self.store
+            .write(move |tx| {
+                let record = editable(tx.user(user).get(&ACCOUNTS, &account_key(account))?)?;
+                if let Some(old) = vault.open(&tx.view().user(user), account, secret::APP_KEY)? {
+                    vault.release_app_key(tx, user, account, &old)?;
+                }
+                let mut rows = tx.user(user);
+                for kind in [secret::APP_KEY, secret::APP_SECRET, secret::CANO, secret::PRODUCT, secret::TOKEN] {
+                    vault.remove(&mut rows, account, kind)?;
+                }
+                rows.audit(now, Some(user), "broker_key.removed", json!({ "account": record.name }))?;
+                Ok(record)
+            })
+            .await
+    }
+
+    /// Sets or (with `None`) removes an account's Telegram chat.
+    ///
+    /// # Errors
+    /// `Store`, `Unreadable`.
+    pub async fn set_telegram(
+        &self,
+        user: UserId,
+        account: AccountId,
+        chat: Option<(SecretString, String)>,
+    ) -> Result<Account, VaultError> {
+        let (vault, now) = (self.vault.clone(), self.market.now());
+        self.store
+            .user(user)
+            .write(move |tx| {
+                let key = account_key(account);
+                let mut record = tx.get(&ACCOUNTS, &key)?.ok_or_else(|| StoreError::not_found("account"))?;
+                match &chat {
+                    Some((token, _)) => vault.seal_into(tx, account, secret::TELEGRAM_TOKEN, token)?,
+                    None => vault.remove(tx, account, secret::TELEGRAM_TOKEN)?,
+                }
+                record.settings.telegram_chat = chat.as_ref().map(|(_, id)| id.clone());
+                record.version += 1;
+                tx.put(&ACCOUNTS, &key, &record)?;
+                tx.audit(now, Some(user), "telegram.changed", json!({ "account": record.name, "present": chat.is_some() }))?;
+                Ok(record)
+            })
+            .await
+    }
+
+    /// Tries an account's broker key: token, cash, a price.
+    ///
+    /// # Errors
+    /// When the account does not exist or has no key.
+    pub async fn test_broker_key(&self, user: UserId, account: AccountId) -> Result<Vec<Check>, TradingError> {
+        let line = self.trading.line(user, account).await?;
+        let mut checks = Vec::new();
+        let mut check = |name, result: Result<String, String>| {
+            let ok = result.is_ok();
+            let detail = result.unwrap_or_else(|e| e);
+            checks.push(Check { name, ok, detail });
+            ok
+        };
+        let token = line.gateway.check_token().await.map(|()| String::new()).map_err(|e| e.to_string());
+        if check("token", token) {
+            let exchange = crate::domain::instrument::Exchange::Nasdaq;
+            let quote = line.gateway.quote(exchange, "TQQQ").await;
+            let price = quote.as_ref().map_or(rust_decimal::Decimal::ONE_HUNDRED, |q| q.last);
+            check("price", quote.map(|q| format!("TQQQ {}", q.last)).map_err(|e| e.to_string()));
+            let power = line.gateway.buying_power(exchange, "TQQQ", price).await;
+            check("balance", power.map(|p| format!("{} USD", p.amount)).map_err(|e| e.to_string()));
+        }
+        Ok(checks)
+    }
+}
+
+fn editable(account: Option<Account>) -> Result<Account, StoreError> {
+    let account = account.ok_or_else(|| StoreError::not_found("account"))?;
+    if account.mode == AccountMode::Trading {
+        return Err(StoreError::conflict("account_trading", "stop the account before changing its broker key"));
+    }
+    Ok(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_numbers_are_read_with_and_without_dash() {
+        assert_eq!(account_number("00123456-01").unwrap(), ("00123456".to_owned(), "01".to_owned()));
+        assert_eq!(account_number("0012345601").unwrap().0, "00123456");
+        for bad in ["", "123", "12345678-1", "1234567x-01", "12345678-011"] {
+            assert!(account_number(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn short_secrets_are_hidden_whole() {
+        assert_eq!(mask("short"), "••••");
+        assert_eq!(mask("PSabcdefghijklmnop"), "PSab••••op");
+    }
+}

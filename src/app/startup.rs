@@ -1,0 +1,83 @@
+//! Order of start and stop. Start: data first, then background work, then the door; stop: the door
+//! first, so that nothing new arrives while the rest comes to its end.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::state::App;
+use crate::importers::staging::Staging;
+use crate::notify::{outbox, word};
+use crate::schedule::Ticker;
+
+/// Ticks of an accelerated clock come this often.
+const FAST_TICK: Duration = Duration::from_millis(100);
+/// The outbox is emptied this often.
+const DELIVER: &str = "*/3 * * * * *";
+/// Uploads that nobody confirmed are looked for this often.
+const SWEEP: &str = "0 */10 * * * *";
+
+/// Work that runs beside the HTTP server.
+#[derive(Debug)]
+pub struct Background {
+    ticker: Option<Ticker>,
+}
+
+/// Starts background work over an open [`App`].
+pub async fn start(app: &Arc<App>) -> Background {
+    sweep(app);
+    let period = app.config.simulation_speed.map(|_| FAST_TICK);
+    let ticker = match Ticker::start(app.trading.clone(), period).await {
+        Ok(ticker) => {
+            housekeeping(app, &ticker).await;
+            Some(ticker)
+        }
+        Err(error) => {
+            tracing::error!(%error, "the scheduler did not start: nothing will be traded");
+            None
+        }
+    };
+    tracing::info!(data_dir = %app.config.data_dir.display(), "started");
+    Background { ticker }
+}
+
+/// Ends background work in reverse order. The store closes when the last handle is gone; every
+/// acknowledged write is on disk already.
+pub async fn stop(app: &Arc<App>, background: Background) {
+    if let Some(ticker) = background.ticker {
+        ticker.stop().await;
+    }
+    tracing::info!(data_dir = %app.config.data_dir.display(), "stopped");
+}
+
+/// Work beside trading: it holds no handle that would keep the application open.
+async fn housekeeping(app: &Arc<App>, ticker: &Ticker) {
+    let (weak, busy) = (Arc::downgrade(app), Arc::new(Mutex::new(())));
+    let deliver = move || deliver(weak.clone(), busy.clone());
+    let weak = Arc::downgrade(app);
+    let clean = move || {
+        let app = weak.upgrade();
+        async move { app.iter().for_each(sweep) }
+    };
+    for (name, added) in [("messages", ticker.every(DELIVER, deliver).await), ("uploads", ticker.every(SWEEP, clean).await)] {
+        if let Err(error) = added {
+            tracing::error!(%error, name, "housekeeping does not run");
+        }
+    }
+}
+
+/// Empties the outbox; a pass that takes longer is not joined by a second one.
+async fn deliver(app: Weak<App>, busy: Arc<Mutex<()>>) {
+    let (Some(app), Ok(_only)) = (app.upgrade(), busy.try_lock()) else { return };
+    if let Err(error) = outbox::deliver_waiting(&app.store, &*app, word).await {
+        tracing::warn!(%error, "the outbox cannot be emptied");
+    }
+}
+
+/// Removes uploads whose hour is over: they hold credentials and must not outlive it.
+fn sweep(app: &Arc<App>) {
+    if let Err(error) = Staging::new(&app.config.data_dir).sweep(app.wall.now()) {
+        tracing::warn!(%error, "old uploads cannot be removed");
+    }
+}

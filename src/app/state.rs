@@ -1,0 +1,112 @@
+//! The one value that holds all parts of a running program.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::config::Config;
+use super::connector::KisConnector;
+use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, Vault, VaultError};
+use crate::domain::calendar::{Calendar, CalendarError};
+use crate::domain::clock::Clock;
+use crate::notify::telegram::Telegram;
+use crate::storage::{DATABASE_FILE, Store, StoreError};
+use crate::trading::{Surroundings, Trading, TradingError};
+
+/// Everything that routes and commands work with.
+#[derive(Debug)]
+pub struct App {
+    pub config: Config,
+    pub store: Store,
+    pub vault: Vault,
+    pub auth: Auth,
+    /// Sessions, throttling: never accelerated.
+    pub wall: Arc<dyn Clock>,
+    /// Calendar, slots, orders, brokers: may be accelerated.
+    pub market: Arc<dyn Clock>,
+    pub trading: Arc<Trading>,
+    pub telegram: Telegram,
+    /// When this process opened its data, in wall time.
+    pub opened_at: Timestamp,
+}
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("cannot use the data folder {path}: {detail}. Check that it exists and that this user may write to it")]
+    DataDir { path: String, detail: String },
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error("the file {MASTER_KEY_FILE} does not belong to this database: put back the one that was backed up together with it")]
+    ForeignMasterKey,
+    #[error(transparent)]
+    Auth(AuthError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
+    #[error(transparent)]
+    Trading(#[from] TradingError),
+}
+
+impl From<AuthError> for OpenError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Vault(VaultError::Unreadable) => OpenError::ForeignMasterKey,
+            AuthError::Store(error) => OpenError::Store(error),
+            other => OpenError::Auth(other),
+        }
+    }
+}
+
+impl App {
+    /// Opens a data folder, making it if there is none: key, then store, then what stands on them.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is made over data that cannot be read.
+    pub async fn open(config: Config, wall: Arc<dyn Clock>, market: Arc<dyn Clock>) -> Result<Arc<Self>, OpenError> {
+        let dir = config.data_dir.as_path();
+        prepare_folder(dir)?;
+        let master = MasterKey::load_or_create(dir, dir.join(DATABASE_FILE).exists())?;
+        let store = Store::open(dir)?;
+        let vault = Vault::new(&master);
+        let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?;
+        let opened_at = wall.now();
+        let calendar = Arc::new(Calendar::nyse()?);
+        let connector = KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?;
+        let telegram = Telegram::new(connector.http(), &config.telegram_url, wall.clone());
+        let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
+        let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendar, Arc::new(connector), surroundings));
+        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, telegram, opened_at }))
+    }
+}
+
+/// Makes the data folder if need be and proves that it can be written to.
+///
+/// # Errors
+/// `DataDir` naming the folder and the reason.
+pub fn prepare_folder(dir: &Path) -> Result<(), OpenError> {
+    let failed = |e: std::io::Error| OpenError::DataDir { path: dir.display().to_string(), detail: e.to_string() };
+    if !dir.exists() {
+        use std::os::unix::fs::DirBuilderExt;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+    }
+    tempfile::Builder::new().prefix(".write-test").tempfile_in(dir).map(drop).map_err(failed)
+}
+
+/// The machine that the program runs on.
+#[derive(Debug)]
+struct Machine {
+    data_dir: std::path::PathBuf,
+}
+
+impl Surroundings for Machine {
+    fn disk_free(&self) -> Option<u64> {
+        super::system::disk_free(&self.data_dir)
+    }
+
+    fn clock_drift(&self) -> Option<i64> {
+        None
+    }
+}

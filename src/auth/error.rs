@@ -1,0 +1,63 @@
+//! Why identity and vault refuse.
+
+use std::time::Duration;
+
+use crate::domain::id::UserId;
+use crate::storage::StoreError;
+
+/// Why a secret cannot be sealed, read or claimed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum VaultError {
+    /// Deliberately silent about whose account it is.
+    #[error("this app key is already used by another account of this installation")]
+    AppKeyTaken,
+    #[error("a sealed secret cannot be opened: it was damaged or sealed under another key")]
+    Unreadable,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an act of identity is refused.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AuthError {
+    /// Unknown user, wrong password and blocked user look the same.
+    #[error("user name or password is wrong")]
+    WrongCredentials,
+    #[error("sign in first: the access token is missing, wrong or expired")]
+    NotSignedIn,
+    #[error("this session has ended: sign in again")]
+    SessionEnded,
+    /// An already exchanged refresh token came back; the whole session was revoked.
+    #[error("this refresh token was used before; the session was ended to be safe: sign in again")]
+    RefreshReused { user_id: UserId },
+    #[error("too many attempts: try again in {} s", retry_after.as_secs())]
+    Throttled { retry_after: Duration },
+    #[error("the first administrator needs the setup code: it is in the file setup-code of the data folder on the NAS")]
+    SetupCodeRequired,
+    #[error("the setup code is wrong: it is in the file setup-code of the data folder on the NAS")]
+    SetupCodeWrong,
+    #[error("registration is closed: ask the administrator of this installation")]
+    RegistrationClosed,
+    #[error("there is no such invitation")]
+    InviteUnknown,
+    #[error("the user name '{0}' is taken: choose another one")]
+    UsernameTaken(String),
+    #[error("{0}")]
+    InvalidUsername(&'static str),
+    #[error("{0}")]
+    WeakPassword(&'static str),
+    #[error("'{0}' is no e-mail address")]
+    InvalidEmail(String),
+    #[error("the current password is wrong")]
+    WrongCurrentPassword,
+    #[error("{0} does not exist")]
+    NotFound(&'static str),
+    #[error("password hashing failed: {0}")]
+    Hashing(String),
+    #[error("cannot access {path}: {detail}")]
+    File { path: String, detail: String },
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,208 @@
+//! Passwords: rules, Argon2id, and an answer that takes as long for unknown users as for known ones.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use super::error::AuthError;
+
+/// OWASP's minimum for Argon2id: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Hashes at a time: each needs 19 MiB, and a NAS may have 1 GB.
+const PARALLEL: usize = 2;
+
+const SHORTEST: usize = 10;
+const LONGEST: usize = 128;
+
+/// Passwords of ten characters and more that everybody tries first.
+const COMMON: &[&str] = &[
+    "0123456789",
+    "0987654321",
+    "1111111111",
+    "1122334455",
+    "1212121212",
+    "123123123123",
+    "1234512345",
+    "1234567890",
+    "12345678900",
+    "12345678901",
+    "123456789a",
+    "123456789q",
+    "1q2w3e4r5t",
+    "1q2w3e4r5t6y",
+    "1qaz2wsx3edc",
+    "2222222222",
+    "9876543210",
+    "a123456789",
+    "aaaaaaaaaa",
+    "abcdefghij",
+    "abcdefghijk",
+    "administrator",
+    "asdfasdfasdf",
+    "asdfghjkl123",
+    "asdfghjkl;",
+    "changeme123",
+    "dkssudgktpdy",
+    "eggmoney123",
+    "eggmoney1234",
+    "football123",
+    "iloveyou123",
+    "letmein1234",
+    "passw0rd123",
+    "password01",
+    "password12",
+    "password123",
+    "password1234",
+    "password12345",
+    "password123456",
+    "q1w2e3r4t5",
+    "q1w2e3r4t5y6",
+    "qazwsxedcrfv",
+    "qlalfqjsgh",
+    "qwer123456",
+    "qwerasdfzxcv",
+    "qwerty1234",
+    "qwerty12345",
+    "qwerty123456",
+    "qwertyuiop",
+    "qwertyuiop123",
+    "samsung123",
+    "synology123",
+    "welcome123",
+    "welcome1234",
+    "zxcvbnm123",
+    "zxcvbnmasdf",
+];
+
+/// Says whether a password may be set for a user.
+///
+/// # Errors
+/// `WeakPassword` naming the rule.
+pub(super) fn check(password: &SecretString, username: &str) -> Result<(), AuthError> {
+    let text = password.expose_secret();
+    let length = text.chars().count();
+    let lower = text.to_lowercase();
+    let complaint = if length < SHORTEST {
+        "the password is too short: use at least 10 characters"
+    } else if length > LONGEST {
+        "the password is too long: use at most 128 characters"
+    } else if lower == username.to_lowercase() {
+        "the password must not be the user name"
+    } else if COMMON.contains(&lower.as_str()) {
+        "this password is one of the most common ones: choose another"
+    } else if lower.chars().next().is_some_and(|first| lower.chars().all(|c| c == first)) {
+        "the password repeats a single character: choose another"
+    } else {
+        return Ok(());
+    };
+    Err(AuthError::WeakPassword(complaint))
+}
+
+/// Hashes and verifies on blocking threads, a few at a time. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Passwords {
+    slots: Arc<Semaphore>,
+    /// What an unknown user's password is compared with.
+    nobody: Arc<str>,
+}
+
+impl Passwords {
+    /// # Errors
+    /// `Hashing` when Argon2 cannot run here.
+    pub(super) fn new() -> Result<Self, AuthError> {
+        let nobody = hash_now(b"a password that nobody has")?;
+        Ok(Self { slots: Arc::new(Semaphore::new(PARALLEL)), nobody: nobody.into() })
+    }
+
+    /// The PHC string of a password.
+    ///
+    /// # Errors
+    /// `Hashing`.
+    pub(super) async fn hash(&self, password: SecretString) -> Result<String, AuthError> {
+        self.run(move || hash_now(password.expose_secret().as_bytes())).await
+    }
+
+    /// Compares a password with a stored hash. Without one it does the same work and says no.
+    ///
+    /// # Errors
+    /// `Hashing`.
+    pub(super) async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<bool, AuthError> {
+        let nobody = self.nobody.clone();
+        self.run(move || {
+            let known = stored.is_some();
+            let phc = stored.as_deref().unwrap_or(&nobody);
+            Ok(verify_now(password.expose_secret().as_bytes(), phc)? && known)
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, AuthError> + Send + 'static) -> Result<T, AuthError> {
+        let _slot = self.slots.acquire().await.map_err(hashing)?;
+        tokio::task::spawn_blocking(work).await.map_err(hashing)?
+    }
+}
+
+fn hashing(error: impl std::fmt::Display) -> AuthError {
+    AuthError::Hashing(error.to_string())
+}
+
+fn argon2() -> Result<Argon2<'static>, AuthError> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(hashing)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash_now(password: &[u8]) -> Result<String, AuthError> {
+    let hash: PasswordHash = argon2()?.hash_password(password).map_err(hashing)?;
+    Ok(hash.to_string())
+}
+
+fn verify_now(password: &[u8], phc: &str) -> Result<bool, AuthError> {
+    let hash = PasswordHash::new(phc).map_err(hashing)?;
+    Ok(argon2()?.verify_password(password, &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(password: &str, username: &str) -> Option<String> {
+        check(&SecretString::from(password), username).err().map(|e| e.to_string())
+    }
+
+    #[test]
+    fn rules_name_what_is_wrong() {
+        for (password, username, expected) in [
+            ("short", "anna", Some("too short")),
+            ("아홉글자밖에안되는", "anna", Some("too short")),
+            ("열글자가되는비밀번호", "anna", None),
+            (&"x1".repeat(65), "anna", Some("too long")),
+            (&"x1".repeat(64), "anna", None),
+            ("Anna.Kim.Seoul", "anna.kim.seoul", Some("user name")),
+            ("Password123", "anna", Some("most common")),
+            ("ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ", "anna", Some("single character")),
+            ("correct horse battery", "anna", None),
+        ] {
+            let found = complaint(password, username);
+            match expected {
+                None => assert_eq!(found, None, "{password}"),
+                Some(part) => assert!(found.as_deref().is_some_and(|f| f.contains(part)), "{password}: {found:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn hashes_use_the_promised_parameters_and_verify() {
+        let passwords = Passwords::new().unwrap();
+        let stored = passwords.hash(SecretString::from("correct horse battery")).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(passwords.verify(SecretString::from("correct horse battery"), Some(stored.clone())).await.unwrap());
+        assert!(!passwords.verify(SecretString::from("correct horse batterz"), Some(stored)).await.unwrap());
+        // Nobody's password is no door, even when it is guessed.
+        assert!(!passwords.verify(SecretString::from("a password that nobody has"), None).await.unwrap());
+    }
+}

@@ -1,0 +1,38 @@
+//! What an administrator sets for the whole installation.
+
+use serde::{Deserialize, Serialize};
+
+use crate::storage::tables::SystemTable;
+use crate::storage::{Key, Record, StoreError, Tx, View};
+
+/// Whether people can register themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistrationPolicy {
+    Open,
+    /// Only the administrator makes users.
+    #[default]
+    Closed,
+}
+
+/// Settings of the installation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    #[serde(default)]
+    pub registration: RegistrationPolicy,
+}
+
+impl Record for Settings {
+    const NAME: &'static str = "installation settings";
+}
+
+/// One row.
+const SETTINGS: SystemTable<Settings> = SystemTable::new("settings");
+
+pub(super) fn read(view: &View<'_>) -> Result<Settings, StoreError> {
+    Ok(view.get(&SETTINGS, &Key::new().text("installation"))?.unwrap_or_default())
+}
+
+pub(super) fn write(tx: &mut Tx<'_>, settings: &Settings) -> Result<(), StoreError> {
+    tx.put(&SETTINGS, &Key::new().text("installation"), settings)
+}

@@ -1,0 +1,225 @@
+//! Messages to a user: what happened, typed, worded by the `notify` layer in the reader's language.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::id::{AccountId, MessageId};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Info,
+    Warning,
+    Error,
+}
+
+/// A message as stored: the event itself, not its wording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    pub id: MessageId,
+    pub account_id: Option<AccountId>,
+    pub at: Timestamp,
+    /// Code of the event (`TRAILING_ENTERED`, `READY`).
+    pub code: String,
+    pub level: Level,
+    /// The event with all it carries.
+    pub event: serde_json::Value,
+    pub read: bool,
+}
+
+/// A message on its way to a channel outside the app.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub message_id: MessageId,
+    pub account_id: AccountId,
+    /// Failed tries so far.
+    pub attempts: u32,
+}
+
+/// What the trading and scheduling layers tell an owner, beside the decision engine's own events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Notice {
+    /// The readiness line before a session.
+    Readiness {
+        ready: bool,
+        session: String,
+        checks: Vec<ReadinessCheck>,
+        largest_spending_usd: f64,
+    },
+    /// The plan beside the result, after the close.
+    SessionReport {
+        session: String,
+        bots: Vec<ReportLine>,
+        bought_usd: f64,
+        sold_usd: f64,
+        profit_usd: f64,
+    },
+    /// A slot was due while nothing ran, and is too late now.
+    SlotMissed {
+        job: String,
+        due: Timestamp,
+    },
+    /// A slot ended with an error.
+    SlotFailed {
+        job: String,
+        detail: String,
+    },
+    /// Slices were moved because the server stood still.
+    SlicesRespaced {
+        bot: String,
+        slices: u32,
+        last: Timestamp,
+    },
+    /// An order's fate is not known yet.
+    OrderUnknown {
+        bot: String,
+        symbol: String,
+        detail: String,
+    },
+    /// An unknown order was found at the broker.
+    OrderFound {
+        bot: String,
+        symbol: String,
+        broker_order_no: String,
+    },
+    /// An unknown order was never placed.
+    OrderNotPlaced {
+        bot: String,
+        symbol: String,
+    },
+    /// Several orders at the broker could be the unknown one: the owner must look.
+    OrderAmbiguous {
+        bot: String,
+        symbol: String,
+        candidates: Vec<String>,
+    },
+    /// The gate or the broker refused an order.
+    OrderRefused {
+        bot: String,
+        symbol: String,
+        reason_code: String,
+        detail: String,
+    },
+    /// An execution arrived after its sheet was completed.
+    LateFill {
+        bot: String,
+        symbol: String,
+        quantity: f64,
+        price: f64,
+    },
+    /// The broker cannot be used.
+    BrokerProblem {
+        reason_code: String,
+        detail: String,
+    },
+    /// The broker works again.
+    BrokerRecovered,
+    /// Observation: what would have been ordered.
+    WouldOrder {
+        bot: String,
+        symbol: String,
+        kind: String,
+        value: f64,
+    },
+    /// One bot's standing.
+    StatusBot {
+        bot: String,
+        symbol: String,
+        started: jiff::civil::Date,
+        days: i64,
+        quantity: f64,
+        average_price: f64,
+        price: f64,
+        profit_usd: f64,
+        /// Percent.
+        profit_percent: f64,
+        t: f64,
+        max_tier: i64,
+        /// Fraction.
+        point: f64,
+        point_price: f64,
+        cost_usd: f64,
+        /// Percent of the bot's budget.
+        progress_percent: f64,
+    },
+    /// The account's standing.
+    StatusPortfolio {
+        cash_usd: Option<f64>,
+        invested_usd: f64,
+        reserve_usd: f64,
+        total_usd: f64,
+        profit_usd: f64,
+        one_day_seed_usd: f64,
+        pool_usd: f64,
+        realised_usd: f64,
+        /// Percent of the total.
+        invested_percent: f64,
+        active_bots: usize,
+        bots: usize,
+        low_cash: bool,
+        usd_krw: Option<f64>,
+    },
+    /// What the session's sells earned.
+    StatusToday {
+        session: String,
+        profit_usd: f64,
+        usd_krw: Option<f64>,
+        bots: Vec<(String, f64)>,
+    },
+    /// The account was started or stopped.
+    AccountStarted,
+    AccountStopped,
+}
+
+/// One line of the readiness check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReadinessCheck {
+    /// `trading_day`, `token`, `cash`, `clock`, `disk`, `unresolved`, `schedule`.
+    pub name: String,
+    pub ok: bool,
+    pub detail: String,
+}
+
+/// One bot's line of the session report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportLine {
+    pub bot: String,
+    pub symbol: String,
+    /// Kind of the planned sheet; `None` = no order was planned.
+    pub planned_kind: Option<String>,
+    /// USD for buys, shares for sells.
+    pub planned_value: f64,
+    pub filled_quantity: f64,
+    pub filled_usd: f64,
+    pub profit_usd: f64,
+}
+
+impl Notice {
+    pub fn level(&self) -> Level {
+        match self {
+            Notice::Readiness { ready, .. } => {
+                if *ready {
+                    Level::Info
+                } else {
+                    Level::Warning
+                }
+            }
+            Notice::SlotMissed { .. } | Notice::OrderUnknown { .. } | Notice::OrderRefused { .. } | Notice::LateFill { .. } => {
+                Level::Warning
+            }
+            Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } => Level::Error,
+            Notice::SessionReport { .. }
+            | Notice::SlicesRespaced { .. }
+            | Notice::OrderFound { .. }
+            | Notice::OrderNotPlaced { .. }
+            | Notice::BrokerRecovered
+            | Notice::WouldOrder { .. }
+            | Notice::StatusBot { .. }
+            | Notice::StatusPortfolio { .. }
+            | Notice::StatusToday { .. }
+            | Notice::AccountStarted
+            | Notice::AccountStopped => Level::Info,
+        }
+    }
+}

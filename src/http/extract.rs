@@ -1,0 +1,308 @@
+//! Reading requests: JSON bodies, paths, queries and pages, with errors that name the field at fault.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
+use futures_util::StreamExt;
+use rust_decimal::Decimal;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::error::{ApiError, ErrorCode, FieldError};
+use crate::auth::Client;
+use crate::domain::money::decimal_from_f64;
+
+/// Largest JSON body.
+const LARGEST_BODY: usize = 1 << 20;
+/// Length of a page when none is asked for, and the longest.
+const PAGE: u32 = 50;
+const LONGEST_PAGE: u32 = 500;
+
+/// Error answers of actix's own extractors in our form.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.app_data(web::PathConfig::default().error_handler(|_, _| ApiError::not_found("the addressed object").into()));
+    config.app_data(web::QueryConfig::default().error_handler(|error, _| {
+        let text = error.to_string();
+        let detail = text.strip_prefix("Query deserialize error: ").unwrap_or(&text).to_owned();
+        ApiError::new(ErrorCode::Invalid, format!("the query is not valid: {detail}")).into()
+    }));
+}
+
+/// A JSON body.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = read_body(req, payload);
+        Box::pin(async move { parse_json(&body.await?).map(Json) })
+    }
+}
+
+/// A JSON body that may be left out. What is there must be right.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = read_body(req, payload);
+        Box::pin(async move {
+            let body = body.await?;
+            if body.is_empty() { Ok(Self(None)) } else { parse_json(&body).map(|value| Self(Some(value))) }
+        })
+    }
+}
+
+/// The bytes of a body that says it is JSON, up to the limit.
+fn read_body(req: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<web::BytesMut, ApiError>> + use<> {
+    let content_type = req.content_type().to_ascii_lowercase();
+    let mut payload = payload.take();
+    async move {
+        if !content_type.is_empty() && content_type != "application/json" && !content_type.ends_with("+json") {
+            let detail = format!("the body is '{content_type}': send JSON with Content-Type: application/json");
+            return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
+        }
+        let mut body = web::BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|e| ApiError::new(ErrorCode::Malformed, format!("the body broke off: {e}")))?;
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(ApiError::new(ErrorCode::TooLarge, format!("the body is larger than {LARGEST_BODY} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.is_empty() {
+        return Err(ApiError::new(ErrorCode::Malformed, "the body is empty: send a JSON object"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| explain(&pointer(e.path()), e.inner()))?;
+    deserializer.end().map_err(|e| explain("", &e))?;
+    Ok(value)
+}
+
+/// Turns serde's complaint into a code and a pointer.
+fn explain(parent: &str, error: &serde_json::Error) -> ApiError {
+    use serde_json::error::Category;
+    let text = error.to_string();
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => ApiError::new(ErrorCode::Malformed, format!("the body is no JSON: {text}")),
+        Category::Data => {
+            // The position means little to a person who never saw the bytes.
+            let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(head, _)| head).to_owned();
+            let (code, pointer) = match quoted_field(&detail) {
+                Some((ErrorCode::MissingField, field)) => (ErrorCode::MissingField, format!("{parent}/{field}")),
+                Some((code, field)) if parent.ends_with(&format!("/{field}")) => (code, parent.to_owned()),
+                Some((code, field)) => (code, format!("{parent}/{field}")),
+                None => (ErrorCode::Invalid, parent.to_owned()),
+            };
+            let entry = FieldError { pointer: pointer.clone(), code: code.code().to_owned(), detail: detail.clone() };
+            ApiError::new(code, detail).at(pointer).with_errors(vec![entry])
+        }
+    }
+}
+
+fn quoted_field(detail: &str) -> Option<(ErrorCode, &str)> {
+    let (code, rest) = if let Some(rest) = detail.strip_prefix("missing field `") {
+        (ErrorCode::MissingField, rest)
+    } else {
+        (ErrorCode::UnknownField, detail.strip_prefix("unknown field `")?)
+    };
+    rest.split_once('`').map(|(field, _)| (code, field))
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("/{index}")),
+            Segment::Map { key } => text.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    text
+}
+
+/// A decimal that a request may write as text or as a number; a number counts by its shortest text,
+/// so that 10.1 stays 10.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, example = "61.37")]
+pub struct Amount(pub Decimal);
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Amount;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a decimal number, as text or as a number")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Amount, E> {
+                text.trim().parse().map(Amount).map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            }
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Amount, E> {
+                Ok(Amount(number.into()))
+            }
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Amount, E> {
+                Ok(Amount(number.into()))
+            }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Amount, E> {
+                decimal_from_f64(number).map(Amount).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Float(number), &self))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// Query of a list: how many, and after which item.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Items on the page, 1 to 500; 50 when absent.
+    #[serde(default)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    #[serde(default)]
+    after: Option<Uuid>,
+}
+
+impl Page {
+    /// A page inside another query type.
+    pub fn new(limit: Option<u32>, after: Option<Uuid>) -> Self {
+        Self { limit, after }
+    }
+
+    /// # Errors
+    /// 422 when the limit is out of range.
+    pub fn limit(&self) -> Result<usize, ApiError> {
+        match self.limit.unwrap_or(PAGE) {
+            n @ 1..=LONGEST_PAGE => Ok(usize::try_from(n).unwrap_or(usize::MAX)),
+            n => Err(ApiError::invalid("/limit", format!("limit is {n}: use 1 to {LONGEST_PAGE}"))),
+        }
+    }
+
+    pub fn after(&self) -> Option<Uuid> {
+        self.after
+    }
+}
+
+/// A list answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct List<T> {
+    pub items: Vec<T>,
+    /// Where the next page begins; `null` on the last.
+    pub next: Option<Uuid>,
+}
+
+impl<T> List<T> {
+    /// A list that fits on one page.
+    pub fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+}
+
+/// The caller's address. A proxy on this machine (DSM's) says whom it speaks for; anybody else's
+/// claim is not believed.
+pub fn client_address(req: &HttpRequest) -> String {
+    let peer = req.peer_addr().map(|a| a.ip().to_canonical());
+    if behind_local_proxy(req)
+        && let Some(forwarded) = req.headers().get("x-forwarded-for").and_then(|v| v.to_str().ok())
+        && let Some(ip) = forwarded.rsplit(',').next().and_then(|t| t.trim().parse::<IpAddr>().ok())
+    {
+        return ip.to_canonical().to_string();
+    }
+    peer.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+}
+
+/// Whether the connection comes from this machine, so that its forwarding headers count.
+pub(super) fn behind_local_proxy(req: &HttpRequest) -> bool {
+    req.peer_addr().is_some_and(|a| a.ip().to_canonical().is_loopback())
+}
+
+/// The caller's program and address.
+pub fn client(req: &HttpRequest) -> Client {
+    let agent = req.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    Client::new(agent, &client_address(req), is_web(req))
+}
+
+/// Whether the web client asks. Other sites cannot set this header without our consent.
+pub(super) fn is_web(req: &HttpRequest) -> bool {
+    req.headers().get("x-client").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"web"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only the errors matter here")]
+    struct Body {
+        name: String,
+        legs: Vec<Leg>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only the errors matter here")]
+    struct Leg {
+        quantity: u32,
+    }
+
+    fn complaint(body: &str) -> (String, String) {
+        let error = parse_json::<Body>(body.as_bytes()).unwrap_err();
+        let code = error.code().to_owned();
+        let response = actix_web::ResponseError::error_response(&error);
+        let bytes = futures_util::FutureExt::now_or_never(actix_web::body::to_bytes(response.into_body())).unwrap().unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        (code, problem.get("pointer").and_then(|p| p.as_str()).unwrap_or("-").to_owned())
+    }
+
+    #[test]
+    fn complaints_point_at_the_field() {
+        for (body, code, pointer) in [
+            ("", "malformed", "-"),
+            ("{", "malformed", "-"),
+            ("nonsense", "malformed", "-"),
+            (r#"{"name":"a","legs":[]} x"#, "malformed", "-"),
+            (r#"{"legs":[]}"#, "missing_field", "/name"),
+            (r#"{"name":"a","legs":[{}]}"#, "missing_field", "/legs/0/quantity"),
+            (r#"{"name":"a","legs":[{"quantity":1},{"quantity":"x"}]}"#, "invalid", "/legs/1/quantity"),
+            (r#"{"name":"a","legs":[{"quantity":1,"qty":1}]}"#, "unknown_field", "/legs/0/qty"),
+            (r#"{"nam":"a"}"#, "unknown_field", "/nam"),
+            (r#"{"name":7,"legs":[]}"#, "invalid", "/name"),
+            (r#"[]"#, "invalid", ""),
+        ] {
+            assert_eq!(complaint(body), (code.to_owned(), pointer.to_owned()), "{body}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_texts_or_numbers() {
+        for (value, expected) in
+            [(json!("61.370"), "61.370"), (json!(70000), "70000"), (json!(10.1), "10.1"), (json!(-3), "-3"), (json!(" 5 "), "5")]
+        {
+            assert_eq!(serde_json::from_value::<Amount>(value).unwrap().0.to_string(), expected);
+        }
+        for value in [json!("ten"), json!(null), json!(true), json!(""), json!("1e400"), json!("NaN")] {
+            assert!(serde_json::from_value::<Amount>(value.clone()).is_err(), "{value}");
+        }
+    }
+}

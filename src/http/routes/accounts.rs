@@ -1,0 +1,150 @@
+//! The caller's accounts.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use crate::domain::account::Account;
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::order::Environment;
+use crate::domain::schedule::Schedule;
+use crate::http::access::{AppData, Require, perm};
+use crate::http::error::ApiError;
+use crate::http::extract::{Json, List};
+use crate::http::route::{Route, route};
+use crate::http::views::account::AccountView;
+use crate::trading::AccountPatch;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        route::<__path_list_accounts, _, _>(list_accounts),
+        route::<__path_create_account, _, _>(create_account),
+        route::<__path_get_account, _, _>(get_account),
+        route::<__path_update_account, _, _>(update_account),
+        route::<__path_start_account, _, _>(start_account),
+        route::<__path_stop_account, _, _>(stop_account),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAccount {
+    name: String,
+    /// `mock` or `live`
+    #[schema(value_type = String)]
+    environment: Environment,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AccountChange {
+    version: u64,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    settings: SettingsChange,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SettingsChange {
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    schedule: Option<Schedule>,
+    /// USD; `null` removes it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>)]
+    total_budget: Option<Option<f64>>,
+    #[serde(default)]
+    auto_start: Option<bool>,
+    #[serde(default)]
+    auto_start_threshold: Option<f64>,
+    #[serde(default)]
+    bot_sync: Option<bool>,
+    #[serde(default)]
+    fee_rate: Option<f64>,
+}
+
+/// Tells `null` from absent.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<f64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    /// The owner's word that no other program trades the account any more.
+    #[serde(default)]
+    old_server_stopped: bool,
+}
+
+fn view(app: &AppData, user: UserId, account: &Account) -> Result<web::Json<AccountView>, ApiError> {
+    Ok(web::Json(AccountView::new(app, user, account)?))
+}
+
+/// The caller's accounts.
+#[utoipa::path(get, path = "/api/v1/trading/accounts", tag = "trading", responses((status = 200, body = List<AccountView>)))]
+async fn list_accounts(who: Require<perm::AccountsRead>, app: AppData) -> Result<web::Json<List<AccountView>>, ApiError> {
+    let accounts = app.store.user(who.user_id).read(|v| v.accounts())?;
+    let items: Result<Vec<_>, _> = accounts.iter().map(|a| AccountView::new(&app, who.user_id, a)).collect();
+    Ok(web::Json(List::whole(items?)))
+}
+
+/// Makes an empty account, observing.
+#[utoipa::path(post, path = "/api/v1/trading/accounts", tag = "trading", request_body = NewAccount, responses((status = 201, body = AccountView)))]
+async fn create_account(who: Require<perm::AccountsManage>, app: AppData, body: Json<NewAccount>) -> Result<HttpResponse, ApiError> {
+    let account = app.trading.create_account(who.user_id, &body.0.name, body.0.environment).await?;
+    Ok(HttpResponse::Created().json(AccountView::new(&app, who.user_id, &account)?))
+}
+
+/// One account.
+#[utoipa::path(get, path = "/api/v1/trading/accounts/{id}", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = AccountView)))]
+async fn get_account(who: Require<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<AccountView>, ApiError> {
+    let account = app.trading.account(who.user_id, *id)?;
+    view(&app, who.user_id, &account)
+}
+
+/// Changes name or settings of an account.
+#[utoipa::path(patch, path = "/api/v1/trading/accounts/{id}", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = AccountChange, responses((status = 200, body = AccountView)))]
+async fn update_account(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<AccountChange>,
+) -> Result<web::Json<AccountView>, ApiError> {
+    let AccountChange { version, name, settings } = body.0;
+    let patch = AccountPatch {
+        name,
+        schedule: settings.schedule,
+        total_budget: settings.total_budget,
+        auto_start: settings.auto_start,
+        auto_start_threshold: settings.auto_start_threshold,
+        bot_sync: settings.bot_sync,
+        fee_rate: settings.fee_rate,
+    };
+    let account = app.trading.patch_account(who.user_id, *id, version, patch).await?;
+    view(&app, who.user_id, &account)
+}
+
+/// Lets the account's bots trade.
+#[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/start", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = Start, responses((status = 200, body = AccountView)))]
+async fn start_account(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<Start>,
+) -> Result<web::Json<AccountView>, ApiError> {
+    let account = app.trading.start_account(who.user_id, *id, body.0.old_server_stopped).await?;
+    view(&app, who.user_id, &account)
+}
+
+/// Makes the account's bots only observe.
+#[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/stop", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = AccountView)))]
+async fn stop_account(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<AccountView>, ApiError> {
+    let account = app.trading.stop_account(who.user_id, *id).await?;
+    view(&app, who.user_id, &account)
+}

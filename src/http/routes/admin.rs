@@ -1,0 +1,97 @@
+//! The administrator's view: users and states, never holdings or keys.
+
+use actix_web::web;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::system::SystemReport;
+use crate::auth::{RegistrationPolicy, Settings};
+use crate::domain::id::UserId;
+use crate::domain::user::Role;
+use crate::http::access::{AppData, Require, perm};
+use crate::http::error::ApiError;
+use crate::http::extract::{Json, List};
+use crate::http::route::{Route, route};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        route::<__path_list_users, _, _>(list_users),
+        route::<__path_get_settings, _, _>(get_settings),
+        route::<__path_update_settings, _, _>(update_settings),
+        route::<__path_system_report, _, _>(system_report),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
+struct UserItem {
+    #[schema(value_type = uuid::Uuid)]
+    id: UserId,
+    username: String,
+    #[schema(value_type = String)]
+    role: Role,
+    active: bool,
+    created_at: Timestamp,
+    /// How many accounts the user has.
+    accounts: usize,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SettingsView {
+    /// `open` or `closed`
+    #[schema(value_type = String)]
+    registration: RegistrationPolicy,
+}
+
+impl From<Settings> for SettingsView {
+    fn from(settings: Settings) -> Self {
+        Self { registration: settings.registration }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SettingsPatch {
+    /// `open` or `closed`
+    #[schema(value_type = String)]
+    registration: RegistrationPolicy,
+}
+
+/// All users.
+#[utoipa::path(get, path = "/api/v1/admin/users", tag = "admin", responses((status = 200, body = List<UserItem>)))]
+async fn list_users(_: Require<perm::UsersManage>, app: AppData) -> Result<web::Json<List<UserItem>>, ApiError> {
+    let users = app.users_with_accounts()?;
+    let items = users.into_iter().map(|(user, accounts)| UserItem {
+        id: user.id,
+        username: user.username,
+        role: user.role,
+        active: user.active,
+        created_at: user.created_at,
+        accounts,
+    });
+    Ok(web::Json(List::whole(items.collect())))
+}
+
+/// Settings of the installation.
+#[utoipa::path(get, path = "/api/v1/admin/settings", tag = "admin", responses((status = 200, body = SettingsView)))]
+async fn get_settings(_: Require<perm::SettingsManage>, app: AppData) -> Result<web::Json<SettingsView>, ApiError> {
+    Ok(web::Json(app.auth.settings()?.into()))
+}
+
+/// Opens or closes registration.
+#[utoipa::path(patch, path = "/api/v1/admin/settings", tag = "admin", request_body = SettingsPatch,
+    responses((status = 200, body = SettingsView)))]
+async fn update_settings(
+    who: Require<perm::SettingsManage>,
+    app: AppData,
+    body: Json<SettingsPatch>,
+) -> Result<web::Json<SettingsView>, ApiError> {
+    let settings = app.auth.set_registration(Some(who.user_id), body.0.registration).await?;
+    Ok(web::Json(settings.into()))
+}
+
+/// State of the installation in figures.
+#[utoipa::path(get, path = "/api/v1/admin/system", tag = "admin", responses((status = 200, body = SystemReport)))]
+async fn system_report(_: Require<perm::SystemRead>, app: AppData) -> Result<web::Json<SystemReport>, ApiError> {
+    Ok(web::Json(app.system_report()?))
+}

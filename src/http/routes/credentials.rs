@@ -1,0 +1,152 @@
+//! Broker keys and chats of the caller's accounts.
+
+use actix_web::web;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::credentials::{BrokerKey, Check, account_number};
+use crate::domain::id::AccountId;
+use crate::domain::order::Environment;
+use crate::http::access::{AppData, Require, perm};
+use crate::http::error::ApiError;
+use crate::http::extract::Json;
+use crate::http::route::{Route, route};
+use crate::http::views::account::AccountView;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        route::<__path_put_broker_key, _, _>(put_broker_key),
+        route::<__path_delete_broker_key, _, _>(delete_broker_key),
+        route::<__path_test_broker_key, _, _>(test_broker_key),
+        route::<__path_put_telegram, _, _>(put_telegram),
+        route::<__path_delete_telegram, _, _>(delete_telegram),
+        route::<__path_test_telegram, _, _>(test_telegram),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewBrokerKey {
+    /// `mock` or `live`
+    #[schema(value_type = String)]
+    environment: Environment,
+    #[schema(value_type = String)]
+    app_key: SecretString,
+    #[schema(value_type = String)]
+    app_secret: SecretString,
+    /// `12345678-01`
+    account_no: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewChat {
+    #[schema(value_type = String)]
+    bot_token: SecretString,
+    chat_id: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct KeyTest {
+    ok: bool,
+    checks: Vec<Check>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ChatTest {
+    ok: bool,
+    detail: String,
+}
+
+fn trimmed(text: &SecretString, pointer: &'static str, what: &str) -> Result<SecretString, ApiError> {
+    use secrecy::ExposeSecret;
+    let text = text.expose_secret().trim();
+    if text.is_empty() || text.len() > 400 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(ApiError::invalid(pointer, format!("{what} must be the text that the service shows, without blanks")));
+    }
+    Ok(SecretString::from(text))
+}
+
+/// Replaces the broker key of an account.
+#[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/broker-key", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewBrokerKey, responses((status = 200, body = AccountView)))]
+async fn put_broker_key(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<NewBrokerKey>,
+) -> Result<web::Json<AccountView>, ApiError> {
+    let (cano, product) = account_number(&body.0.account_no).map_err(|detail| ApiError::invalid("/account_no", detail))?;
+    let key = BrokerKey {
+        environment: body.0.environment,
+        app_key: trimmed(&body.0.app_key, "/app_key", "the app key")?,
+        app_secret: trimmed(&body.0.app_secret, "/app_secret", "the app secret")?,
+        cano: cano.into(),
+        product,
+    };
+    let account = app.set_broker_key(who.user_id, *id, key).await?;
+    Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
+}
+
+/// Removes the broker key of an account.
+#[utoipa::path(delete, path = "/api/v1/trading/accounts/{id}/broker-key", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = AccountView)))]
+async fn delete_broker_key(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<AccountView>, ApiError> {
+    let account = app.remove_broker_key(who.user_id, *id).await?;
+    Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
+}
+
+/// Tries the broker key: token, price, cash.
+#[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/broker-key/test", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = KeyTest)))]
+async fn test_broker_key(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<KeyTest>, ApiError> {
+    let checks = app.test_broker_key(who.user_id, *id).await?;
+    Ok(web::Json(KeyTest { ok: checks.iter().all(|c| c.ok), checks }))
+}
+
+/// Sets the Telegram chat of an account.
+#[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/telegram", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewChat, responses((status = 200, body = AccountView)))]
+async fn put_telegram(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<NewChat>,
+) -> Result<web::Json<AccountView>, ApiError> {
+    let token = trimmed(&body.0.bot_token, "/bot_token", "the bot token")?;
+    let chat = body.0.chat_id.trim().to_owned();
+    let numeric = chat.strip_prefix('-').unwrap_or(&chat);
+    let named = chat.strip_prefix('@').is_some_and(|name| name.len() >= 4);
+    if !named && (numeric.is_empty() || numeric.len() > 20 || !numeric.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(ApiError::invalid("/chat_id", "the chat id is a number, for groups with a leading minus, or a channel's @name"));
+    }
+    let account = app.set_telegram(who.user_id, *id, Some((token, chat))).await?;
+    Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
+}
+
+/// Removes the Telegram chat of an account.
+#[utoipa::path(delete, path = "/api/v1/trading/accounts/{id}/telegram", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = AccountView)))]
+async fn delete_telegram(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<AccountView>, ApiError> {
+    let account = app.set_telegram(who.user_id, *id, None).await?;
+    Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
+}
+
+/// Sends a test message to the account's chat.
+#[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/telegram/test", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = ChatTest)))]
+async fn test_telegram(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<ChatTest>, ApiError> {
+    let result = app.test_telegram(who.user_id, *id).await?;
+    Ok(web::Json(ChatTest { ok: result.is_ok(), detail: result.err().unwrap_or_default() }))
+}

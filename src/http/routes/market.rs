@@ -1,0 +1,132 @@
+//! Indicators and the exchange calendar.
+
+use std::collections::BTreeSet;
+
+use actix_web::web;
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::account::Account;
+use crate::domain::clock::kst_date;
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::money::f64_from_decimal;
+use crate::http::access::{AppData, Require, perm};
+use crate::http::error::ApiError;
+use crate::http::extract::List;
+use crate::http::route::{Route, route};
+use crate::http::views::ValueAt;
+use crate::http::views::portfolio::{IndicatorView, IndicatorsView};
+use crate::portfolio::{PortfolioBooks, indicators};
+use crate::trading::{Line, TradingError};
+
+/// Tickers that everybody sees.
+const ALWAYS: [&str; 2] = ["TQQQ", "SOXL"];
+/// Days of a calendar answer.
+const MOST_DAYS: i64 = 400;
+const USUAL_DAYS: i64 = 60;
+
+pub fn routes() -> Vec<Route> {
+    vec![route::<__path_get_indicators, _, _>(get_indicators), route::<__path_get_calendar, _, _>(get_calendar)]
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct IndicatorQuery {
+    /// All of the caller's accounts when absent.
+    #[param(value_type = Option<uuid::Uuid>)]
+    account_id: Option<AccountId>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct CalendarQuery {
+    /// First trading date; today when absent.
+    #[param(value_type = Option<String>)]
+    from: Option<Date>,
+    /// Last trading date; 60 days on when absent.
+    #[param(value_type = Option<String>)]
+    to: Option<Date>,
+}
+
+/// One session of the US market.
+#[derive(Serialize, ToSchema)]
+struct SessionView {
+    date: String,
+    open: jiff::Timestamp,
+    close: jiff::Timestamp,
+    /// It closes early.
+    early: bool,
+}
+
+/// Indicators of the tickers that the caller's active bots trade, for information only.
+#[utoipa::path(get, path = "/api/v1/market/indicators", tag = "market", params(IndicatorQuery),
+    responses((status = 200, body = IndicatorsView)))]
+async fn get_indicators(
+    who: Require<perm::MarketRead>,
+    app: AppData,
+    query: web::Query<IndicatorQuery>,
+) -> Result<web::Json<IndicatorsView>, ApiError> {
+    let books = app.store.user(who.user_id).read(|v| PortfolioBooks::read_all(v, query.account_id))?;
+    let active = books.iter().flat_map(|b| &b.bots).filter(|b| b.active).map(|b| b.symbol.as_str());
+    let symbols: BTreeSet<&str> = ALWAYS.into_iter().chain(active).collect();
+    let line = first_line(&app, who.user_id, books.iter().map(|b| &b.account)).await?;
+    let mut items = Vec::with_capacity(symbols.len());
+    // One after the other: trading's own calls find a place between them.
+    for symbol in symbols {
+        items.push(indicator(&app, line.as_ref(), symbol).await);
+    }
+    let stored = books.iter().filter_map(|b| b.account.settings.usd_krw.as_ref()).max_by_key(|r| r.at);
+    let stored = stored.map(|r| ValueAt { value: crate::http::views::amount(r.rate), at: r.at, source: r.source.clone() });
+    let usd_krw = app.trading.quotes().usd_krw().as_ref().map(ValueAt::known).or(stored);
+    Ok(web::Json(IndicatorsView { items, vix: None, usd_krw }))
+}
+
+/// The first account with a broker to ask; none is a normal state.
+async fn first_line(app: &AppData, user: UserId, accounts: impl Iterator<Item = &Account>) -> Result<Option<Line>, ApiError> {
+    for account in accounts {
+        match app.trading.line(user, account.id).await {
+            Ok(line) => return Ok(Some(line)),
+            Err(TradingError::Store(error)) => return Err(error.into()),
+            Err(error) => tracing::debug!(account_id = %account.id, %error, "no broker for indicators"),
+        }
+    }
+    Ok(None)
+}
+
+async fn indicator(app: &AppData, line: Option<&Line>, symbol: &str) -> IndicatorView {
+    let quote = app.trading.quotes().get(symbol);
+    let bars = match line {
+        Some(line) => app.trading.daily_bars(line, symbol).await,
+        None => return IndicatorView::new(symbol.to_owned(), quote.as_ref().map(ValueAt::quote), None),
+    };
+    let known = match bars {
+        Ok(bars) => indicators(&bars.bars, quote.as_ref().map(|q| f64_from_decimal(q.last)), bars.at),
+        Err(error) => {
+            tracing::debug!(%symbol, %error, "no daily bars");
+            None
+        }
+    };
+    IndicatorView::new(symbol.to_owned(), quote.as_ref().map(ValueAt::quote), known)
+}
+
+/// Sessions of the US market.
+#[utoipa::path(get, path = "/api/v1/market/calendar", tag = "market", params(CalendarQuery),
+    responses((status = 200, body = List<SessionView>)))]
+async fn get_calendar(
+    _: Require<perm::MarketRead>,
+    app: AppData,
+    query: web::Query<CalendarQuery>,
+) -> Result<web::Json<List<SessionView>>, ApiError> {
+    let from = query.from.unwrap_or_else(|| kst_date(app.market.now()));
+    let to = query.to.unwrap_or_else(|| from.saturating_add(USUAL_DAYS.days()));
+    if from > to || from.saturating_add(MOST_DAYS.days()) < to {
+        return Err(ApiError::invalid("/to", format!("from {from} to {to} is not possible: ask for 1 to {MOST_DAYS} days")));
+    }
+    let sessions = app.trading.calendar().sessions(from, to).map_err(|e| ApiError::invalid("/from", e.to_string()))?;
+    let items = sessions.into_iter().map(|s| SessionView { date: s.date.to_string(), open: s.open, close: s.close, early: s.early });
+    Ok(web::Json(List::whole(items.collect())))
+}

@@ -1,0 +1,43 @@
+//! All routes, by area. The list is the API: nothing else is registered under `/api`.
+
+mod accounts;
+mod admin;
+mod alerts;
+mod auth;
+mod bots;
+mod corrections;
+mod credentials;
+mod history;
+mod imports;
+mod market;
+mod orders;
+mod portfolio;
+mod stream;
+mod system;
+mod users;
+
+use super::route::Route;
+
+/// Every route of the server.
+pub fn all() -> Vec<Route> {
+    [
+        system::routes(),
+        auth::routes(),
+        users::routes(),
+        admin::routes(),
+        accounts::routes(),
+        bots::routes(),
+        corrections::routes(),
+        credentials::routes(),
+        imports::routes(),
+        history::routes(),
+        market::routes(),
+        orders::routes(),
+        alerts::routes(),
+        portfolio::routes(),
+        stream::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,235 @@
+//! Orders, sheets, slots and the schedule of the caller's accounts.
+
+use actix_web::{HttpResponse, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::domain::id::{AccountId, BotId, OrderId};
+use crate::domain::schedule::{Schedule, Slot};
+use crate::domain::slot::RunState;
+use crate::http::access::{AppData, Require, perm};
+use crate::http::error::{ApiError, FieldError};
+use crate::http::extract::{Amount, Json, List, Page};
+use crate::http::route::{Route, route};
+use crate::http::views::order::{OrderView, SheetView};
+use crate::trading::SessionTimes;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        route::<__path_list_orders, _, _>(list_orders),
+        route::<__path_get_order, _, _>(get_order),
+        route::<__path_list_sheets, _, _>(list_sheets),
+        route::<__path_list_runs, _, _>(list_runs),
+        route::<__path_get_schedule, _, _>(get_schedule),
+        route::<__path_put_schedule, _, _>(put_schedule),
+        route::<__path_send_status, _, _>(send_status),
+        route::<__path_force_sell, _, _>(force_sell),
+    ]
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OrderQuery {
+    #[param(value_type = uuid::Uuid)]
+    account_id: AccountId,
+    #[serde(default)]
+    limit: Option<u32>,
+    #[serde(default)]
+    after: Option<Uuid>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OfAccount {
+    #[param(value_type = uuid::Uuid)]
+    account_id: AccountId,
+}
+
+/// One event in an order's life.
+#[derive(Serialize, ToSchema)]
+struct OrderEvent {
+    seq: u64,
+    at: Timestamp,
+    #[serde(rename = "type")]
+    kind: String,
+    #[schema(value_type = Object)]
+    detail: serde_json::Value,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OrderDetail {
+    #[serde(flatten)]
+    order: OrderView,
+    events: Vec<OrderEvent>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RunView {
+    slot: String,
+    job: &'static str,
+    n: u32,
+    session: String,
+    due_at: Timestamp,
+    started_at: Timestamp,
+    finished_at: Option<Timestamp>,
+    #[schema(value_type = String)]
+    state: RunState,
+    detail: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ScheduleView {
+    #[schema(value_type = Object)]
+    schedule: Schedule,
+    #[schema(value_type = Vec<Object>)]
+    upcoming: Vec<SessionTimes>,
+    #[schema(value_type = Object)]
+    seasons: serde_json::Value,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewSchedule {
+    version: u64,
+    #[schema(value_type = Object)]
+    schedule: Schedule,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Sent {
+    messages: usize,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ForceSell {
+    /// Above 0, at most 100.
+    ratio_percent: Amount,
+}
+
+/// Orders of an account, newest first.
+#[utoipa::path(get, path = "/api/v1/trading/orders", tag = "trading", params(OrderQuery), responses((status = 200, body = List<OrderView>)))]
+async fn list_orders(
+    who: Require<perm::OrdersRead>,
+    app: AppData,
+    query: web::Query<OrderQuery>,
+) -> Result<web::Json<List<OrderView>>, ApiError> {
+    let page = Page::new(query.limit, query.after);
+    let limit = page.limit()?;
+    let orders = app.trading.orders(who.user_id, query.account_id, page.after().map(OrderId), limit)?;
+    let next = (orders.len() == limit).then(|| orders.last().map(|o| o.intent.order_id.0)).flatten();
+    Ok(web::Json(List { items: orders.iter().map(OrderView::from).collect(), next }))
+}
+
+/// One order with its whole history.
+#[utoipa::path(get, path = "/api/v1/trading/orders/{id}", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = OrderDetail)))]
+async fn get_order(who: Require<perm::OrdersRead>, app: AppData, id: web::Path<OrderId>) -> Result<web::Json<OrderDetail>, ApiError> {
+    let (order, facts) = app.trading.order_with_facts(who.user_id, *id)?;
+    let events = facts
+        .into_iter()
+        .map(|fact| {
+            let detail = serde_json::to_value(&fact.event).unwrap_or_default();
+            let kind = detail.get("type").and_then(|t| t.as_str()).unwrap_or_default().to_owned();
+            OrderEvent { seq: fact.seq, at: fact.at, kind, detail }
+        })
+        .collect();
+    Ok(web::Json(OrderDetail { order: OrderView::from(&order), events }))
+}
+
+/// Tonight's sliced orders with their progress.
+#[utoipa::path(get, path = "/api/v1/trading/sheets", tag = "trading", params(OfAccount), responses((status = 200, body = List<SheetView>)))]
+async fn list_sheets(
+    who: Require<perm::BotsRead>,
+    app: AppData,
+    query: web::Query<OfAccount>,
+) -> Result<web::Json<List<SheetView>>, ApiError> {
+    let sheets = app.trading.sheets(who.user_id, query.account_id)?;
+    let items =
+        sheets.into_iter().map(|s| SheetView::new(&s.sheet, s.slice_times, s.orders.iter().map(OrderView::from).collect())).collect();
+    Ok(web::Json(List::whole(items)))
+}
+
+/// Slots of the last sessions and what became of them, newest first.
+#[utoipa::path(get, path = "/api/v1/trading/accounts/{id}/runs", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = List<RunView>)))]
+async fn list_runs(who: Require<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<List<RunView>>, ApiError> {
+    let runs = app.trading.runs(who.user_id, *id, 100)?;
+    let items = runs
+        .into_iter()
+        .map(|run| {
+            let Slot { at, job, n, session } = run.slot;
+            RunView {
+                slot: format!("{session}/{}/{n}", job.name()),
+                job: job.name(),
+                n,
+                session: session.to_string(),
+                due_at: at,
+                started_at: run.started_at,
+                finished_at: run.finished_at,
+                state: run.state,
+                detail: run.detail,
+            }
+        })
+        .collect();
+    Ok(web::Json(List::whole(items)))
+}
+
+fn schedule_view(app: &AppData, user: crate::domain::id::UserId, account: AccountId) -> Result<ScheduleView, ApiError> {
+    let (schedule, upcoming) = app.trading.upcoming(user, account, 5)?;
+    let seasons = serde_json::to_value(schedule.seasonal_times()).map_err(ApiError::internal)?;
+    Ok(ScheduleView { schedule, upcoming, seasons })
+}
+
+/// The schedule of an account with the times of the next sessions.
+#[utoipa::path(get, path = "/api/v1/trading/accounts/{id}/schedule", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = ScheduleView)))]
+async fn get_schedule(
+    who: Require<perm::AccountsRead>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<ScheduleView>, ApiError> {
+    Ok(web::Json(schedule_view(&app, who.user_id, *id)?))
+}
+
+/// Replaces the schedule of an account; it applies from the next slot on.
+#[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/schedule", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewSchedule, responses((status = 200, body = ScheduleView)))]
+async fn put_schedule(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<NewSchedule>,
+) -> Result<web::Json<ScheduleView>, ApiError> {
+    if let Err(problems) = body.0.schedule.validate() {
+        let errors = problems
+            .into_iter()
+            .map(|p| FieldError { pointer: format!("/schedule/{}", p.field), code: "invalid".into(), detail: p.message })
+            .collect();
+        return Err(ApiError::invalid("/schedule", "the schedule cannot work like this").with_errors(errors));
+    }
+    app.trading.set_schedule(who.user_id, *id, body.0.version, body.0.schedule).await?;
+    Ok(web::Json(schedule_view(&app, who.user_id, *id)?))
+}
+
+/// Sends the status messages of an account now.
+#[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/send-status", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 202, body = Sent)))]
+async fn send_status(who: Require<perm::AccountsManage>, app: AppData, id: web::Path<AccountId>) -> Result<HttpResponse, ApiError> {
+    let line = app.trading.line(who.user_id, *id).await?;
+    let messages = app.trading.send_status(&line).await?;
+    Ok(HttpResponse::Accepted().json(Sent { messages }))
+}
+
+/// Sells a share of a bot's position at once.
+#[utoipa::path(post, path = "/api/v1/trading/bots/{id}/force-sell", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = ForceSell, responses((status = 202, body = OrderView)))]
+async fn force_sell(
+    who: Require<perm::OrdersPlace>,
+    app: AppData,
+    id: web::Path<BotId>,
+    body: Json<ForceSell>,
+) -> Result<HttpResponse, ApiError> {
+    let account = app.trading.account_of_bot(who.user_id, *id)?;
+    let ratio = crate::domain::money::f64_from_decimal(body.0.ratio_percent.0);
+    let order = app.trading.force_sell(who.user_id, account, *id, ratio).await?;
+    Ok(HttpResponse::Accepted().json(OrderView::from(&order)))
+}

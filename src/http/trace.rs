@@ -1,0 +1,38 @@
+//! The trace id of a request: made at the door, in every log line and every error answer.
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use data_encoding::HEXLOWER;
+
+use super::extract;
+
+/// Answers carry it under this name.
+const HEADER: HeaderName = HeaderName::from_static("x-trace-id");
+
+tokio::task_local! {
+    static TRACE_ID: String;
+}
+
+/// The trace id of the request that is being served; empty outside of one.
+pub fn current() -> String {
+    TRACE_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Gives each request an id and writes one access line when it is done. Paths are logged without the
+/// query.
+pub(super) async fn middleware(req: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = HEXLOWER.encode(&rand::random::<[u8; 8]>());
+    let started = tokio::time::Instant::now();
+    let (method, path) = (req.method().clone(), req.path().to_owned());
+    let address = extract::client_address(req.request());
+    let mut response = TRACE_ID.scope(id.clone(), next.call(req)).await?;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(target: "eggmoney::access", trace_id = %id, %method, path, status = response.status().as_u16(), micros, address);
+    Ok(response)
+}

@@ -1,0 +1,95 @@
+//! Accounts as answers.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::app::credentials::{MaskedChat, MaskedKey};
+use crate::domain::account::{Account, AccountMode, Unsettled};
+use crate::domain::id::UserId;
+use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
+use crate::domain::schedule::Schedule;
+use crate::http::error::ApiError;
+
+/// What the owner sets for an account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SettingsView {
+    #[schema(value_type = Object)]
+    pub schedule: Schedule,
+    /// USD.
+    pub total_budget: Option<f64>,
+    pub auto_start: bool,
+    pub auto_start_threshold: f64,
+    pub bot_sync: bool,
+    pub fee_rate: f64,
+}
+
+/// Something that is wrong with an account right now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AttentionView {
+    pub code: String,
+    pub detail: String,
+    pub since: Timestamp,
+}
+
+/// A brokerage account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AccountView {
+    pub id: Uuid,
+    pub name: String,
+    /// `mock` or `live`
+    #[schema(value_type = String)]
+    pub environment: Environment,
+    /// `observe` or `trading`
+    #[schema(value_type = String)]
+    pub mode: AccountMode,
+    pub version: u64,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub broker_key: Option<MaskedKey>,
+    pub telegram: Option<MaskedChat>,
+    pub settings: SettingsView,
+    #[schema(value_type = Vec<Object>)]
+    pub unsettled: Vec<Unsettled>,
+    pub attention: Vec<AttentionView>,
+    /// This build sends nothing to live hosts.
+    pub live_locked: bool,
+    pub imported_at: Option<Timestamp>,
+}
+
+impl AccountView {
+    /// # Errors
+    /// When the vault or the store cannot be read.
+    pub fn new(app: &App, user: UserId, account: &Account) -> Result<Self, ApiError> {
+        Ok(Self {
+            id: account.id.0,
+            name: account.name.clone(),
+            environment: account.environment,
+            mode: account.mode,
+            version: account.version,
+            created_at: account.created_at,
+            started_at: account.started_at,
+            broker_key: app.masked_key(user, account.id)?,
+            telegram: app.masked_chat(user, account)?,
+            settings: SettingsView {
+                schedule: account.settings.schedule,
+                total_budget: account.settings.total_budget,
+                auto_start: account.settings.auto_start,
+                auto_start_threshold: account.settings.auto_start_threshold,
+                bot_sync: account.settings.bot_sync,
+                fee_rate: account.settings.fee_rate,
+            },
+            unsettled: account.unsettled.clone(),
+            attention: app
+                .trading
+                .attention(account.id)
+                .into_iter()
+                .map(|a| AttentionView { code: a.code, detail: a.detail, since: a.since })
+                .collect(),
+            live_locked: LIVE_ORDERS_LOCKED && account.environment == Environment::Live,
+            imported_at: account.imported.as_ref().map(|i| i.at),
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Orders and sheets as answers.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{amount, decimal};
+use crate::domain::bot::{Sheet, SliceFill};
+use crate::domain::order::{Order, OrderOrigin, Side};
+
+/// Code and sentence of a refusal or an uncertainty.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReasonView {
+    pub code: String,
+    pub message: String,
+}
+
+/// An order.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrderView {
+    pub id: Uuid,
+    pub account_id: Uuid,
+    pub bot_id: Option<Uuid>,
+    pub bot_name: String,
+    pub symbol: String,
+    pub market: String,
+    /// `buy` or `sell`
+    pub side: &'static str,
+    pub quantity: String,
+    pub filled_quantity: String,
+    pub price: String,
+    pub filled_amount: String,
+    pub average_price: Option<String>,
+    pub status: &'static str,
+    #[schema(value_type = String)]
+    pub state: crate::domain::order::OrderState,
+    pub broker_order_no: Option<String>,
+    pub reason: Option<ReasonView>,
+    /// `slice`, `closing` or `force_sell`
+    pub origin: &'static str,
+    /// `mock` or `live`
+    #[schema(value_type = String)]
+    pub environment: crate::domain::order::Environment,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+impl From<&Order> for OrderView {
+    fn from(order: &Order) -> Self {
+        let intent = &order.intent;
+        Self {
+            id: intent.order_id.0,
+            account_id: intent.account_id.0,
+            bot_id: intent.bot_id.map(|b| b.0),
+            bot_name: intent.bot_name.clone(),
+            symbol: intent.symbol.clone(),
+            market: intent.market.code().to_owned(),
+            side: match intent.side {
+                Side::Buy => "buy",
+                Side::Sell => "sell",
+            },
+            quantity: intent.quantity.to_string(),
+            filled_quantity: order.filled_quantity.to_string(),
+            price: decimal(intent.limit_price),
+            filled_amount: decimal(order.filled_amount),
+            average_price: (order.filled_quantity > 0)
+                .then(|| decimal((order.filled_amount / rust_decimal::Decimal::from(order.filled_quantity)).round_dp(4))),
+            status: order.state.status(),
+            state: order.state,
+            broker_order_no: order.broker_order_no.clone(),
+            reason: order.reason.as_ref().map(|r| ReasonView { code: r.code.clone(), message: r.message.clone() }),
+            origin: match intent.origin {
+                OrderOrigin::Slice { .. } => "slice",
+                OrderOrigin::Closing => "closing",
+                OrderOrigin::ForceSell { .. } => "force_sell",
+            },
+            environment: intent.environment,
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+        }
+    }
+}
+
+/// One filled slice.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SliceView {
+    pub quantity: String,
+    pub unit_price: String,
+    pub total: String,
+}
+
+impl From<&SliceFill> for SliceView {
+    fn from(fill: &SliceFill) -> Self {
+        Self { quantity: amount(fill.quantity), unit_price: amount(fill.unit_price), total: amount(fill.total) }
+    }
+}
+
+/// A sliced order of one night.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SheetView {
+    pub id: Uuid,
+    pub bot_id: Option<Uuid>,
+    pub bot_name: String,
+    pub symbol: String,
+    pub kind: &'static str,
+    pub session: String,
+    pub slices_total: i64,
+    pub slices_left: i64,
+    /// USD for buys, shares for sells.
+    pub total: String,
+    pub remaining: String,
+    pub results: Vec<Option<SliceView>>,
+    pub slice_times: Vec<Timestamp>,
+    pub orders: Vec<OrderView>,
+}
+
+impl SheetView {
+    pub fn new(sheet: &Sheet, slice_times: Vec<Timestamp>, orders: Vec<OrderView>) -> Self {
+        Self {
+            id: sheet.id.0,
+            bot_id: sheet.bot_id.map(|b| b.0),
+            bot_name: sheet.name.clone(),
+            symbol: sheet.symbol.clone(),
+            kind: sheet.kind.name(),
+            session: sheet.session.to_string(),
+            slices_total: sheet.slices_total,
+            slices_left: sheet.slices_left,
+            total: amount(sheet.total),
+            remaining: amount(sheet.remaining),
+            results: sheet.results.iter().map(|r| r.as_ref().map(SliceView::from)).collect(),
+            slice_times,
+            orders,
+        }
+    }
+}

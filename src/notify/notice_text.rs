@@ -1,0 +1,377 @@
+//! Wording of notices in Korean and English.
+
+use jiff::Timestamp;
+
+use crate::domain::clock::kst_datetime;
+use crate::domain::message::{Notice, ReadinessCheck, ReportLine};
+use crate::domain::user::Language;
+
+/// Dollars with thousands separators: `$1,234.56`, `-$3.00`.
+pub fn usd(value: f64) -> String {
+    let text = format!("{:.2}", value.abs());
+    let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
+    let sign = if value < 0.0 && text != "0.00" { "-" } else { "" };
+    format!("{sign}${}.{cents}", grouped(whole))
+}
+
+/// Won without decimals: `₩1,234`.
+pub fn krw(value: f64) -> String {
+    let text = format!("{:.0}", value.abs());
+    let sign = if value < 0.0 && text != "0" { "-" } else { "" };
+    format!("{sign}₩{}", grouped(&text))
+}
+
+fn grouped(digits: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A signed percentage: `+1.25%`.
+fn percent(value: f64) -> String {
+    format!("{value:+.2}%")
+}
+
+fn kst(at: Timestamp) -> String {
+    kst_datetime(at).strftime("%m-%d %H:%M").to_string()
+}
+
+/// A job's name in words.
+fn job(name: &str, language: Language) -> &str {
+    match (name, language) {
+        ("readiness", Language::Ko) => "준비 점검",
+        ("decision", Language::Ko) => "매매 판단",
+        ("slice", Language::Ko) => "분할 주문",
+        ("closing_buy", Language::Ko) => "종가 급락 매수",
+        ("message", Language::Ko) => "일일 알림",
+        ("report", Language::Ko) => "결과 보고",
+        ("readiness", Language::En) => "readiness check",
+        ("decision", Language::En) => "decision",
+        ("slice", Language::En) => "slice",
+        ("closing_buy", Language::En) => "closing buy",
+        ("message", Language::En) => "daily messages",
+        ("report", Language::En) => "session report",
+        (other, _) => other,
+    }
+}
+
+/// Puts a notice into words.
+pub fn render(notice: &Notice, language: Language) -> String {
+    match language {
+        Language::Ko => korean(notice),
+        Language::En => english(notice),
+    }
+}
+
+fn korean(notice: &Notice) -> String {
+    const KO: Language = Language::Ko;
+    match notice {
+        Notice::Readiness { ready, session, checks, largest_spending_usd } => {
+            let head = if *ready { "🟢 오늘 밤 준비 완료" } else { "🔴 오늘 밤 확인이 필요합니다" };
+            let failed: Vec<String> = checks.iter().filter(|c| !c.ok && c.name != "schedule").map(|c| check(c, KO)).collect();
+            let mode = if checks.iter().any(|c| c.name == "schedule" && !c.ok) { " · 관찰 모드(주문 없음)" } else { "" };
+            let why = if failed.is_empty() { String::new() } else { format!(" · {}", failed.join(", ")) };
+            format!("{head} ({session}) · 최대 매수 {}{why}{mode}", usd(*largest_spending_usd))
+        }
+        Notice::SessionReport { session, bots, bought_usd, sold_usd, profit_usd } => {
+            let lines: Vec<String> = bots.iter().map(|l| report_line(l, KO)).collect();
+            format!(
+                "📋 {session} 결과\n매수 {} · 매도 {} · 실현손익 {}\n{}",
+                usd(*bought_usd),
+                usd(*sold_usd),
+                usd(*profit_usd),
+                lines.join("\n")
+            )
+        }
+        Notice::SlotMissed { job: name, due } => {
+            format!(
+                "⚠️ {} ({} KST)을(를) 실행하지 못했습니다. 서버가 그 시각에 동작하지 않았거나 증권사에 연결되지 않았습니다.",
+                job(name, KO),
+                kst(*due)
+            )
+        }
+        Notice::SlotFailed { job: name, detail } => format!("❌ {} 실패: {detail}", job(name, KO)),
+        Notice::SlicesRespaced { bot, slices, last } => {
+            format!("⏱ {bot}: 중단 후 남은 분할을 {slices}회로 다시 배치했습니다 (마지막 {} KST)", kst(*last))
+        }
+        Notice::OrderUnknown { bot, symbol, detail } => {
+            format!("❓ {bot} {symbol} 주문의 접수 여부를 확인 중입니다. 다시 보내지 않고 증권사 목록에서 찾습니다. ({detail})")
+        }
+        Notice::OrderFound { bot, symbol, broker_order_no } => {
+            format!("✅ {bot} {symbol}: 확인 중이던 주문을 찾았습니다 (주문번호 {broker_order_no})")
+        }
+        Notice::OrderNotPlaced { bot, symbol } => format!("ℹ️ {bot} {symbol}: 확인 중이던 주문은 접수되지 않았습니다"),
+        Notice::OrderAmbiguous { bot, symbol, candidates } => {
+            format!(
+                "🛑 {bot} {symbol}: 어느 주문이 우리 주문인지 가릴 수 없습니다 (후보 {}). 증권사 앱에서 확인해 주세요.",
+                candidates.join(", ")
+            )
+        }
+        Notice::OrderRefused { bot, symbol, reason_code, detail } => {
+            format!("🚫 {bot} {symbol} 주문이 거부되었습니다: {detail} ({reason_code})")
+        }
+        Notice::LateFill { bot, symbol, quantity, price } => {
+            format!("📥 {bot} {symbol}: 늦은 체결 {quantity}주 @ {}을(를) 기록했습니다", usd(*price))
+        }
+        Notice::BrokerProblem { reason_code, detail } => format!("🔌 계좌를 처리하지 못하고 있습니다: {detail} ({reason_code})"),
+        Notice::BrokerRecovered => "🔌 계좌가 다시 정상입니다".to_owned(),
+        Notice::WouldOrder { bot, symbol, kind, value } => {
+            let what = if kind.starts_with("SELL") { format!("{value:.0}주 매도") } else { format!("{} 매수", usd(*value)) };
+            format!("👀 관찰: {bot}이(가) 오늘 {symbol} {what}({kind})를 결정했습니다. 주문은 보내지 않았습니다.")
+        }
+        Notice::StatusBot {
+            bot,
+            symbol,
+            started,
+            days,
+            quantity,
+            average_price,
+            price,
+            profit_usd,
+            profit_percent,
+            t,
+            max_tier,
+            point,
+            point_price,
+            cost_usd,
+            progress_percent,
+        } => format!(
+            "[{bot}] {symbol}\n시작 {started} (+{days}일)\n손익 {} ({})\n현재가 {} · 평단 {} · {quantity}주\nT {t:.2}/{max_tier} · 별지점 {} ({})\n시드 사용 {progress_percent:.1}% ({})",
+            usd(*profit_usd),
+            percent(*profit_percent),
+            usd(*price),
+            usd(*average_price),
+            percent(point * 100.0),
+            usd(*point_price),
+            usd(*cost_usd)
+        ),
+        Notice::StatusPortfolio {
+            cash_usd,
+            invested_usd,
+            reserve_usd,
+            total_usd,
+            profit_usd,
+            one_day_seed_usd,
+            pool_usd,
+            realised_usd,
+            invested_percent,
+            active_bots,
+            bots,
+            low_cash,
+            usd_krw,
+        } => {
+            let cash = cash_usd.map_or("확인 안 됨".to_owned(), usd);
+            let warning = if *low_cash { "\n⚠️ 예수금이 이틀치 시드보다 적습니다" } else { "" };
+            let won = usd_krw.map(|r| format!(" ({})", krw(profit_usd * r))).unwrap_or_default();
+            format!(
+                "💼 계좌 현황\n예수금 {cash} · 하루 시드 {}{warning}\n봇 {active_bots}/{bots} · 평가 {} · RP {}\n총 자산 {} · 현금 비중 {:.1}%\n평가손익 {}{won}\n누적 실현 {} · 여유 {}",
+                usd(*one_day_seed_usd),
+                usd(*invested_usd),
+                usd(*reserve_usd),
+                usd(*total_usd),
+                100.0 - invested_percent,
+                usd(*profit_usd),
+                usd(*realised_usd),
+                usd(*pool_usd)
+            )
+        }
+        Notice::StatusToday { session, profit_usd, usd_krw, bots } => {
+            let lines: Vec<String> = bots.iter().map(|(bot, profit)| format!("{bot} {}", usd(*profit))).collect();
+            let won = usd_krw
+                .map(|r| format!("\n{} · 예상 세금(22%, 공제 전) {}", krw(profit_usd * r), krw((profit_usd * r * 0.22).max(0.0))))
+                .unwrap_or_default();
+            format!("💰 {session} 실현손익 {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
+        }
+        Notice::AccountStarted => "▶️ 이 계좌의 자동 매매를 시작했습니다".to_owned(),
+        Notice::AccountStopped => "⏹ 이 계좌의 자동 매매를 멈췄습니다. 봇은 관찰만 합니다.".to_owned(),
+    }
+}
+
+fn english(notice: &Notice) -> String {
+    const EN: Language = Language::En;
+    match notice {
+        Notice::Readiness { ready, session, checks, largest_spending_usd } => {
+            let head = if *ready { "🟢 Ready for tonight" } else { "🔴 Tonight needs a look" };
+            let failed: Vec<String> = checks.iter().filter(|c| !c.ok && c.name != "schedule").map(|c| check(c, EN)).collect();
+            let mode = if checks.iter().any(|c| c.name == "schedule" && !c.ok) { " · observing (no orders)" } else { "" };
+            let why = if failed.is_empty() { String::new() } else { format!(" · {}", failed.join(", ")) };
+            format!("{head} ({session}) · at most {} to spend{why}{mode}", usd(*largest_spending_usd))
+        }
+        Notice::SessionReport { session, bots, bought_usd, sold_usd, profit_usd } => {
+            let lines: Vec<String> = bots.iter().map(|l| report_line(l, EN)).collect();
+            format!(
+                "📋 Result of {session}\nbought {} · sold {} · realised {}\n{}",
+                usd(*bought_usd),
+                usd(*sold_usd),
+                usd(*profit_usd),
+                lines.join("\n")
+            )
+        }
+        Notice::SlotMissed { job: name, due } => {
+            format!("⚠️ The {} of {} KST did not run: the server was down then or could not reach the broker.", job(name, EN), kst(*due))
+        }
+        Notice::SlotFailed { job: name, detail } => format!("❌ {} failed: {detail}", job(name, EN)),
+        Notice::SlicesRespaced { bot, slices, last } => {
+            format!("⏱ {bot}: after an interruption the rest was spread over {slices} slices (last {} KST)", kst(*last))
+        }
+        Notice::OrderUnknown { bot, symbol, detail } => {
+            format!(
+                "❓ {bot} {symbol}: it is not known yet whether the broker took the order. It is searched for, never sent again. ({detail})"
+            )
+        }
+        Notice::OrderFound { bot, symbol, broker_order_no } => {
+            format!("✅ {bot} {symbol}: the uncertain order was found (no. {broker_order_no})")
+        }
+        Notice::OrderNotPlaced { bot, symbol } => format!("ℹ️ {bot} {symbol}: the uncertain order was never placed"),
+        Notice::OrderAmbiguous { bot, symbol, candidates } => {
+            format!("🛑 {bot} {symbol}: several orders could be ours ({}). Please look in the broker's app.", candidates.join(", "))
+        }
+        Notice::OrderRefused { bot, symbol, reason_code, detail } => format!("🚫 {bot} {symbol}: order refused: {detail} ({reason_code})"),
+        Notice::LateFill { bot, symbol, quantity, price } => {
+            format!("📥 {bot} {symbol}: late execution of {quantity} shares at {} was booked", usd(*price))
+        }
+        Notice::BrokerProblem { reason_code, detail } => format!("🔌 This account cannot be served: {detail} ({reason_code})"),
+        Notice::BrokerRecovered => "🔌 This account works again".to_owned(),
+        Notice::WouldOrder { bot, symbol, kind, value } => {
+            let what = if kind.starts_with("SELL") { format!("sell {value:.0} shares of") } else { format!("buy {} of", usd(*value)) };
+            format!("👀 Observing: {bot} decided to {what} {symbol} ({kind}). No order was sent.")
+        }
+        Notice::StatusBot {
+            bot,
+            symbol,
+            started,
+            days,
+            quantity,
+            average_price,
+            price,
+            profit_usd,
+            profit_percent,
+            t,
+            max_tier,
+            point,
+            point_price,
+            cost_usd,
+            progress_percent,
+        } => format!(
+            "[{bot}] {symbol}\nsince {started} (+{days} days)\nprofit {} ({})\nprice {} · average {} · {quantity} shares\nT {t:.2}/{max_tier} · point {} ({})\nbudget used {progress_percent:.1}% ({})",
+            usd(*profit_usd),
+            percent(*profit_percent),
+            usd(*price),
+            usd(*average_price),
+            percent(point * 100.0),
+            usd(*point_price),
+            usd(*cost_usd)
+        ),
+        Notice::StatusPortfolio {
+            cash_usd,
+            invested_usd,
+            reserve_usd,
+            total_usd,
+            profit_usd,
+            one_day_seed_usd,
+            pool_usd,
+            realised_usd,
+            invested_percent,
+            active_bots,
+            bots,
+            low_cash,
+            usd_krw,
+        } => {
+            let cash = cash_usd.map_or("unknown".to_owned(), usd);
+            let warning = if *low_cash { "\n⚠️ Cash is below two days of seeds" } else { "" };
+            let won = usd_krw.map(|r| format!(" ({})", krw(profit_usd * r))).unwrap_or_default();
+            format!(
+                "💼 Account\ncash {cash} · one day of seeds {}{warning}\nbots {active_bots}/{bots} · holdings {} · reserve {}\ntotal {} · cash share {:.1}%\nunrealised {}{won}\nrealised so far {} · spare {}",
+                usd(*one_day_seed_usd),
+                usd(*invested_usd),
+                usd(*reserve_usd),
+                usd(*total_usd),
+                100.0 - invested_percent,
+                usd(*profit_usd),
+                usd(*realised_usd),
+                usd(*pool_usd)
+            )
+        }
+        Notice::StatusToday { session, profit_usd, usd_krw, bots } => {
+            let lines: Vec<String> = bots.iter().map(|(bot, profit)| format!("{bot} {}", usd(*profit))).collect();
+            let won = usd_krw
+                .map(|r| {
+                    format!(
+                        "\n{} · tax estimate (22 %, before the allowance) {}",
+                        krw(profit_usd * r),
+                        krw((profit_usd * r * 0.22).max(0.0))
+                    )
+                })
+                .unwrap_or_default();
+            format!("💰 Realised in {session}: {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
+        }
+        Notice::AccountStarted => "▶️ Automatic trading of this account has started".to_owned(),
+        Notice::AccountStopped => "⏹ Automatic trading of this account has stopped. Its bots only observe.".to_owned(),
+    }
+}
+
+fn check(check: &ReadinessCheck, language: Language) -> String {
+    let name = match (check.name.as_str(), language) {
+        ("token", Language::Ko) => "증권사 접속",
+        ("cash", Language::Ko) => "예수금 부족",
+        ("unresolved", Language::Ko) => "확인 중인 주문",
+        ("disk", Language::Ko) => "디스크 공간",
+        ("clock", Language::Ko) => "시계 오차",
+        ("token", Language::En) => "broker access",
+        ("cash", Language::En) => "not enough cash",
+        ("unresolved", Language::En) => "uncertain orders",
+        ("disk", Language::En) => "disk space",
+        ("clock", Language::En) => "clock is off",
+        (other, _) => other,
+    };
+    if check.detail.is_empty() { name.to_owned() } else { format!("{name}: {}", check.detail) }
+}
+
+fn report_line(line: &ReportLine, language: Language) -> String {
+    let planned = match (&line.planned_kind, language) {
+        (None, Language::Ko) => "계획 없음".to_owned(),
+        (None, Language::En) => "nothing planned".to_owned(),
+        (Some(kind), Language::Ko) if kind.starts_with("SELL") => format!("계획 매도 {:.0}주", line.planned_value),
+        (Some(kind), Language::En) if kind.starts_with("SELL") => format!("planned to sell {:.0} shares", line.planned_value),
+        (Some(_), Language::Ko) => format!("계획 매수 {}", usd(line.planned_value)),
+        (Some(_), Language::En) => format!("planned to buy {}", usd(line.planned_value)),
+    };
+    let result = match language {
+        Language::Ko => format!("체결 {}주 {}", line.filled_quantity, usd(line.filled_usd)),
+        Language::En => format!("filled {} shares {}", line.filled_quantity, usd(line.filled_usd)),
+    };
+    let profit = if line.profit_usd == 0.0 { String::new() } else { format!(" · {}", usd(line.profit_usd)) };
+    format!("{} {}: {planned} → {result}{profit}", line.bot, line.symbol)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_grouped_and_signed() {
+        assert_eq!(usd(1_234_567.891), "$1,234,567.89");
+        assert_eq!(usd(-3.0), "-$3.00");
+        assert_eq!(usd(999.0), "$999.00");
+        assert_eq!(krw(-1_391_000.4), "-₩1,391,000");
+    }
+
+    #[test]
+    fn a_red_readiness_line_says_what_is_wrong_in_both_languages() {
+        let checks = vec![
+            ReadinessCheck { name: "token".into(), ok: true, detail: String::new() },
+            ReadinessCheck { name: "cash".into(), ok: false, detail: "12.50".into() },
+        ];
+        let notice = Notice::Readiness { ready: false, session: "2026-05-14".into(), checks, largest_spending_usd: 1_020.0 };
+        for (language, word) in [(Language::Ko, "예수금 부족"), (Language::En, "not enough cash")] {
+            let text = render(&notice, language);
+            assert!(text.contains(word) && text.contains("12.50") && text.contains("$1,020.00") && text.contains('🔴'), "{text}");
+            assert_eq!(text.lines().count(), 1, "readiness is one line");
+        }
+    }
+}

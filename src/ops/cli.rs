@@ -1,0 +1,226 @@
+//! The command line. Every command ends with 0, or with one clear line on stderr and another code.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+
+use super::control::{self, Request};
+use super::import::{self, ImportCommand};
+use super::{demo, serve, simulate};
+use crate::app::config::{self, Flags};
+use crate::domain::user::Role;
+use crate::http::openapi_document;
+
+/// Threads of the runtime beside those that serve requests.
+const THREADS: usize = 2;
+
+/// Automatic trading for several people on one NAS.
+#[derive(Parser)]
+#[command(name = "eggmoney", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(ServeArgs),
+    /// Run everything against a simulated exchange, with sample users and accelerated time
+    Demo(demo::DemoArgs),
+    /// Run the brokers' simulated servers on loopback
+    Simulate(simulate::SimulateArgs),
+    /// Look after users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Bring along what older programs left
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Recompute every balance from its facts and report the first difference
+    Verify(DataDir),
+    /// Ask the running server how it fares
+    Health(DataDir),
+    /// Print the description of the HTTP API
+    Openapi,
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// Folder that holds all data [env: EGGMONEY_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where to listen; port 0 takes any free port [env: EGGMONEY_LISTEN] [default: [::]:8740]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Configuration file in TOML [env: EGGMONEY_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct DataDir {
+    /// Folder that holds all data
+    #[arg(long, value_name = "DIR", env = "EGGMONEY_DATA_DIR")]
+    data_dir: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Make a user
+    Create(UserCreate),
+}
+
+#[derive(Args)]
+struct UserCreate {
+    #[command(flatten)]
+    data: DataDir,
+    /// Name to sign in with
+    #[arg(long, value_name = "NAME")]
+    username: String,
+    /// admin or user
+    #[arg(long, value_name = "ROLE")]
+    role: Role,
+    /// Read the password from standard input
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+/// Reads the arguments and runs the command.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(execute(cli)),
+        Err(error) => Err(format!("cannot start threads: {error}")),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("eggmoney: {}", one_line(&message));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> Result<ExitCode, String> {
+    let json = cli.json;
+    match cli.command {
+        Command::Serve(args) => {
+            let flags = Flags { data_dir: args.data_dir, listen: args.listen, config: args.config };
+            let config = config::load(&flags, |name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
+            serve::serve(config).await.map(|()| ExitCode::SUCCESS)
+        }
+        Command::Demo(args) => demo::demo(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Simulate(args) => simulate::simulate(args).await.map(|()| ExitCode::SUCCESS),
+        Command::User(UserCommand::Create(args)) => {
+            debug_assert!(args.password_stdin, "clap demands it");
+            let request = Request::UserCreate { username: args.username, password: password_from_stdin()?, role: args.role };
+            let made = control::run(&args.data.data_dir, request).await?;
+            print(json, &made, |made| format!("made the user {}", text(&made["username"])))
+        }
+        Command::Import(ImportCommand::Eggmoney(args)) => {
+            let dir = args.data_dir.clone();
+            let report = control::run(&dir, Request::ImportEggmoney(args.request()?)).await?;
+            match import::failure(&report) {
+                Some(failure) => {
+                    if json {
+                        println!("{report}");
+                    }
+                    Err(failure)
+                }
+                None => print(json, &report, import::sentence),
+            }
+        }
+        Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
+        Command::Health(data) => {
+            let report = control::run(&data.data_dir, Request::Health).await?;
+            print(json, &report, |r| format!("healthy: version {}, up {} s, {} users", text(&r["version"]), r["uptime_s"], r["users"]))
+        }
+        Command::Openapi => {
+            println!("{}", openapi_document().to_pretty_json().map_err(|e| e.to_string())?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Differences are a result on stdout for `--json`, and a failure in any case.
+fn verify(json: bool, report: Value) -> Result<ExitCode, String> {
+    let differences = report["differences"].as_array().map_or(0, Vec::len);
+    if differences == 0 {
+        return print(json, &report, |r| format!("all agree: {} accounts, {} facts, {} rows", r["accounts"], r["facts"], r["rows"]));
+    }
+    if json {
+        println!("{report}");
+    }
+    let first = &report["differences"][0];
+    let place = format!("{} row {} of account {}", text(&first["table"]), text(&first["row"]), text(&first["account_id"]));
+    Err(format!("{differences} differences; the first: {place} is {} but its facts say {}", first["found"], first["expected"]))
+}
+
+fn print(json: bool, value: &Value, sentence: impl Fn(&Value) -> String) -> Result<ExitCode, String> {
+    println!("{}", if json { value.to_string() } else { sentence(value) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The first line of standard input, so that the password is in no process list.
+fn password_from_stdin() -> Result<String, String> {
+    let mut input = String::new();
+    std::io::stdin().take(4096).read_to_string(&mut input).map_err(|e| format!("cannot read the password from standard input: {e}"))?;
+    match input.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => Err("no password came on standard input: pipe it in".to_owned()),
+    }
+}
+
+/// Wrong arguments in one line; help and version as they are.
+fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        eprint!("{error}");
+        return ExitCode::from(2);
+    }
+    let text = error.to_string();
+    let complaint = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    eprintln!("eggmoney: {} (see --help)", one_line(complaint));
+    ExitCode::from(2)
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn differences_fail_and_name_the_first() {
+        let report = serde_json::json!({"accounts": 1, "facts": 2, "rows": 3, "differences": [
+            {"user_id": "u", "account_id": "a", "table": "positions", "row": "US:SOXL", "expected": {"quantity": 3}, "found": null}]});
+        let error = verify(false, report).unwrap_err();
+        assert!(error.contains("positions row US:SOXL") && error.contains("{\"quantity\":3}"), "{error}");
+    }
+}

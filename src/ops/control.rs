@@ -1,0 +1,272 @@
+//! Commands that work on the data. While `serve` runs they go to it over `DIR/control.sock`, one JSON
+//! line each way; otherwise the command opens the data itself. [`execute`] is the same on both ways.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::import::{self, EggmoneyImport};
+use crate::app::clock::SystemClock;
+use crate::app::{App, Config};
+use crate::auth::NewUser;
+use crate::domain::user::Role;
+use crate::storage::DATABASE_FILE;
+
+/// Name of the socket inside the data folder.
+pub const SOCKET_FILE: &str = "control.sock";
+/// Longest request or answer.
+const LONGEST_LINE: u64 = 16 << 20;
+/// The system takes no longer socket paths (its limit is 108 bytes with the closing zero).
+const LONGEST_PATH: usize = 100;
+
+/// A command with its arguments.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Whether a server runs over this data, and how it fares.
+    Health,
+    /// Recomputes every fold from its facts.
+    Verify,
+    /// Makes a user.
+    UserCreate { username: String, password: String, role: Role },
+    /// Brings an old account along.
+    ImportEggmoney(EggmoneyImport),
+}
+
+/// An answer on the socket.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Ok(Value),
+    Error(String),
+}
+
+impl Request {
+    /// Some commands make a data folder, others need one.
+    fn makes_data(&self) -> bool {
+        match self {
+            Request::UserCreate { .. } => true,
+            Request::Health | Request::Verify | Request::ImportEggmoney(_) => false,
+        }
+    }
+
+    /// Commands about the running server make no sense without one.
+    fn needs_server(&self) -> bool {
+        match self {
+            Request::Health => true,
+            Request::Verify | Request::UserCreate { .. } | Request::ImportEggmoney(_) => false,
+        }
+    }
+}
+
+/// Runs a command over an open installation.
+///
+/// # Errors
+/// One line for the person who typed it.
+pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> {
+    match request {
+        Request::Health => serialise(&app.system_report().map_err(|e| e.to_string())?),
+        Request::Verify => {
+            let store = app.store.clone();
+            let report = tokio::task::spawn_blocking(move || store.verify()).await.map_err(|e| e.to_string())?;
+            serialise(&report.map_err(|e| e.to_string())?)
+        }
+        Request::UserCreate { username, password, role } => {
+            let new = NewUser { username, password: SecretString::from(password), email: None, role };
+            let user = app.auth.create_user(new, None).await.map_err(|e| e.to_string())?;
+            Ok(json!({"id": user.id, "username": user.username, "role": user.role}))
+        }
+        Request::ImportEggmoney(request) => import::execute(app, request).await,
+    }
+}
+
+fn serialise(value: &impl Serialize) -> Result<Value, String> {
+    serde_json::to_value(value).map_err(|e| e.to_string())
+}
+
+/// Runs a command on the data of a folder: in the server that has it open, or here.
+///
+/// # Errors
+/// One line for the person who typed it.
+pub async fn run(data_dir: &Path, request: Request) -> Result<Value, String> {
+    match connect(data_dir).await {
+        Ok(stream) => ask(stream, &request).await,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            if request.needs_server() {
+                return Err(format!("no server runs over {}: start it with eggmoney serve", data_dir.display()));
+            }
+            if !request.makes_data() && !data_dir.join(DATABASE_FILE).exists() {
+                return Err(format!("{} holds no EggMoney data: check --data-dir", data_dir.display()));
+            }
+            let app = App::open(Config::new(data_dir), Arc::new(SystemClock), Arc::new(SystemClock)).await.map_err(|e| e.to_string())?;
+            execute(&app, request).await
+        }
+        Err(e) => Err(format!("cannot speak to the server over {}: {e}", data_dir.join(SOCKET_FILE).display())),
+    }
+}
+
+async fn ask(mut stream: UnixStream, request: &Request) -> Result<Value, String> {
+    let broken = |e: &dyn std::fmt::Display| format!("the server broke off: {e}");
+    let mut line = serde_json::to_vec(request).map_err(|e| broken(&e))?;
+    line.push(b'\n');
+    stream.write_all(&line).await.map_err(|e| broken(&e))?;
+    let mut answer = String::new();
+    BufReader::new(stream.take(LONGEST_LINE)).read_line(&mut answer).await.map_err(|e| broken(&e))?;
+    match serde_json::from_str(&answer).map_err(|e| broken(&e))? {
+        Answer::Ok(value) => Ok(value),
+        Answer::Error(text) => Err(text),
+    }
+}
+
+/// A path to the socket that the system accepts however deep the folder lies. The open folder must
+/// outlive its use.
+fn socket_path(data_dir: &Path) -> io::Result<(PathBuf, Option<fs_err::File>)> {
+    let path = data_dir.join(SOCKET_FILE);
+    if path.as_os_str().len() <= LONGEST_PATH {
+        return Ok((path, None));
+    }
+    let folder = fs_err::File::open(data_dir)?;
+    Ok((PathBuf::from(format!("/proc/self/fd/{}/{SOCKET_FILE}", folder.as_raw_fd())), Some(folder)))
+}
+
+async fn connect(data_dir: &Path) -> io::Result<UnixStream> {
+    let (path, _folder) = socket_path(data_dir)?;
+    UnixStream::connect(path).await
+}
+
+/// The listening end. Removes its file when dropped.
+pub struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if let Err(error) = fs_err::remove_file(&self.path) {
+            tracing::warn!(%error, "the control socket stays behind");
+        }
+    }
+}
+
+impl Control {
+    /// Opens the socket. A file that a killed server left behind is replaced: the open store proves
+    /// that no other server lives.
+    ///
+    /// # Errors
+    /// When the folder takes no socket.
+    pub fn listen(data_dir: &Path) -> io::Result<Self> {
+        let path = data_dir.join(SOCKET_FILE);
+        match fs_err::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let (short, _folder) = socket_path(data_dir)?;
+        let listener = UnixListener::bind(short)?;
+        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path })
+    }
+
+    /// Answers commands until dropped.
+    pub async fn serve(self, app: Arc<App>) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let app = app.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = handle(stream, &app).await {
+                            tracing::warn!(%error, "a control connection broke off");
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the control socket failed");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn handle(stream: UnixStream, app: &Arc<App>) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(reader.take(LONGEST_LINE)).read_line(&mut line).await?;
+    let answer = match serde_json::from_str(&line) {
+        Ok(request) => execute(app, request).await.map_or_else(Answer::Error, Answer::Ok),
+        Err(e) => Answer::Error(format!("the server does not know this command; are both of the same version? ({e})")),
+    };
+    let mut bytes = serde_json::to_vec(&answer)?;
+    bytes.push(b'\n');
+    writer.write_all(&bytes).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn server(dir: &Path) -> (Arc<App>, tokio::task::JoinHandle<()>) {
+        let app = App::open(Config::new(dir), Arc::new(SystemClock), Arc::new(SystemClock)).await.unwrap();
+        let control = Control::listen(dir).unwrap();
+        let task = tokio::spawn(control.serve(app.clone()));
+        (app, task)
+    }
+
+    fn create(username: &str) -> Request {
+        Request::UserCreate { username: username.to_owned(), password: "correct horse battery".to_owned(), role: Role::User }
+    }
+
+    #[tokio::test]
+    async fn commands_give_the_same_with_and_without_a_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a-folder-with-a-long-name".repeat(6));
+        for folder in [dir.path().join("short"), deep] {
+            let made = run(&folder, create("anna")).await.unwrap();
+            assert_eq!(made["username"], "anna");
+            assert!(run(&folder, Request::Health).await.unwrap_err().contains("no server runs"));
+            let alone = run(&folder, Request::Verify).await.unwrap();
+
+            let (app, task) = server(&folder).await;
+            let mode = fs_err::metadata(folder.join(SOCKET_FILE)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600);
+            assert_eq!(run(&folder, Request::Verify).await.unwrap(), alone);
+            assert_eq!(run(&folder, Request::Health).await.unwrap()["users"], 1);
+            assert!(run(&folder, create("ANNA")).await.unwrap_err().contains("taken"));
+            run(&folder, create("ben")).await.unwrap();
+            assert!(app.auth.find_user("ben").unwrap().is_some());
+            task.abort();
+            let _ = task.await;
+            assert!(!folder.join(SOCKET_FILE).exists(), "the socket goes with the server");
+        }
+    }
+
+    #[tokio::test]
+    async fn nonsense_on_the_socket_is_answered_and_a_stale_file_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        fs_err::write(dir.path().join(SOCKET_FILE), b"left by a killed server").unwrap();
+        let (_app, task) = server(dir.path()).await;
+        for line in ["nonsense\n", "{\"command\":\"reboot\"}\n", "\n"] {
+            let mut stream = connect(dir.path()).await.unwrap();
+            stream.write_all(line.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            let read = BufReader::new(stream).read_line(&mut answer).await;
+            assert!(read.is_ok() && answer.contains("same version"), "{answer}");
+        }
+        task.abort();
+    }
+
+    #[tokio::test]
+    async fn commands_that_need_data_do_not_make_any() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = run(dir.path(), Request::Verify).await.unwrap_err();
+        assert!(error.contains("holds no EggMoney data"), "{error}");
+        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,48 @@
+//! `eggmoney serve`: everything up in order, everything down in order.
+
+use std::sync::Arc;
+
+use super::control::Control;
+use super::logging;
+use super::signals::StopSignals;
+use crate::app::clock::SystemClock;
+use crate::app::{App, Config, startup, state};
+use crate::domain::clock::Clock;
+use crate::http::server;
+
+/// Runs a server until it is told to stop.
+///
+/// # Errors
+/// One line for the person who started it.
+pub(super) async fn serve(config: Config) -> Result<(), String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    state::prepare_folder(&config.data_dir).map_err(|e| e.to_string())?;
+    let _logs = logging::start(&config.data_dir)?;
+    let app = App::open(config, clock.clone(), clock).await.map_err(|e| e.to_string())?;
+    run(app, None).await
+}
+
+/// Runs an open application until it is told to stop. `second_line` follows the address on stdout.
+pub(super) async fn run(app: Arc<App>, second_line: Option<String>) -> Result<(), String> {
+    let listen = app.config.listen;
+    let bound = server::bind(&app, listen).map_err(|e| e.to_string())?;
+    let control = Control::listen(&app.config.data_dir).map_err(|e| format!("cannot open the control socket: {e}"))?;
+    let mut stop = StopSignals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
+    let background = startup::start(&app).await;
+    let control = tokio::spawn(control.serve(app.clone()));
+    super::announce(&format!("listening on http://{}", bound.address));
+    if let Some(line) = second_line {
+        super::announce(&line);
+    }
+
+    let door = bound.handle();
+    let serving = tokio::spawn(bound.run());
+    stop.wait().await;
+    tracing::info!("stopping");
+    door.stop(true).await;
+    control.abort();
+    // An aborted task ends with an error that says just that.
+    let _ = control.await;
+    startup::stop(&app, background).await;
+    serving.await.map_err(|e| e.to_string())?.map_err(|e| format!("the server failed: {e}"))
+}

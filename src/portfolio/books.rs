@@ -1,0 +1,174 @@
+//! What a portfolio is computed from, read in one snapshot.
+
+use crate::domain::account::Account;
+use crate::domain::bot::{Bot, HistoryRow, Holding};
+use crate::domain::id::AccountId;
+use crate::domain::ledger::Position;
+use crate::quant::figures::positions_in_order;
+use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, POSITIONS};
+use crate::storage::{StoreError, UserView, account_key};
+
+/// One account's books with its whole history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PortfolioBooks {
+    pub account: Account,
+    /// In bot order.
+    pub bots: Vec<Bot>,
+    pub holdings: Vec<Holding>,
+    /// Oldest first.
+    pub history: Vec<HistoryRow>,
+}
+
+impl PortfolioBooks {
+    /// Reads an account.
+    ///
+    /// # Errors
+    /// `NotFound` when the user has no such account.
+    pub fn read(view: &UserView<'_>, id: AccountId) -> Result<Self, StoreError> {
+        let key = account_key(id);
+        let account = view.get(&ACCOUNTS, &key)?.ok_or_else(|| StoreError::not_found("account"))?;
+        let mut bots: Vec<Bot> = view.list(&BOTS, &key)?;
+        bots.sort_by_key(|b| b.position);
+        Ok(Self { account, bots, holdings: view.list(&HOLDINGS, &key)?, history: view.list(&HISTORY, &key)? })
+    }
+
+    /// All accounts of a user, or the one asked for.
+    ///
+    /// # Errors
+    /// `NotFound` when the user has no such account.
+    pub fn read_all(view: &UserView<'_>, only: Option<AccountId>) -> Result<Vec<Self>, StoreError> {
+        match only {
+            Some(id) => Ok(vec![Self::read(view, id)?]),
+            None => view.accounts()?.into_iter().map(|a| Self::read(view, a.id)).collect(),
+        }
+    }
+
+    /// Nothing was ever set up here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bots.is_empty() && self.holdings.is_empty()
+    }
+}
+
+/// What an account holds: by instrument as its journal counts, and by owner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Positions {
+    /// Instruments that are or were held.
+    pub instruments: Vec<Position>,
+    /// By name, the reserve last; each with whether it lost its bot.
+    pub holdings: Vec<(Holding, bool)>,
+}
+
+impl Positions {
+    /// Reads an account.
+    ///
+    /// # Errors
+    /// `NotFound` when the user has no such account.
+    pub fn read(view: &UserView<'_>, id: AccountId) -> Result<Self, StoreError> {
+        let key = account_key(id);
+        view.get(&ACCOUNTS, &key)?.ok_or_else(|| StoreError::not_found("account"))?;
+        let bots: Vec<Bot> = view.list(&BOTS, &key)?;
+        let holdings: Vec<Holding> = view.list(&HOLDINGS, &key)?;
+        let orphan = |h: &Holding| !h.reserve && !h.bot_id.is_some_and(|id| bots.iter().any(|b| b.id == id));
+        let holdings = positions_in_order(&holdings).into_iter().map(|h| (h.clone(), orphan(h))).collect();
+        Ok(Self { instruments: view.list(&POSITIONS, &key)?, holdings })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::account::{AccountMode, AccountSettings};
+    use crate::domain::bot::{PointCurve, TradeKind};
+    use crate::domain::clock::from_kst;
+    use crate::domain::id::{BotId, HistoryId, HoldingId};
+    use crate::domain::instrument::Market;
+    use crate::domain::order::Environment;
+    use jiff::Timestamp;
+    use jiff::civil::datetime;
+    use uuid::Uuid;
+
+    /// An account with one bot of 10 turns of 100 USD.
+    pub(in crate::portfolio) fn books(number: u128) -> PortfolioBooks {
+        let account = Account {
+            id: AccountId(Uuid::from_u128(number)),
+            name: format!("account {number}"),
+            environment: Environment::Mock,
+            mode: AccountMode::Observe,
+            settings: AccountSettings::new(),
+            version: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            started_at: None,
+            unsettled: Vec::new(),
+            imported: None,
+        };
+        let bot = Bot {
+            id: BotId(Uuid::from_u128(number)),
+            account_id: account.id,
+            name: "TQ_1".to_owned(),
+            market: Market::Us,
+            symbol: "TQQQ".to_owned(),
+            position: 0,
+            version: 1,
+            active: true,
+            seed: 100.0,
+            profit_rate: 0.1,
+            t_div: 20,
+            max_tier: 10,
+            buy_below_average: true,
+            buy_below_point: true,
+            point_curve: PointCurve::P1,
+            skip_sell: false,
+            closing_conditions: Vec::new(),
+            sell_cooldown_days: 0,
+            sell_cooldown_loss_only: false,
+            trailing_enabled: false,
+            trailing_t_threshold: 0.3,
+            trailing_stop_pct: 0.1,
+            trailing_floor_rate: 0.1,
+            added_seed: 0.0,
+            trailing_mode: false,
+            trailing_high_watermark: 0.0,
+            trailing_stop: 0.0,
+            legacy: serde_json::Map::new(),
+        };
+        PortfolioBooks { account, bots: vec![bot], holdings: Vec::new(), history: Vec::new() }
+    }
+
+    pub(in crate::portfolio) fn holding(bot: &Bot, quantity: f64, price: f64) -> Holding {
+        let opened = from_kst(datetime(2026, 5, 1, 0, 10, 0, 0));
+        Holding {
+            id: HoldingId(Uuid::from_u128(7)),
+            bot_id: Some(bot.id),
+            name: bot.name.clone(),
+            market: Market::Us,
+            symbol: bot.symbol.clone(),
+            quantity,
+            average_price: price,
+            total_cost: quantity * price,
+            last_kind: TradeKind::Buy,
+            cycle_start: opened,
+            last_trade_at: opened,
+            reserve: false,
+        }
+    }
+
+    pub(in crate::portfolio) fn sell(bot: &Bot, at: Timestamp, profit: f64) -> HistoryRow {
+        HistoryRow {
+            id: HistoryId(crate::storage::time_ordered(at)),
+            bot_id: Some(bot.id),
+            name: bot.name.clone(),
+            market: Market::Us,
+            symbol: bot.symbol.clone(),
+            kind: TradeKind::SellQuarter,
+            cycle_start: from_kst(datetime(2026, 5, 1, 4, 0, 0, 0)),
+            traded_at: at,
+            quantity: Some(1.0),
+            quantity_derived: false,
+            buy_price: 10.0,
+            sell_price: 10.0 + profit,
+            profit,
+            profit_rate: profit / 10.0,
+            original_cycle_start: None,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Small books for the tests of this module.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::domain::bot::{Bot, Holding, PointCurve, Sheet, SliceFill, TradeKind};
+use crate::domain::clock::kst_date;
+use crate::domain::id::{AccountId, BotId, HistoryId, HoldingId, SheetId};
+use crate::domain::instrument::Market;
+
+use super::book::BookIds;
+
+/// Noon in Korea on the day `days` after 2025-06-02.
+pub fn instant(days: i64) -> Timestamp {
+    let start: Timestamp = "2025-06-02T03:00:00Z".parse().unwrap();
+    start + SignedDuration::from_hours(24 * days)
+}
+
+/// Seed 1,000 USD, ten turns, both buy conditions, point curve P1 with 20 %, take profit at 10 %.
+pub fn bot() -> Bot {
+    named_bot("TQ_1", 1)
+}
+
+pub fn named_bot(name: &str, number: u128) -> Bot {
+    Bot {
+        id: BotId(Uuid::from_u128(number)),
+        account_id: AccountId(Uuid::from_u128(1)),
+        name: name.to_owned(),
+        market: Market::Us,
+        symbol: "TQQQ".to_owned(),
+        position: 0,
+        version: 1,
+        active: true,
+        seed: 1_000.0,
+        profit_rate: 0.1,
+        t_div: 20,
+        max_tier: 10,
+        buy_below_average: true,
+        buy_below_point: true,
+        point_curve: PointCurve::P1,
+        skip_sell: false,
+        closing_conditions: Vec::new(),
+        sell_cooldown_days: 0,
+        sell_cooldown_loss_only: false,
+        trailing_enabled: false,
+        trailing_t_threshold: 0.3,
+        trailing_stop_pct: 0.1,
+        trailing_floor_rate: 0.1,
+        added_seed: 0.0,
+        trailing_mode: false,
+        trailing_high_watermark: 0.0,
+        trailing_stop: 0.0,
+        legacy: serde_json::Map::new(),
+    }
+}
+
+/// A holding of bot 1, opened on day 0.
+pub fn holding(number: u128, quantity: f64, average_price: f64) -> Holding {
+    holding_of(&bot(), number, quantity, average_price)
+}
+
+pub fn holding_of(bot: &Bot, number: u128, quantity: f64, average_price: f64) -> Holding {
+    Holding {
+        id: HoldingId(Uuid::from_u128(100 + number)),
+        bot_id: Some(bot.id),
+        name: bot.name.clone(),
+        market: bot.market,
+        symbol: bot.symbol.clone(),
+        quantity,
+        average_price,
+        total_cost: quantity * average_price,
+        last_kind: TradeKind::Buy,
+        cycle_start: instant(0),
+        last_trade_at: instant(0),
+        reserve: false,
+    }
+}
+
+/// A fresh sheet of a bot on day 1.
+pub fn sheet_of(bot: &Bot, kind: TradeKind, value: f64, slices: i64) -> Sheet {
+    Sheet {
+        id: SheetId(bot.id.0),
+        bot_id: Some(bot.id),
+        name: bot.name.clone(),
+        market: bot.market,
+        symbol: bot.symbol.clone(),
+        kind,
+        session: kst_date(instant(1)),
+        opened_at: instant(1),
+        slices_left: slices,
+        slices_total: slices,
+        remaining: value,
+        total: value,
+        results: Vec::new(),
+    }
+}
+
+pub fn bought(quantity: f64, unit_price: f64) -> SliceFill {
+    SliceFill { kind: TradeKind::Buy, quantity, unit_price, total: quantity * unit_price }
+}
+
+pub fn ids(number: i64) -> BookIds {
+    let number = u128::from(number.unsigned_abs());
+    BookIds { holding: HoldingId(Uuid::from_u128(1_000 + number)), history: HistoryId(Uuid::from_u128(2_000 + number)) }
+}

@@ -1,0 +1,389 @@
+//! The simulated exchange: seeded prices, order matching, and the books of its accounts. It knows no
+//! broker and no wire format; time is an argument of every call.
+
+mod account;
+pub mod calendar;
+mod fx;
+mod listing;
+mod market;
+mod matching;
+mod noise;
+mod order;
+mod path;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+pub use account::{AccountBook, Position};
+use calendar::{SessionCalendar, new_york};
+pub use fx::{RateDay, UsdKrw};
+pub use listing::{LISTINGS, Listing, find_listing};
+pub use market::{Bar, MarketModel, ModelConfig, Snapshot};
+use matching::{Event, next_event, next_second};
+pub(super) use noise::Noise;
+pub use order::{ExchangeOrder, Execution, FillPlan, NewOrder, OrderAction, OrderKind, OrderStatus, Refusal};
+
+use crate::domain::order::{Environment, Side};
+
+/// An account's name at the exchange.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AccountKey {
+    pub environment: Environment,
+    pub app_key: String,
+    /// Account number, eight digits.
+    pub cano: String,
+    /// Product code, two digits.
+    pub product: String,
+}
+
+/// Which orders a fill plan is for, and how many of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRule {
+    /// All accounts when absent.
+    #[serde(default)]
+    pub app_key: Option<String>,
+    /// All symbols when absent.
+    #[serde(default)]
+    pub symbol: Option<String>,
+    #[serde(default)]
+    pub side: Option<Side>,
+    /// How many orders it serves; all when absent.
+    #[serde(default)]
+    pub orders: Option<u32>,
+    pub plan: FillPlan,
+}
+
+/// House rules of the exchange.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Fraction of the gross amount, charged on both sides.
+    pub fee_rate: Decimal,
+    /// Orders are taken at any time and trade at the last price when no session runs.
+    pub always_open: bool,
+}
+
+/// The exchange with everything on its books.
+#[derive(Debug)]
+pub struct SimExchange {
+    pub market: MarketModel,
+    pub fx: UsdKrw,
+    rules: Rules,
+    plans: Vec<PlanRule>,
+    accounts: HashMap<AccountKey, AccountBook>,
+}
+
+impl SimExchange {
+    pub fn new(model: ModelConfig, usd_krw: f64, rules: Rules, calendar: Arc<dyn SessionCalendar>) -> Self {
+        let fx = UsdKrw::new(model.seed, model.anchor_date, usd_krw);
+        Self { market: MarketModel::new(model, calendar), fx, rules, plans: Vec::new(), accounts: HashMap::new() }
+    }
+
+    pub fn fee_rate(&self) -> Decimal {
+        self.rules.fee_rate
+    }
+
+    /// Opens an account, or replaces its cash and positions when there is one.
+    pub fn open_account(&mut self, key: AccountKey, cash: Decimal, positions: impl IntoIterator<Item = (String, Position)>) {
+        let book = self.accounts.entry(key).or_default();
+        book.cash = cash;
+        book.positions = positions.into_iter().filter(|(_, position)| position.quantity > Decimal::ZERO).collect();
+    }
+
+    /// Adds a plan; the newest that fits an order decides.
+    pub fn add_plan(&mut self, rule: PlanRule) {
+        self.plans.push(rule);
+    }
+
+    pub fn clear_plans(&mut self) {
+        self.plans.clear();
+    }
+
+    pub fn has_account(&self, key: &AccountKey) -> bool {
+        self.accounts.contains_key(key)
+    }
+
+    /// The books of an account as of `now`.
+    pub fn account(&mut self, key: &AccountKey, now: Timestamp) -> Option<&AccountBook> {
+        self.advance(key, now);
+        self.accounts.get(key)
+    }
+
+    /// Keys of all accounts of an app key, in both environments.
+    pub fn accounts_of(&self, app_key: &str) -> Vec<AccountKey> {
+        self.accounts.keys().filter(|key| key.app_key == app_key).cloned().collect()
+    }
+
+    /// USD that a buy may spend now, fees taken off.
+    pub fn buying_power(&mut self, key: &AccountKey, now: Timestamp) -> Decimal {
+        let fee_rate = self.rules.fee_rate;
+        self.account(key, now)
+            .map_or(Decimal::ZERO, |book| ((book.cash - book.reserved_cash(fee_rate)) / (Decimal::ONE + fee_rate)).max(Decimal::ZERO))
+    }
+
+    /// Takes an order.
+    ///
+    /// # Errors
+    /// The first rule that it breaks; nothing is booked then.
+    pub fn place(&mut self, key: &AccountKey, request: &NewOrder, now: Timestamp) -> Result<ExchangeOrder, Refusal> {
+        let listing = find_listing(&request.symbol).ok_or(Refusal::UnknownSymbol)?;
+        let expires_at = self.session_end(now)?;
+        check_terms(request.kind, request.quantity, request.limit)?;
+        let plan = self.take_plan(key, &request.symbol, request.side);
+        if let FillPlan::Reject { code, message } = plan {
+            return Err(Refusal::Scripted { code, message });
+        }
+        self.check_means(key, request.side, listing, request.quantity, request.limit, now)?;
+        let order = self.record(key, now, |number, date| ExchangeOrder {
+            number,
+            original: None,
+            action: OrderAction::New,
+            date,
+            placed_at: now,
+            expires_at,
+            listing,
+            side: request.side,
+            kind: request.kind,
+            quantity: request.quantity,
+            limit: request.limit,
+            plan,
+            filled: 0,
+            amount: Decimal::ZERO,
+            cancelled: 0,
+            status: OrderStatus::Open,
+            executions: Vec::new(),
+            cursor: now,
+        });
+        self.advance(key, now);
+        order.ok_or(Refusal::UnknownOrder)
+    }
+
+    /// Withdraws what is left of an order of today (`quantity` 0), or so many shares of it.
+    ///
+    /// # Errors
+    /// When there is no such order today, or nothing of it is open.
+    pub fn cancel(&mut self, key: &AccountKey, number: u64, quantity: u64, now: Timestamp) -> Result<ExchangeOrder, Refusal> {
+        let (index, open) = self.find_open(key, number, now)?;
+        let quantity = if quantity == 0 { open } else { quantity };
+        if quantity > open {
+            return Err(Refusal::BadQuantity);
+        }
+        let original = self.withdraw(key, index, quantity).ok_or(Refusal::UnknownOrder)?;
+        let cancel = self.record(key, now, |number, date| ExchangeOrder {
+            number,
+            original: Some(original.number),
+            action: OrderAction::Cancel,
+            date,
+            placed_at: now,
+            quantity,
+            limit: Decimal::ZERO,
+            plan: FillPlan::Never,
+            filled: 0,
+            amount: Decimal::ZERO,
+            cancelled: 0,
+            status: OrderStatus::Cancelled,
+            executions: Vec::new(),
+            ..original
+        });
+        cancel.ok_or(Refusal::UnknownOrder)
+    }
+
+    /// Replaces so many open shares (`quantity` 0: all) of an order by a new one with another limit.
+    ///
+    /// # Errors
+    /// As for `cancel`, and when the new terms break a rule; the original stays as it was then.
+    pub fn modify(
+        &mut self,
+        key: &AccountKey,
+        number: u64,
+        quantity: u64,
+        limit: Decimal,
+        now: Timestamp,
+    ) -> Result<ExchangeOrder, Refusal> {
+        let (index, open) = self.find_open(key, number, now)?;
+        let quantity = if quantity == 0 { open } else { quantity };
+        if quantity > open {
+            return Err(Refusal::BadQuantity);
+        }
+        let expires_at = self.session_end(now)?;
+        let before = self.accounts.get(key).and_then(|book| book.orders.get(index)).cloned().ok_or(Refusal::UnknownOrder)?;
+        check_terms(before.kind, quantity, limit)?;
+        if before.side == Side::Buy && limit > before.limit {
+            let more = (limit - before.limit) * Decimal::from(quantity);
+            if more > self.buying_power(key, now) {
+                return Err(Refusal::InsufficientCash);
+            }
+        }
+        let original = self.withdraw(key, index, quantity).ok_or(Refusal::UnknownOrder)?;
+        let order = self.record(key, now, |number, date| ExchangeOrder {
+            number,
+            original: Some(original.number),
+            action: OrderAction::Modify,
+            date,
+            placed_at: now,
+            expires_at,
+            quantity,
+            limit,
+            filled: 0,
+            amount: Decimal::ZERO,
+            cancelled: 0,
+            status: OrderStatus::Open,
+            executions: Vec::new(),
+            cursor: now,
+            ..original
+        });
+        self.advance(key, now);
+        order.ok_or(Refusal::UnknownOrder)
+    }
+
+    /// Lets everything happen to an account's orders that is due up to `now`, in order of time.
+    pub fn advance(&mut self, key: &AccountKey, now: Timestamp) {
+        let Some(book) = self.accounts.get_mut(key) else { return };
+        let market = &mut self.market;
+        let mut due: Vec<(usize, Option<(Timestamp, Event)>)> = (0..book.orders.len())
+            .filter(|index| book.orders.get(*index).is_some_and(|order| order.status == OrderStatus::Open))
+            .map(|index| (index, book.orders.get(index).and_then(|order| next_event(market, book, order, now))))
+            .collect();
+        while let Some((index, at, event)) = due
+            .iter()
+            .filter_map(|(index, event)| event.as_ref().map(|(at, event)| (*index, *at, event.clone())))
+            .min_by_key(|(index, at, _)| (*at, *index))
+        {
+            let traded = book.orders.get(index).map(|order| (order.listing.symbol, order.side));
+            match event {
+                Event::Fill { quantity, price } => {
+                    book.book(index, at, quantity, price, self.rules.fee_rate);
+                    if let Some(order) = book.orders.get_mut(index) {
+                        order.cursor = next_second(at);
+                    }
+                }
+                Event::Expire => set_status(book, index, OrderStatus::Expired),
+                Event::Reject(reason) => set_status(book, index, OrderStatus::Rejected(reason)),
+            }
+            // A trade takes displayed size away from the account's other orders in the same symbol.
+            for (other, next) in &mut due {
+                let Some(order) = book.orders.get(*other) else { continue };
+                if *other == index || traded == Some((order.listing.symbol, order.side)) {
+                    *next = next_event(market, book, order, now);
+                }
+            }
+        }
+        for order in book.orders.iter_mut().filter(|order| order.status == OrderStatus::Open) {
+            order.cursor = order.cursor.max(next_second(now));
+        }
+    }
+
+    /// Advances every account.
+    pub fn advance_all(&mut self, now: Timestamp) {
+        let keys: Vec<AccountKey> = self.accounts.keys().cloned().collect();
+        for key in keys {
+            self.advance(&key, now);
+        }
+    }
+
+    fn session_end(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
+        let calendar = self.market.calendar();
+        if let Some(session) = calendar.running_session(now) {
+            return Ok(session.close);
+        }
+        if self.rules.always_open
+            && let Some(session) = calendar.running_or_next_session(now)
+        {
+            return Ok(session.close);
+        }
+        match calendar.session_on(new_york(now).date()) {
+            Some(session) if now < session.open => Err(Refusal::MarketNotYetOpen),
+            Some(_) => Err(Refusal::MarketClosed),
+            None => Err(Refusal::NoSession),
+        }
+    }
+
+    fn check_means(
+        &mut self,
+        key: &AccountKey,
+        side: Side,
+        listing: &'static Listing,
+        quantity: u64,
+        limit: Decimal,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        match side {
+            Side::Buy if Decimal::from(quantity) * limit > self.buying_power(key, now) => Err(Refusal::InsufficientCash),
+            Side::Sell => {
+                let sellable = self.account(key, now).map_or(Decimal::ZERO, |book| book.sellable(listing.symbol));
+                if Decimal::from(quantity) > sellable { Err(Refusal::InsufficientShares) } else { Ok(()) }
+            }
+            Side::Buy => Ok(()),
+        }
+    }
+
+    /// The plan for the next order; counted down when it is limited.
+    fn take_plan(&mut self, key: &AccountKey, symbol: &str, side: Side) -> FillPlan {
+        let fits = |rule: &PlanRule| {
+            rule.app_key.as_ref().is_none_or(|app_key| *app_key == key.app_key)
+                && rule.symbol.as_ref().is_none_or(|wanted| wanted == symbol)
+                && rule.side.is_none_or(|wanted| wanted == side)
+                && rule.orders != Some(0)
+        };
+        match self.plans.iter_mut().rev().find(|rule| fits(rule)) {
+            Some(rule) => {
+                rule.orders = rule.orders.map(|left| left - 1);
+                rule.plan.clone()
+            }
+            None => FillPlan::Market,
+        }
+    }
+
+    fn find_open(&mut self, key: &AccountKey, number: u64, now: Timestamp) -> Result<(usize, u64), Refusal> {
+        self.advance(key, now);
+        let book = self.accounts.get(key).ok_or(Refusal::UnknownOrder)?;
+        let index = book.find(new_york(now).date(), number).ok_or(Refusal::UnknownOrder)?;
+        match book.orders.get(index).map(ExchangeOrder::open_quantity) {
+            Some(open) if open > 0 => Ok((index, open)),
+            _ => Err(Refusal::NothingOpen),
+        }
+    }
+
+    /// Takes open shares away from an order; returns it as it was.
+    fn withdraw(&mut self, key: &AccountKey, index: usize, quantity: u64) -> Option<ExchangeOrder> {
+        let order = self.accounts.get_mut(key)?.orders.get_mut(index)?;
+        let before = order.clone();
+        order.cancelled += quantity;
+        if order.open_quantity() == 0 {
+            order.status = OrderStatus::Cancelled;
+        }
+        Some(before)
+    }
+
+    fn record(&mut self, key: &AccountKey, now: Timestamp, make: impl FnOnce(u64, Date) -> ExchangeOrder) -> Option<ExchangeOrder> {
+        let book = self.accounts.get_mut(key)?;
+        let date = new_york(now).date();
+        let order = make(book.next_number(date), date);
+        book.orders.push(order.clone());
+        Some(order)
+    }
+}
+
+fn set_status(book: &mut AccountBook, index: usize, status: OrderStatus) {
+    if let Some(order) = book.orders.get_mut(index) {
+        order.status = status;
+    }
+}
+
+/// US prices have two decimals from one dollar upwards and four below.
+fn check_terms(kind: OrderKind, quantity: u64, limit: Decimal) -> Result<(), Refusal> {
+    if quantity == 0 {
+        return Err(Refusal::BadQuantity);
+    }
+    let decimals = if limit < Decimal::ONE { 4 } else { 2 };
+    let priced = limit > Decimal::ZERO && limit.normalize().scale() <= decimals;
+    if kind == OrderKind::MarketOnClose || priced { Ok(()) } else { Err(Refusal::BadPrice) }
+}
+
+#[cfg(test)]
+mod tests;

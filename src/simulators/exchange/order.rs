@@ -1,0 +1,163 @@
+//! Orders at the simulated exchange and the plans that tests script for them.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::listing::Listing;
+use crate::domain::order::Side;
+
+/// How an order may trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderKind {
+    Limit,
+    /// At the closing price, if the limit allows it.
+    LimitOnClose,
+    /// At the closing price.
+    MarketOnClose,
+}
+
+/// What a line in the account's order list is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderAction {
+    New,
+    /// Replaces what was left of its original.
+    Modify,
+    /// Withdraws what was left of its original; never trades itself.
+    Cancel,
+}
+
+/// Where an order stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderStatus {
+    Open,
+    Filled,
+    /// Withdrawn or replaced.
+    Cancelled,
+    /// Its session ended.
+    Expired,
+    /// Refused by the exchange after the broker took it, with the reason.
+    Rejected(String),
+}
+
+/// One trade of an order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    pub at: Timestamp,
+    pub quantity: u64,
+    pub price: Decimal,
+    /// USD, booked apart from the gross amount.
+    pub fee: Decimal,
+}
+
+/// How an order is to be filled. Scripted fills trade at the touch, or at the limit where the touch is
+/// worse, so they are certain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fill", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FillPlan {
+    /// Against the displayed size, second by second.
+    #[default]
+    Market,
+    AtOnce,
+    /// `count` parts, the first at once, then one every `every_seconds` of market time.
+    Parts {
+        count: u32,
+        every_seconds: u32,
+    },
+    /// So many shares at once, the rest never.
+    Partial {
+        quantity: u64,
+    },
+    Never,
+    /// All of it, after so many seconds of market time.
+    Delayed {
+        seconds: u32,
+    },
+    /// Refused by the broker; no order number.
+    Reject {
+        code: String,
+        message: String,
+    },
+    /// Taken by the broker, then refused by the exchange.
+    RejectLater {
+        after_seconds: u32,
+        reason: String,
+    },
+}
+
+/// An order of one account.
+#[derive(Clone, Debug)]
+pub struct ExchangeOrder {
+    /// Unique within the account and `date`.
+    pub number: u64,
+    /// The order that this one modifies or cancels.
+    pub original: Option<u64>,
+    pub action: OrderAction,
+    /// Exchange-local date of acceptance.
+    pub date: Date,
+    pub placed_at: Timestamp,
+    /// Close of its session.
+    pub expires_at: Timestamp,
+    pub listing: &'static Listing,
+    pub side: Side,
+    pub kind: OrderKind,
+    pub quantity: u64,
+    /// Limit, USD; 0 where the kind has none.
+    pub limit: Decimal,
+    pub plan: FillPlan,
+    pub filled: u64,
+    /// Gross, USD.
+    pub amount: Decimal,
+    pub cancelled: u64,
+    pub status: OrderStatus,
+    pub executions: Vec<Execution>,
+    /// Matching has looked at everything before this instant.
+    pub(super) cursor: Timestamp,
+}
+
+impl ExchangeOrder {
+    /// Shares that may still trade.
+    pub fn open_quantity(&self) -> u64 {
+        match self.status {
+            OrderStatus::Open => self.quantity.saturating_sub(self.filled).saturating_sub(self.cancelled),
+            _ => 0,
+        }
+    }
+
+    /// Average fill price, USD; zero without fills.
+    pub fn average_price(&self) -> Decimal {
+        if self.filled == 0 { Decimal::ZERO } else { self.amount / Decimal::from(self.filled) }
+    }
+}
+
+/// A request for an order.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    pub symbol: String,
+    pub side: Side,
+    pub kind: OrderKind,
+    pub quantity: u64,
+    pub limit: Decimal,
+}
+
+/// Why the exchange's broker refuses a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    UnknownSymbol,
+    MarketNotYetOpen,
+    MarketClosed,
+    NoSession,
+    InsufficientCash,
+    InsufficientShares,
+    BadQuantity,
+    BadPrice,
+    /// No such order today.
+    UnknownOrder,
+    /// Nothing of it is open.
+    NothingOpen,
+    Scripted {
+        code: String,
+        message: String,
+    },
+}

@@ -1,0 +1,190 @@
+//! The handle by which tests and the demo script a simulation and look into it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::super::config::{Quirks, SimAccount, SimPosition};
+use super::super::exchange::{ExchangeOrder, FillPlan, PlanRule, find_listing};
+use super::faults::{Fault, FaultRule};
+use super::state::{RequestRecord, Shared};
+use crate::domain::order::Side;
+
+/// Scripts and read-outs; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Control(Arc<Shared>);
+
+/// An execution as the exchange booked it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BookedExecution {
+    pub order_number: u64,
+    pub symbol: String,
+    pub side: Side,
+    pub at: Timestamp,
+    pub quantity: u64,
+    /// USD.
+    pub price: Decimal,
+    /// USD.
+    pub fee: Decimal,
+}
+
+impl Control {
+    pub(super) fn new(state: Arc<Shared>) -> Self {
+        Self(state)
+    }
+
+    /// Market time.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Opens an account, or replaces its cash, positions and secret.
+    pub fn add_account(&self, account: SimAccount) {
+        self.0.add_account(account);
+    }
+
+    /// Scripts how orders are filled; the newest rule that fits an order decides.
+    pub fn add_plan(&self, rule: PlanRule) {
+        self.0.exchange().add_plan(rule);
+    }
+
+    /// Scripts all orders of an app key from now on.
+    pub fn fill_all(&self, app_key: &str, plan: FillPlan) {
+        self.add_plan(PlanRule { app_key: Some(app_key.to_owned()), symbol: None, side: None, orders: None, plan });
+    }
+
+    /// Scripts the next order of an app key.
+    pub fn fill_next(&self, app_key: &str, plan: FillPlan) {
+        self.add_plan(PlanRule { app_key: Some(app_key.to_owned()), symbol: None, side: None, orders: Some(1), plan });
+    }
+
+    pub fn clear_plans(&self) {
+        self.0.exchange().clear_plans();
+    }
+
+    /// Scripts trouble.
+    pub fn add_fault(&self, rule: FaultRule) {
+        self.0.gate().faults.add(rule);
+    }
+
+    /// Hits the next `calls` calls of a transaction (`tokenP` for the token endpoint) of an app key.
+    pub fn fail_next(&self, app_key: &str, tr_id: &str, calls: u32, fault: Fault) {
+        self.add_fault(FaultRule {
+            app_key: Some(app_key.to_owned()),
+            tr_id: Some(tr_id.to_owned()),
+            after_calls: 0,
+            calls: Some(calls),
+            fault,
+        });
+    }
+
+    pub fn clear_faults(&self) {
+        self.0.gate().faults.clear();
+    }
+
+    /// Changes which variants of answers are given.
+    pub fn set_quirks(&self, quirks: Quirks) {
+        self.0.gate().quirks = quirks;
+    }
+
+    /// Ends the life of all tokens of an app key.
+    pub fn expire_token(&self, app_key: &str) {
+        let now = self.now();
+        self.0.gate().tokens.expire(app_key, now);
+    }
+
+    /// Holds a symbol's last price from now on; `None` lets it follow the model again. False when the
+    /// symbol is not listed.
+    pub fn pin_price(&self, symbol: &str, price: Option<Decimal>) -> bool {
+        let now = self.now();
+        let Some(listing) = find_listing(symbol) else { return false };
+        let mut exchange = self.0.exchange();
+        // What was due before happens at the old price.
+        exchange.advance_all(now);
+        exchange.market.pin(listing, price);
+        true
+    }
+
+    /// Last price of a symbol, USD.
+    pub fn price(&self, symbol: &str) -> Option<Decimal> {
+        let now = self.now();
+        find_listing(symbol).map(|listing| self.0.exchange().market.price(listing, now))
+    }
+
+    /// All orders of an app key, modifications and cancellations included, in order of acceptance.
+    pub fn orders(&self, app_key: &str) -> Vec<ExchangeOrder> {
+        let now = self.now();
+        let mut exchange = self.0.exchange();
+        exchange
+            .accounts_of(app_key)
+            .iter()
+            .flat_map(|key| exchange.account(key, now).map(|book| book.orders.clone()).unwrap_or_default())
+            .collect()
+    }
+
+    /// Number of orders of an app key, modifications and cancellations included.
+    pub fn order_count(&self, app_key: &str) -> usize {
+        self.orders(app_key).len()
+    }
+
+    /// All executions of an app key, oldest first.
+    pub fn executions(&self, app_key: &str) -> Vec<BookedExecution> {
+        let mut executions: Vec<BookedExecution> = self
+            .orders(app_key)
+            .iter()
+            .flat_map(|order| {
+                order.executions.iter().map(|execution| BookedExecution {
+                    order_number: order.number,
+                    symbol: order.listing.symbol.to_owned(),
+                    side: order.side,
+                    at: execution.at,
+                    quantity: execution.quantity,
+                    price: execution.price,
+                    fee: execution.fee,
+                })
+            })
+            .collect();
+        executions.sort_by_key(|execution| execution.at);
+        executions
+    }
+
+    /// Cash over all accounts of an app key, USD; `None` when it has no account.
+    pub fn cash(&self, app_key: &str) -> Option<Decimal> {
+        let now = self.now();
+        let mut exchange = self.0.exchange();
+        let keys = exchange.accounts_of(app_key);
+        if keys.is_empty() {
+            return None;
+        }
+        Some(keys.iter().filter_map(|key| exchange.account(key, now).map(|book| book.cash)).sum())
+    }
+
+    /// Positions of all accounts of an app key, by symbol.
+    pub fn positions(&self, app_key: &str) -> Vec<SimPosition> {
+        let now = self.now();
+        let mut exchange = self.0.exchange();
+        exchange
+            .accounts_of(app_key)
+            .iter()
+            .flat_map(|key| {
+                let positions = exchange.account(key, now).map(|book| book.positions.clone()).unwrap_or_default();
+                positions.into_iter().map(|(symbol, position)| SimPosition {
+                    symbol,
+                    quantity: position.quantity,
+                    average_price: position.average_price(),
+                })
+            })
+            .collect()
+    }
+
+    /// Every request so far, oldest first.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.0.gate().log.iter().cloned().collect()
+    }
+
+    /// Requests of an app key for a transaction.
+    pub fn request_count(&self, app_key: &str, tr_id: &str) -> usize {
+        self.0.gate().log.iter().filter(|record| record.app_key == app_key && record.tr_id == tr_id).count()
+    }
+}

@@ -1,0 +1,77 @@
+//! What the gateway and the ledger answer when they refuse, with their codes and sentences.
+
+use super::super::exchange::Refusal;
+use crate::domain::order::Environment;
+
+/// A refusal in the normal envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub status: u16,
+    pub rt_cd: &'static str,
+    pub code: String,
+    pub message: String,
+}
+
+impl Failure {
+    /// An error of the gateway: HTTP 500.
+    pub fn gateway(code: &str, message: &str) -> Self {
+        Self { status: 500, rt_cd: "1", code: code.to_owned(), message: message.to_owned() }
+    }
+
+    /// An error of the layer behind the gateway: HTTP 200.
+    pub fn ledger(rt_cd: &'static str, code: &str, message: &str) -> Self {
+        Self { status: 200, rt_cd, code: code.to_owned(), message: message.to_owned() }
+    }
+
+    pub fn missing_field(name: &str) -> Self {
+        Self::ledger("2", "OPSQ2001", &format!("ERROR : INPUT FIELD NOT FOUND [{name}]"))
+    }
+
+    pub fn bad_field(name: &str) -> Self {
+        Self::ledger("2", "OPSQ2001", &format!("ERROR INVALID INPUT_FILED [{name}]"))
+    }
+
+    pub fn long_field(name: &str) -> Self {
+        Self::ledger("2", "OPSQ2002", &format!("ERROR INVALID INPUT_FILED_SIZE [{name}]"))
+    }
+
+    pub fn unknown_account() -> Self {
+        Self::ledger("2", "OPSQ2000", "ERROR : INPUT INVALID_CHECK_ACNO")
+    }
+
+    pub fn unknown_symbol(environment: Environment) -> Self {
+        refused(environment, "APBK0656", "해당종목정보가 없습니다.")
+    }
+
+    /// An order type that the host does not take.
+    pub fn order_type(environment: Environment) -> Self {
+        refused(environment, "APBK1943", "해당 주문구분은 사용할 수 없습니다.")
+    }
+
+    /// The exchange's refusal in the words of the environment.
+    pub fn from_refusal(environment: Environment, refusal: Refusal) -> Self {
+        let paper = environment == Environment::Mock;
+        match refusal {
+            Refusal::UnknownSymbol => Self::unknown_symbol(environment),
+            Refusal::MarketNotYetOpen if paper => refused(environment, "40570000", "모의투자 장시작전 입니다."),
+            Refusal::MarketClosed if paper => refused(environment, "40580000", "모의투자 장종료 입니다."),
+            Refusal::NoSession if paper => refused(environment, "40100000", "모의투자 영업일이 아닙니다."),
+            Refusal::MarketNotYetOpen | Refusal::MarketClosed | Refusal::NoSession => {
+                refused(environment, "APBK1664", "해당 시장은 현재 주문 가능 시간이 아닙니다.")
+            }
+            Refusal::InsufficientCash => refused(environment, "APBK0952", "주문가능금액을 초과 했습니다"),
+            Refusal::InsufficientShares => refused(environment, "APBK0400", "주문 가능한 수량을 초과했습니다."),
+            // The broker's own codes for the four below are not documented.
+            Refusal::BadQuantity => refused(environment, "APBK0551", "주문수량을 확인하여 주십시오."),
+            Refusal::BadPrice => refused(environment, "APBK0552", "주문단가를 확인하여 주십시오."),
+            Refusal::UnknownOrder => refused(environment, "APBK0553", "원주문정보가 존재하지 않습니다."),
+            Refusal::NothingOpen => refused(environment, "APBK0554", "정정/취소할 수량이 없습니다."),
+            Refusal::Scripted { code, message } => refused(environment, &code, &message),
+        }
+    }
+}
+
+fn refused(environment: Environment, code: &str, message: &str) -> Failure {
+    let rt_cd = if environment == Environment::Mock { "1" } else { "7" };
+    Failure::ledger(rt_cd, code, message)
+}

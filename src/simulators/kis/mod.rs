@@ -1,0 +1,90 @@
+//! A server that speaks the wire protocol of Korea Investment & Securities over the simulated
+//! exchange: one listener per environment, the environment decided by the port alone.
+
+mod balances;
+mod call;
+mod control;
+mod failure;
+mod faults;
+mod format;
+mod lists;
+mod oauth;
+mod orders;
+mod quota;
+mod quotes;
+mod registry;
+mod server;
+mod state;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+
+pub use control::{BookedExecution, Control};
+pub use faults::{Fault, FaultRule};
+use server::Host;
+pub use state::RequestRecord;
+use state::Shared;
+
+use super::config::{SimAccount, SimConfig};
+use super::exchange::SimExchange;
+use super::exchange::calendar::SessionCalendar;
+use super::http1::{Listener, listen};
+use crate::domain::clock::Clock;
+use crate::domain::order::Environment;
+
+/// The running server. Dropping it closes both ports.
+#[derive(Debug)]
+pub struct KisSimulator {
+    live: Listener,
+    paper: Listener,
+    shared: Arc<Shared>,
+}
+
+impl KisSimulator {
+    /// Starts both hosts on loopback. Quotas, tokens, sessions and fills run on `clock`.
+    ///
+    /// # Errors
+    /// When a port cannot be bound.
+    pub async fn start(config: SimConfig, clock: Arc<dyn Clock>, calendar: Arc<dyn SessionCalendar>) -> io::Result<Self> {
+        let scenario = config.scenario;
+        let exchange = SimExchange::new(scenario.model(), scenario.usd_krw, scenario.rules(), calendar);
+        let shared = Arc::new(Shared::new(clock, scenario.permissive, scenario.limits, scenario.quirks.clone(), scenario.seed, exchange));
+        for account in config.accounts {
+            shared.add_account(account);
+        }
+        for rule in scenario.plans {
+            shared.exchange().add_plan(rule);
+        }
+        for rule in scenario.faults {
+            shared.gate().faults.add(rule);
+        }
+        let host = |environment| Arc::new(Host { environment, shared: Arc::clone(&shared) });
+        let live = listen(host(Environment::Live), config.live_port).await?;
+        let paper = listen(host(Environment::Mock), config.paper_port).await?;
+        Ok(Self { live, paper, shared })
+    }
+
+    /// Base URL of the live host.
+    pub fn live_url(&self) -> String {
+        self.live.url()
+    }
+
+    /// Base URL of the paper (모의투자) host.
+    pub fn mock_url(&self) -> String {
+        self.paper.url()
+    }
+
+    /// Opens an account, or replaces its cash, positions and secret.
+    pub fn add_account(&self, account: SimAccount) {
+        self.shared.add_account(account);
+    }
+
+    /// The handle for scripts and read-outs.
+    pub fn control(&self) -> Control {
+        Control::new(Arc::clone(&self.shared))
+    }
+}

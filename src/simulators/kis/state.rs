@@ -1,0 +1,115 @@
+//! What both hosts of the server share.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::super::config::{Limits, Quirks, SimAccount};
+use super::super::exchange::{AccountKey, Position, SimExchange};
+use super::faults::Faults;
+use super::quota::Quota;
+use super::tokens::Tokens;
+use crate::domain::clock::Clock;
+use crate::domain::order::Environment;
+
+/// So many requests are remembered.
+const LONGEST_LOG: usize = 50_000;
+/// USD on an account that the permissive scenario opens by itself.
+const PERMISSIVE_CASH: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
+
+/// One request that the server answered (or dropped).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// Market time.
+    pub at: Timestamp,
+    pub environment: Environment,
+    pub app_key: String,
+    /// Transaction id; the last part of the path for the token endpoints.
+    pub tr_id: String,
+    pub status: u16,
+    /// `msg_cd` or `error_code`; blank where there is none.
+    pub code: String,
+}
+
+/// Keys, tokens, quotas, faults and the request log.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// Secrets by host and app key.
+    pub keys: HashMap<(Environment, String), String>,
+    pub tokens: Tokens,
+    pub quota: Quota,
+    pub faults: Faults,
+    pub quirks: Quirks,
+    pub log: VecDeque<RequestRecord>,
+}
+
+impl Gate {
+    pub fn record(&mut self, record: RequestRecord) {
+        if self.log.len() >= LONGEST_LOG {
+            self.log.pop_front();
+        }
+        self.log.push_back(record);
+    }
+}
+
+/// Everything behind the two listeners.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub clock: Arc<dyn Clock>,
+    pub permissive: bool,
+    pub limits: Limits,
+    exchange: Mutex<SimExchange>,
+    gate: Mutex<Gate>,
+}
+
+impl Shared {
+    pub fn new(clock: Arc<dyn Clock>, permissive: bool, limits: Limits, quirks: Quirks, seed: u64, exchange: SimExchange) -> Self {
+        Self {
+            clock,
+            permissive,
+            limits,
+            exchange: Mutex::new(exchange),
+            gate: Mutex::new(Gate {
+                keys: HashMap::new(),
+                tokens: Tokens::new(seed),
+                quota: Quota::default(),
+                faults: Faults::default(),
+                quirks,
+                log: VecDeque::new(),
+            }),
+        }
+    }
+
+    pub fn exchange(&self) -> MutexGuard<'_, SimExchange> {
+        self.exchange.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Opens an account under its app key.
+    pub fn add_account(&self, account: SimAccount) {
+        self.gate().keys.insert((account.environment, account.app_key.clone()), account.app_secret);
+        let key = AccountKey { environment: account.environment, app_key: account.app_key, cano: account.cano, product: account.product };
+        let positions = account.positions.into_iter().map(|position| {
+            let cost = position.quantity * position.average_price;
+            (position.symbol, Position { quantity: position.quantity, cost })
+        });
+        self.exchange().open_account(key, account.cash_usd, positions);
+    }
+
+    /// The account that a call names; the permissive scenario opens it when it is new.
+    pub fn find_account(&self, key: &AccountKey) -> bool {
+        let mut exchange = self.exchange();
+        if exchange.has_account(key) {
+            return true;
+        }
+        if self.permissive {
+            exchange.open_account(key.clone(), PERMISSIVE_CASH, []);
+        }
+        self.permissive
+    }
+}

@@ -1,0 +1,162 @@
+//! The store as its callers see it.
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::tables::{META, Number, ORDERS, USER_NAMES, UserRef};
+use super::{Key, Store, StoreError, account_key, time_ordered};
+use crate::domain::fact::{Actor, Event};
+use crate::domain::id::{AccountId, OrderId, UserId};
+use crate::domain::instrument::Market;
+use crate::domain::order::{Environment, OrderIntent, OrderOrigin, OrderState, Side};
+
+fn number(n: u64) -> Number {
+    Number(n)
+}
+
+fn counter() -> Key {
+    Key::new().text("counter")
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+pub(crate) fn intent(account: AccountId) -> OrderIntent {
+    OrderIntent {
+        order_id: OrderId(Uuid::now_v7()),
+        account_id: account,
+        bot_id: None,
+        bot_name: "TQ_1".to_owned(),
+        environment: Environment::Mock,
+        market: Market::Us,
+        symbol: "TQQQ".to_owned(),
+        side: Side::Buy,
+        quantity: 3,
+        limit_price: "61.37".parse().unwrap(),
+        origin: OrderOrigin::Closing,
+        session: jiff::civil::date(2026, 5, 14),
+        expires_at: at(1_000),
+    }
+}
+
+#[test]
+fn a_refused_write_leaves_nothing_and_harms_no_other_in_its_group() {
+    let store = Store::in_memory().unwrap();
+    let threads: Vec<_> = (0..32_u64)
+        .map(|n| {
+            let store = store.clone();
+            std::thread::spawn(move || {
+                store.write_blocking(move |tx| -> Result<(), StoreError> {
+                    let seen = tx.get(&META, &counter())?.map_or(0, |v| v.0);
+                    tx.put(&META, &counter(), &number(seen + 1))?;
+                    if n % 4 == 0 { Err(StoreError::conflict("no", "refused")) } else { Ok(()) }
+                })
+            })
+        })
+        .collect();
+    let refused = threads.into_iter().map(|t| t.join().unwrap()).filter(Result::is_err).count();
+    assert_eq!(refused, 8);
+    let counted = store.read(|v| v.get(&META, &counter())).unwrap().unwrap();
+    assert_eq!(counted, number(24), "every write that was not refused is there exactly once");
+}
+
+#[test]
+fn one_user_never_sees_rows_of_another() {
+    let store = Store::in_memory().unwrap();
+    let (me, other) = (UserId(Uuid::now_v7()), UserId(Uuid::now_v7()));
+    let account = AccountId(Uuid::now_v7());
+    store
+        .write_blocking(move |tx| {
+            tx.user(other).record(account, at(1), Actor::Bot, vec![Event::OrderIntended { intent: Box::new(intent(account)) }])
+        })
+        .unwrap();
+    assert_eq!(store.user(other).read(|u| u.open_orders(account)).unwrap().len(), 1);
+    assert!(store.user(me).read(|u| u.open_orders(account)).unwrap().is_empty());
+    assert!(store.user(me).read(|u| u.facts(account)).unwrap().is_empty());
+}
+
+#[test]
+fn an_intent_is_journalled_once() {
+    let store = Store::in_memory().unwrap();
+    let (user, account) = (UserId(Uuid::now_v7()), AccountId(Uuid::now_v7()));
+    let wanted = intent(account);
+    let write = |wanted: OrderIntent| {
+        store.write_blocking(move |tx| {
+            tx.user(user).record(account, at(1), Actor::Bot, vec![Event::OrderIntended { intent: Box::new(wanted.clone()) }]).map(drop)
+        })
+    };
+    write(wanted.clone()).unwrap();
+    assert!(matches!(write(wanted.clone()), Err(StoreError::Ledger(_))));
+    let order = store.user(user).read(|u| u.require(&ORDERS, &account_key(account).id(wanted.order_id.as_bytes()))).unwrap();
+    assert_eq!(order.state, OrderState::Intent);
+    assert_eq!(store.user(user).read(|u| u.last_fact(account)).unwrap(), 1, "the refused fact left no trace");
+}
+
+#[test]
+fn a_newer_database_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(dir.path()).unwrap();
+        store.write_blocking(|tx| tx.put(&META, &Key::default().raw(b"schema"), &number(999))).unwrap();
+    }
+    match Store::open(dir.path()) {
+        Err(StoreError::Newer { found: 999, .. }) => {}
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_second_process_is_told_that_the_store_is_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let _open = Store::open(dir.path()).unwrap();
+    assert!(matches!(Store::open(dir.path()), Err(StoreError::Locked(_))));
+}
+
+#[test]
+fn a_snapshot_holds_every_space() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::in_memory().unwrap();
+    let id = UserId(Uuid::now_v7());
+    store.write_blocking(move |tx| tx.put(&USER_NAMES, &Key::new().text("kim"), &UserRef(id))).unwrap();
+    store.write_blocking(move |tx| tx.user(id).audit(at(5), None, "test.done", json!({}))).unwrap();
+    let report = store.snapshot_to(&dir.path().join(super::DATABASE_FILE)).unwrap();
+    assert_eq!((report.spaces, report.rows), (3, 3), "schema mark, name and audit row");
+    let copy = Store::open(dir.path()).unwrap();
+    assert_eq!(copy.read(|v| v.get(&USER_NAMES, &Key::new().text("kim"))).unwrap(), Some(UserRef(id)));
+}
+
+#[test]
+fn time_ordered_ids_sort_by_their_time() {
+    let mut ids: Vec<_> = [30, 10, 20].into_iter().map(|s| (time_ordered(at(1_700_000_000 + s)), s)).collect();
+    ids.sort();
+    assert_eq!(ids.into_iter().map(|(_, s)| s).collect::<Vec<_>>(), [10, 20, 30]);
+}
+
+#[test]
+fn verification_finds_a_row_that_its_facts_do_not_make() {
+    let store = Store::in_memory().unwrap();
+    let (user, account) = (UserId(Uuid::now_v7()), AccountId(Uuid::now_v7()));
+    let wanted = intent(account);
+    let order_id = wanted.order_id;
+    store
+        .write_blocking(move |tx| {
+            super::verify::test_account(tx, user, account)?;
+            tx.user(user).record(account, at(1), Actor::Bot, vec![Event::OrderIntended { intent: Box::new(wanted.clone()) }]).map(drop)
+        })
+        .unwrap();
+    assert!(store.verify().unwrap().differences.is_empty());
+    store
+        .write_blocking(move |tx| {
+            let key = account_key(account).id(order_id.as_bytes());
+            let mut user = tx.user(user);
+            let mut order = user.require(&ORDERS, &key)?;
+            order.filled_quantity = 1;
+            user.put(&ORDERS, &key, &order)
+        })
+        .unwrap();
+    let report = store.verify().unwrap();
+    assert_eq!(report.differences.len(), 1);
+    assert_eq!(report.differences[0].row, order_id.to_string());
+}

@@ -1,0 +1,222 @@
+//! Accounts: made, set, started and stopped by their owner.
+
+use serde_json::json;
+
+use super::bus::LiveEvent;
+use super::error::TradingError;
+use super::tick::Trading;
+use crate::domain::account::{Account, AccountMode, AccountSettings};
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::message::Notice;
+use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
+use crate::domain::schedule::Schedule;
+use crate::storage::tables::{ACCOUNTS, SECRETS};
+use crate::storage::{StoreError, UserTx, account_key, time_ordered};
+
+/// Changes to an account; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct AccountPatch {
+    pub name: Option<String>,
+    pub schedule: Option<Schedule>,
+    /// `Some(None)` removes the budget.
+    pub total_budget: Option<Option<f64>>,
+    pub auto_start: Option<bool>,
+    pub auto_start_threshold: Option<f64>,
+    pub bot_sync: Option<bool>,
+    pub fee_rate: Option<f64>,
+}
+
+/// Checks a name for accounts; gives it trimmed.
+///
+/// # Errors
+/// `Invalid` at `/name`.
+pub fn account_name(text: &str) -> Result<String, TradingError> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > 40 || name.chars().any(char::is_control) {
+        return Err(TradingError::invalid("/name", "an account's name has 1 to 40 characters"));
+    }
+    Ok(name.to_owned())
+}
+
+fn check(patch: &AccountPatch) -> Result<(), TradingError> {
+    if let Some(Some(budget)) = patch.total_budget
+        && !(budget > 0.0 && budget <= 1e9)
+    {
+        return Err(TradingError::invalid("/settings/total_budget", "the budget is in dollars, above 0 and at most 1,000,000,000"));
+    }
+    if let Some(share) = patch.auto_start_threshold
+        && !(share > 0.0 && share <= 1.0)
+    {
+        return Err(TradingError::invalid("/settings/auto_start_threshold", "the threshold is a fraction above 0 and at most 1"));
+    }
+    if let Some(rate) = patch.fee_rate
+        && !(0.0..=0.05).contains(&rate)
+    {
+        return Err(TradingError::invalid("/settings/fee_rate", "the fee is a fraction from 0 to 0.05"));
+    }
+    if let Some(schedule) = &patch.schedule
+        && let Err(problems) = schedule.validate()
+        && let Some(problem) = problems.into_iter().next()
+    {
+        return Err(TradingError::invalid("/settings/schedule", format!("{}: {}", problem.field, problem.message)));
+    }
+    Ok(())
+}
+
+fn free_name(tx: &UserTx<'_>, id: AccountId, name: &str) -> Result<(), StoreError> {
+    if tx.view().accounts()?.iter().any(|a| a.id != id && a.name.to_lowercase() == name.to_lowercase()) {
+        return Err(StoreError::conflict("name_taken", format!("you have another account named '{name}'")));
+    }
+    Ok(())
+}
+
+fn owned(tx: &UserTx<'_>, id: AccountId) -> Result<Account, StoreError> {
+    tx.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account"))
+}
+
+impl Trading {
+    /// Makes an empty account, observing.
+    ///
+    /// # Errors
+    /// `Invalid` or `Conflict` about the name.
+    pub async fn create_account(&self, user: UserId, name: &str, environment: Environment) -> Result<Account, TradingError> {
+        let (name, now) = (account_name(name)?, self.clock.now());
+        let id = AccountId(time_ordered(now));
+        Ok(self
+            .store
+            .user(user)
+            .write(move |tx| -> Result<Account, StoreError> {
+                free_name(tx, id, &name)?;
+                let account = Account {
+                    id,
+                    name: name.clone(),
+                    environment,
+                    mode: AccountMode::Observe,
+                    settings: AccountSettings::new(),
+                    version: 1,
+                    created_at: now,
+                    started_at: None,
+                    unsettled: Vec::new(),
+                    imported: None,
+                };
+                tx.put(&ACCOUNTS, &account_key(id), &account)?;
+                tx.audit(now, Some(user), "account.created", json!({ "account": account.name, "environment": environment }))?;
+                Ok(account)
+            })
+            .await?)
+    }
+
+    /// One of the user's accounts.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn account(&self, user: UserId, id: AccountId) -> Result<Account, TradingError> {
+        Ok(self.store.user(user).read(|v| v.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account")))?)
+    }
+
+    /// Changes an account.
+    ///
+    /// # Errors
+    /// `Invalid` naming the field; `Conflict` with `version_conflict` or `name_taken`.
+    pub async fn patch_account(&self, user: UserId, id: AccountId, version: u64, patch: AccountPatch) -> Result<Account, TradingError> {
+        check(&patch)?;
+        let name = patch.name.as_deref().map(account_name).transpose()?;
+        let now = self.clock.now();
+        let account = self
+            .store
+            .user(user)
+            .write(move |tx| -> Result<Account, StoreError> {
+                let mut account = owned(tx, id)?;
+                if account.version != version {
+                    return Err(StoreError::conflict("version_conflict", "the account was changed meanwhile: look at it again"));
+                }
+                let before = serde_json::to_value((&account.name, &account.settings)).unwrap_or_default();
+                if let Some(name) = &name {
+                    free_name(tx, id, name)?;
+                    account.name.clone_from(name);
+                }
+                let settings = &mut account.settings;
+                settings.schedule = patch.schedule.unwrap_or(settings.schedule);
+                settings.total_budget = patch.total_budget.unwrap_or(settings.total_budget);
+                settings.auto_start = patch.auto_start.unwrap_or(settings.auto_start);
+                settings.auto_start_threshold = patch.auto_start_threshold.unwrap_or(settings.auto_start_threshold);
+                settings.bot_sync = patch.bot_sync.unwrap_or(settings.bot_sync);
+                settings.fee_rate = patch.fee_rate.unwrap_or(settings.fee_rate);
+                account.version += 1;
+                tx.put(&ACCOUNTS, &account_key(id), &account)?;
+                let after = serde_json::to_value((&account.name, &account.settings)).unwrap_or_default();
+                tx.audit(now, Some(user), "account.changed", json!({ "before": before, "after": after }))?;
+                Ok(account)
+            })
+            .await?;
+        self.bus.publish(user, LiveEvent::Account { account_id: id });
+        Ok(account)
+    }
+
+    /// Lets an account's bots trade. The owner confirms that no other program trades it.
+    ///
+    /// # Errors
+    /// `Refused` with `confirmation_required`, `live_locked`, `unsettled` or `no_broker_key`.
+    pub async fn start_account(&self, user: UserId, id: AccountId, old_server_stopped: bool) -> Result<Account, TradingError> {
+        if !old_server_stopped {
+            return Err(TradingError::refused("confirmation_required", "confirm that no other program trades this account any more"));
+        }
+        let account = self.account(user, id)?;
+        if account.environment == Environment::Live && LIVE_ORDERS_LOCKED {
+            return Err(TradingError::refused(
+                "live_locked",
+                "orders to live accounts are locked in this version: enter the key of a mock account (모의투자) to trade",
+            ));
+        }
+        let secret = account_key(id).text("kis_app_secret");
+        if self.store.user(user).read(|v| v.get(&SECRETS, &secret))?.is_none() {
+            return Err(TradingError::refused("no_broker_key", "enter the account's broker key before starting it"));
+        }
+        let now = self.clock.now();
+        self.set_mode(user, id, AccountMode::Trading, Notice::AccountStarted, now).await
+    }
+
+    /// Makes an account's bots observe again. Orders that are open live out and are booked.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn stop_account(&self, user: UserId, id: AccountId) -> Result<Account, TradingError> {
+        let now = self.clock.now();
+        self.set_mode(user, id, AccountMode::Observe, Notice::AccountStopped, now).await
+    }
+
+    async fn set_mode(
+        &self,
+        user: UserId,
+        id: AccountId,
+        mode: AccountMode,
+        notice: Notice,
+        now: jiff::Timestamp,
+    ) -> Result<Account, TradingError> {
+        let account = self
+            .store
+            .user(user)
+            .write(move |tx| -> Result<Account, TradingError> {
+                let mut account = owned(tx, id)?;
+                if mode == AccountMode::Trading && !account.unsettled.is_empty() {
+                    return Err(TradingError::refused("unsettled", "answer the open questions of the import before starting this account"));
+                }
+                if account.mode == mode {
+                    return Ok(account);
+                }
+                account.mode = mode;
+                account.version += 1;
+                if mode == AccountMode::Trading {
+                    account.started_at = Some(now);
+                }
+                tx.put(&ACCOUNTS, &account_key(id), &account)?;
+                let action = if mode == AccountMode::Trading { "account.started" } else { "account.stopped" };
+                tx.audit(now, Some(user), action, json!({ "account": account.name, "environment": account.environment }))?;
+                tx.post(id, now, notice.level(), &notice)?;
+                Ok(account)
+            })
+            .await?;
+        self.bus.publish(user, LiveEvent::Account { account_id: id });
+        Ok(account)
+    }
+}

@@ -1,0 +1,92 @@
+//! An account's books as a decision needs them, read in one snapshot.
+
+use jiff::civil::Date;
+
+use crate::domain::account::Account;
+use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
+use crate::domain::calendar::Calendar;
+use crate::domain::id::{AccountId, BotId};
+use crate::domain::order::Order;
+use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, SHEETS};
+use crate::storage::{StoreError, UserView, account_key};
+
+/// One consistent view of an account.
+#[derive(Clone, Debug)]
+pub struct Books {
+    pub account: Account,
+    /// In bot order.
+    pub bots: Vec<Bot>,
+    pub holdings: Vec<Holding>,
+    pub sheets: Vec<Sheet>,
+    /// Orders that are open or whose result was not taken yet.
+    pub open_orders: Vec<Order>,
+}
+
+impl Books {
+    /// Reads an account; `NotFound` when the user has no such account.
+    pub fn read(view: &UserView<'_>, id: AccountId) -> Result<Self, StoreError> {
+        let key = account_key(id);
+        let account = view.get(&ACCOUNTS, &key)?.ok_or_else(|| StoreError::not_found("account"))?;
+        let mut bots: Vec<Bot> = view.list(&BOTS, &key)?;
+        bots.sort_by_key(|b| b.position);
+        let mut sheets: Vec<Sheet> = view.list(&SHEETS, &key)?;
+        sheets.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { account, bots, holdings: view.list(&HOLDINGS, &key)?, sheets, open_orders: view.open_orders(id)? })
+    }
+
+    /// The bot's holdings: one row, or several in old data.
+    pub fn holdings_of(&self, bot: BotId) -> Vec<Holding> {
+        self.holdings.iter().filter(|h| h.bot_id == Some(bot) && !h.reserve).cloned().collect()
+    }
+
+    pub fn sheet_of(&self, bot: BotId) -> Option<&Sheet> {
+        self.sheets.iter().find(|s| s.bot_id == Some(bot))
+    }
+
+    pub fn bot(&self, id: BotId) -> Option<&Bot> {
+        self.bots.iter().find(|b| b.id == id)
+    }
+
+    /// An order of this sheet still waits for its result.
+    pub fn sheet_waits(&self, sheet: &Sheet) -> bool {
+        self.open_orders
+            .iter()
+            .any(|o| matches!(&o.intent.origin, crate::domain::order::OrderOrigin::Slice { sheet_id, .. } if *sheet_id == sheet.id))
+    }
+
+    /// Cost of everything that counts as the reserve (`RP`).
+    pub fn reserve(&self) -> f64 {
+        self.holdings.iter().filter(|h| h.reserve).map(|h| h.total_cost).sum()
+    }
+}
+
+/// A bot's sells, as cooldown and the once-a-session rule ask for them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SellHistory {
+    pub sold_this_session: bool,
+    pub latest: Option<HistoryRow>,
+}
+
+/// Reads the history backwards until the bot's latest sell.
+pub fn sell_history(
+    view: &UserView<'_>,
+    account: AccountId,
+    bot: BotId,
+    session: Date,
+    calendar: &Calendar,
+) -> Result<SellHistory, StoreError> {
+    const PAGE: usize = 200;
+    let prefix = account_key(account);
+    let mut before = None;
+    loop {
+        let page: Vec<HistoryRow> = view.list_latest(&HISTORY, &prefix, before.as_ref(), PAGE)?;
+        if let Some(row) = page.iter().find(|r| r.bot_id == Some(bot) && r.kind.is_sell()) {
+            let date = calendar.trading_date_for(row.traded_at).ok();
+            return Ok(SellHistory { sold_this_session: date == Some(session), latest: Some(row.clone()) });
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => before = Some(account_key(account).id(last.id.as_bytes())),
+            _ => return Ok(SellHistory { sold_this_session: false, latest: None }),
+        }
+    }
+}

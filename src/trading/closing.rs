@@ -1,0 +1,212 @@
+//! The closing slot: the closing-drop check and its one buy per bot and session. And the force sell,
+//! which is the other order that stands outside sheets.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::books::{Books, sell_history};
+use super::error::TradingError;
+use super::line::Line;
+use super::settle::post_events;
+use super::slices::{Asked, fresh_order_id, once_per_session, order_deadline};
+use super::slots::{Outcome, calendar};
+use super::tick::Trading;
+use crate::domain::account::AccountMode;
+use crate::domain::bot::Bot;
+use crate::domain::id::{AccountId, BotId, UserId};
+use crate::domain::message::Notice;
+use crate::domain::money::{decimal_from_f64, f64_from_decimal};
+use crate::domain::order::{Order, OrderOrigin};
+use crate::domain::schedule::{SessionPlan, Slot};
+use crate::quant::egg::closing::{self, ClosingInput, ClosingPlan};
+use crate::quant::egg::event::EggEvent;
+use crate::quant::egg::force_sell;
+use crate::storage::tables::{BOTS, ORDERS};
+use crate::storage::{StoreError, account_key};
+
+impl Trading {
+    pub(super) async fn closing_buys(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
+        let books = line.user.read(|v| Books::read(v, line.account_id))?;
+        for bot in books.bots.iter().filter(|b| b.active) {
+            self.closing_buy(line, plan, slot, bot).await?;
+        }
+        self.refresh_orders(line, true).await?;
+        self.settle(line).await?;
+        Ok(Outcome::Done(String::new()))
+    }
+
+    async fn closing_buy(&self, line: &Line, plan: &SessionPlan, slot: Slot, bot: &Bot) -> Result<(), TradingError> {
+        let account = line.account_id;
+        let order_id = once_per_session(account, bot.id, plan, b"closing");
+        let books = line.user.read(|v| Books::read(v, account))?;
+        if bot.closing_conditions.is_empty() || line.user.read(|v| v.get(&ORDERS, &account_key(account).id(order_id.as_bytes())))?.is_some()
+        {
+            return Ok(());
+        }
+        let sells = line.user.read(|v| sell_history(v, account, bot.id, slot.session, &self.calendar))?;
+        let quote = self.price(line, &bot.symbol).await?;
+        let price = quote.as_ref().map(|q| f64_from_decimal(q.last));
+        let holdings = books.holdings_of(bot.id);
+        let check = closing::check(&ClosingInput {
+            bot,
+            holdings: &holdings,
+            sold_today: sells.sold_this_session,
+            sell_sheet_today: books.sheet_of(bot.id).is_some_and(|s| s.session == slot.session && s.kind.is_sell()),
+            previous_close: quote.and_then(|q| q.previous_close).map(f64_from_decimal),
+            price,
+        });
+        self.tell(line, check.events).await?;
+        let Some(money) = check.money else { return Ok(()) };
+        if books.account.mode != AccountMode::Trading {
+            let notice = Notice::WouldOrder { bot: bot.name.clone(), symbol: bot.symbol.clone(), kind: "BUY".to_owned(), value: money };
+            let now = self.clock.now();
+            line.user.write(move |tx| tx.post(account, now, notice.level(), &notice)).await?;
+            return Ok(());
+        }
+        match closing::plan(bot, money, price) {
+            ClosingPlan::Nothing => Ok(()),
+            ClosingPlan::NotSent(event) => self.tell(line, vec![event]).await,
+            ClosingPlan::Send(request) => {
+                let expires_at = order_deadline(self.clock.now(), None, plan.close);
+                let asked = Asked {
+                    order_id,
+                    bot: Some(bot.id),
+                    bot_name: &bot.name,
+                    market: bot.market,
+                    symbol: &bot.symbol,
+                    request,
+                    origin: OrderOrigin::Closing,
+                };
+                self.ask(line, plan, expires_at, asked).await.map(drop)
+            }
+        }
+    }
+
+    /// Stores events for the owner.
+    pub(super) async fn tell(&self, line: &Line, events: Vec<EggEvent>) -> Result<(), TradingError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let (account, now) = (line.account_id, self.clock.now());
+        line.user.write(move |tx| post_events(tx, account, now, &events)).await?;
+        Ok(())
+    }
+
+    /// Opens the line to an account of a user.
+    ///
+    /// # Errors
+    /// `NotFound` for an account that is not the user's; the connector's errors.
+    pub async fn line(&self, user: UserId, account: AccountId) -> Result<Line, TradingError> {
+        let store = self.store.user(user);
+        let record = store.read(|v| Books::read(v, account))?.account;
+        let gateway = self.connector.connect(user, &record).await?;
+        Ok(Line { user: store, account_id: account, gateway })
+    }
+
+    /// Sells a share of a bot's position at once. `ratio_percent` is above 0 and at most 100.
+    ///
+    /// # Errors
+    /// `Refused` with the reason when nothing was sent.
+    pub async fn force_sell(&self, user: UserId, account: AccountId, bot_id: BotId, ratio_percent: f64) -> Result<Order, TradingError> {
+        if !(ratio_percent > 0.0 && ratio_percent <= 100.0) {
+            return Err(TradingError::invalid("/ratio_percent", "the share to sell must be above 0 and at most 100 percent"));
+        }
+        let line = self.line(user, account).await?;
+        let books = line.user.read(|v| Books::read(v, account))?;
+        let bot: Bot = line.user.read(|v| v.require(&BOTS, &account_key(account).id(bot_id.as_bytes())))?;
+        if books.account.mode != AccountMode::Trading {
+            return Err(TradingError::refused("observing", "the account only observes; start it before selling"));
+        }
+        let now = self.clock.now();
+        let session = self.calendar.session_at(now).map_err(calendar)?;
+        let Some(session) = session else {
+            return Err(TradingError::refused("market_closed", "the US market is closed; a force sell needs a session"));
+        };
+        let plan = books.account.settings.schedule.plan(&session);
+        if books.open_orders.iter().any(|o| o.intent.bot_id == Some(bot_id) && !o.state.is_final()) {
+            return Err(TradingError::refused("order_open", "an order of this bot is still open; wait until it has ended"));
+        }
+        let price = self.price(&line, &bot.symbol).await?.map(|q| f64_from_decimal(q.last));
+        let holdings = books.holdings_of(bot.id);
+        let planned = force_sell::plan(&bot, &holdings, ratio_percent, price);
+        self.tell(&line, planned.events).await?;
+        let Some(request) = planned.request else {
+            return Err(if price.is_none() {
+                TradingError::refused("no_price", format!("the broker gives no price for {}", bot.symbol))
+            } else {
+                TradingError::refused("nothing_to_sell", "that share of the position is less than one share")
+            });
+        };
+        let asked = Asked {
+            order_id: fresh_order_id(now),
+            bot: Some(bot.id),
+            bot_name: &bot.name,
+            market: bot.market,
+            symbol: &bot.symbol,
+            request,
+            origin: OrderOrigin::ForceSell { ratio_percent: decimal_from_f64(ratio_percent).unwrap_or(Decimal::ONE_HUNDRED) },
+        };
+        let order = self.ask(&line, &plan, order_deadline(now, None, plan.close), asked).await?;
+        self.refresh_orders(&line, true).await?;
+        self.settle(&line).await?;
+        let id = order.intent.order_id;
+        Ok(line.user.read(|v| v.require(&ORDERS, &account_key(account).id(id.as_bytes())))?)
+    }
+
+    /// Reads prices, cash and the exchange rate for the pages, at most every minute of a session and
+    /// every half hour outside.
+    pub(super) async fn refresh_prices(&self, line: &Line) -> Result<(), TradingError> {
+        let now = self.clock.now();
+        let open = self.calendar.session_at(now).map_err(calendar)?.is_some();
+        let every = jiff::SignedDuration::from_secs(if open { 60 } else { 1_800 });
+        {
+            let mut refreshed = super::tick::lock(&self.refreshed);
+            let due = refreshed.get(&line.account_id).is_none_or(|at: &Timestamp| at.saturating_add(every).is_ok_and(|next| now >= next));
+            if !due {
+                return Ok(());
+            }
+            refreshed.insert(line.account_id, now);
+        }
+        let books = line.user.read(|v| Books::read(v, line.account_id))?;
+        let symbols: std::collections::BTreeSet<&String> =
+            books.bots.iter().map(|b| &b.symbol).chain(books.holdings.iter().filter(|h| !h.reserve).map(|h| &h.symbol)).collect();
+        for symbol in &symbols {
+            self.price(line, symbol).await?;
+        }
+        self.refresh_cash(line, symbols.first().map(|s| s.as_str())).await?;
+        self.remember_rate(line).await?;
+        self.bus.publish(line.user.id(), super::bus::LiveEvent::Portfolio { account_id: line.account_id });
+        Ok(())
+    }
+
+    /// Orderable dollars and the exchange rate, by the rule: present balance, else currency chart.
+    async fn refresh_cash(&self, line: &Line, symbol: Option<&str>) -> Result<(), TradingError> {
+        let now = self.clock.now();
+        let symbol = symbol.unwrap_or("TQQQ");
+        let exchange = match self.exchange(line, symbol).await {
+            Ok(exchange) => exchange,
+            Err(TradingError::Broker(crate::brokers::BrokerError::UnknownInstrument(_))) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let price = self.quotes.get(symbol).map_or(Decimal::ONE_HUNDRED, |q| q.last);
+        let power = line.gateway.buying_power(exchange, symbol, price).await?;
+        self.quotes.put_cash(line.account_id, power.amount, now);
+        let balance = line.gateway.present_balance().await;
+        match balance.ok().and_then(|b| b.usd_krw).filter(|rate| *rate > Decimal::ZERO) {
+            Some(rate) => self.quotes.put_usd_krw(rate, now, "present_balance"),
+            None => {
+                if let Ok(rate) = line.gateway.usd_krw().await {
+                    self.quotes.put_usd_krw(rate, now, "chart");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores an event that only says what happened.
+    pub(super) async fn notify(&self, line: &Line, notice: Notice) -> Result<(), TradingError> {
+        let (account, now) = (line.account_id, self.clock.now());
+        line.user.write(move |tx| -> Result<(), StoreError> { tx.post(account, now, notice.level(), &notice).map(drop) }).await?;
+        Ok(())
+    }
+}

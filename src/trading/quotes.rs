@@ -1,0 +1,98 @@
+//! Last known prices, exchange rates and cash, for pages and the price check. Decisions never read
+//! them: they ask the broker at their time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+
+use crate::brokers::{DailyBar, Quote};
+use crate::domain::id::AccountId;
+
+/// A figure with the time it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known<T> {
+    pub value: T,
+    pub at: Timestamp,
+    /// `price`, `present_balance`, `chart`, `import`.
+    pub source: &'static str,
+}
+
+/// The daily bars of a ticker, oldest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownBars {
+    pub bars: Vec<DailyBar>,
+    /// The last session in them has closed.
+    pub through: Date,
+    /// When they were asked for.
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    quotes: HashMap<String, Quote>,
+    usd_krw: Option<Known<Decimal>>,
+    cash: HashMap<AccountId, Known<Decimal>>,
+    bars: HashMap<String, Arc<KnownBars>>,
+    /// When the bars of a ticker were last asked for.
+    bars_asked: HashMap<String, Timestamp>,
+}
+
+/// What was read last. Prices and rates are public figures and shared; cash is per account.
+#[derive(Clone, Debug, Default)]
+pub struct Quotes(Arc<RwLock<Inner>>);
+
+impl Quotes {
+    pub fn put(&self, symbol: &str, quote: Quote) {
+        self.write(|i| i.quotes.insert(symbol.to_owned(), quote));
+    }
+
+    pub fn get(&self, symbol: &str) -> Option<Quote> {
+        self.read(|i| i.quotes.get(symbol).cloned())
+    }
+
+    pub fn put_cash(&self, account: AccountId, value: Decimal, at: Timestamp) {
+        self.write(|i| i.cash.insert(account, Known { value, at, source: "buying_power" }));
+    }
+
+    pub fn cash(&self, account: AccountId) -> Option<Known<Decimal>> {
+        self.read(|i| i.cash.get(&account).cloned())
+    }
+
+    pub fn put_usd_krw(&self, value: Decimal, at: Timestamp, source: &'static str) {
+        self.write(|i| i.usd_krw = Some(Known { value, at, source }));
+    }
+
+    pub fn usd_krw(&self) -> Option<Known<Decimal>> {
+        self.read(|i| i.usd_krw.clone())
+    }
+
+    pub(super) fn put_bars(&self, symbol: &str, bars: Arc<KnownBars>) {
+        self.write(|i| i.bars.insert(symbol.to_owned(), bars));
+    }
+
+    /// Whether a ticker's bars may be asked for now; the answer yes counts as asking.
+    pub(super) fn ask_bars(&self, symbol: &str, now: Timestamp, pause: SignedDuration) -> bool {
+        self.write(|i| {
+            let due = i.bars_asked.get(symbol).is_none_or(|at| now.duration_since(*at) >= pause);
+            if due {
+                i.bars_asked.insert(symbol.to_owned(), now);
+            }
+            due
+        })
+    }
+
+    pub(super) fn bars(&self, symbol: &str) -> Option<Arc<KnownBars>> {
+        self.read(|i| i.bars.get(symbol).cloned())
+    }
+
+    fn read<T>(&self, f: impl FnOnce(&Inner) -> T) -> T {
+        f(&self.0.read().unwrap_or_else(|e| e.into_inner()))
+    }
+
+    fn write<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
+        f(&mut self.0.write().unwrap_or_else(|e| e.into_inner()))
+    }
+}

@@ -1,0 +1,77 @@
+//! Exchange rates that outlive the process: the last known one, and one for each month that is over.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::error::TradingError;
+use super::line::Line;
+use super::tick::Trading;
+use crate::domain::account::{AccountSettings, KnownRate};
+use crate::domain::clock::kst_date;
+use crate::domain::money::f64_from_decimal;
+use crate::quant::figures::rates::month_key;
+use crate::storage::tables::ACCOUNTS;
+use crate::storage::{StoreError, account_key};
+
+impl Trading {
+    /// Keeps the rate that was read, once a Korean day. What this changes is no edit of the owner, so
+    /// the account's version stays.
+    pub(super) async fn remember_rate(&self, line: &Line) -> Result<(), TradingError> {
+        let Some(known) = self.quotes.usd_krw() else { return Ok(()) };
+        let rate = KnownRate { rate: f64_from_decimal(known.value), at: known.at, source: known.source.to_owned() };
+        let key = account_key(line.account_id);
+        let account = line.user.read(|v| v.require(&ACCOUNTS, &key))?;
+        if !is_news(&account.settings, rate.at) {
+            return Ok(());
+        }
+        line.user
+            .write(move |tx| -> Result<(), StoreError> {
+                let mut account = tx.require(&ACCOUNTS, &key)?;
+                remember(&mut account.settings, rate.clone());
+                tx.put(&ACCOUNTS, &key, &account)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+fn is_news(settings: &AccountSettings, at: Timestamp) -> bool {
+    settings.usd_krw.as_ref().is_none_or(|k| kst_date(k.at) < kst_date(at))
+}
+
+/// The first rate of a new month makes the last one of the old month final for that month.
+fn remember(settings: &mut AccountSettings, rate: KnownRate) {
+    let month = |day: Date| (day.year(), day.month());
+    let now = month(kst_date(rate.at));
+    if let Some(last) = settings.usd_krw.replace(rate) {
+        let then = month(kst_date(last.at));
+        if then < now && last.rate > 0.0 {
+            settings.month_rates.entry(month_key(then.0, then.1)).or_insert(last.rate);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::from_kst;
+    use jiff::civil::date;
+
+    #[test]
+    fn a_month_gets_its_rate_when_it_is_over_and_keeps_it() {
+        let mut settings = AccountSettings::new();
+        let at = |month, day| from_kst(date(2026, month, day).at(9, 0, 0, 0));
+        let rate = |month, day, rate| KnownRate { rate, at: at(month, day), source: "chart".to_owned() };
+        for (month, day, value) in [(4, 29, 1_380.0), (4, 30, 1_390.0)] {
+            assert!(is_news(&settings, at(month, day)));
+            remember(&mut settings, rate(month, day, value));
+        }
+        assert!(settings.month_rates.is_empty(), "April is not over");
+        assert!(!is_news(&settings, at(4, 30)), "once a day is enough");
+        remember(&mut settings, rate(5, 2, 1_400.0));
+        assert_eq!(settings.month_rates.get("2026-04"), Some(&1_390.0));
+        settings.month_rates.insert("2026-05".to_owned(), 1_234.0);
+        remember(&mut settings, rate(6, 1, 1_450.0));
+        assert_eq!(settings.month_rates.get("2026-05"), Some(&1_234.0), "a stored rate stays");
+    }
+}

@@ -1,0 +1,80 @@
+//! An hour before the session: one line, green or red, for an account with active bots.
+
+use rust_decimal::Decimal;
+
+use super::books::Books;
+use super::error::TradingError;
+use super::line::Line;
+use super::slots::Outcome;
+use super::tick::Trading;
+use crate::domain::account::AccountMode;
+use crate::domain::bot::Bot;
+use crate::domain::message::{Notice, ReadinessCheck};
+use crate::domain::money::f64_from_decimal;
+use crate::domain::order::OrderState;
+use crate::domain::schedule::{SessionPlan, Slot};
+
+/// The most that a bot can spend in one session, USD: its decision and its dearest closing rule.
+pub(super) fn largest_spending(bot: &Bot, invested: f64) -> f64 {
+    let seed = if bot.skip_sell { bot.seed } else { bot.seed.max(bot.seed + bot.added_seed) };
+    let limit = bot.seed * bot.max_tier as f64 - bot.seed;
+    let decision = if invested > limit { 0.0 } else { seed.max(0.0) };
+    let closing = bot.closing_conditions.iter().map(|c| bot.seed * c.seed_rate).fold(0.0, f64::max);
+    // Limit prices lie two percent above the market.
+    (decision + closing) * 1.02
+}
+
+impl Trading {
+    pub(super) async fn check_readiness(&self, line: &Line, plan: &SessionPlan, _slot: Slot) -> Result<Outcome, TradingError> {
+        let books = line.user.read(|v| Books::read(v, line.account_id))?;
+        let active: Vec<&Bot> = books.bots.iter().filter(|b| b.active).collect();
+        if active.is_empty() {
+            return Ok(Outcome::Done("no active bots".to_owned()));
+        }
+        let mut checks = Vec::new();
+        let mut check = |name: &str, ok: bool, detail: String| checks.push(ReadinessCheck { name: name.to_owned(), ok, detail });
+        check("trading_day", true, plan.session.to_string());
+
+        let token = line.gateway.check_token().await;
+        check("token", token.is_ok(), token.err().map(|e| e.to_string()).unwrap_or_default());
+
+        let largest: f64 =
+            active.iter().map(|b| largest_spending(b, books.holdings_of(b.id).iter().map(|h| h.quantity * h.average_price).sum())).sum();
+        let cash = self.cash_for(line, active.first().map(|b| b.symbol.as_str())).await;
+        match cash {
+            Ok(amount) => check("cash", f64_from_decimal(amount) >= largest, format!("{amount}")),
+            Err(error) => check("cash", false, error.to_string()),
+        }
+
+        let unresolved = books.open_orders.iter().filter(|o| matches!(o.state, OrderState::Unknown | OrderState::Sent)).count();
+        check("unresolved", unresolved == 0, unresolved.to_string());
+        let disk = self.disk_free();
+        check("disk", disk.is_none_or(|bytes| bytes > LEAST_DISK), disk.map(|b| (b >> 20).to_string()).unwrap_or_default());
+        let drift = self.clock_drift();
+        check("clock", drift.is_none_or(|s| s.abs() <= 5), drift.map(|s| s.to_string()).unwrap_or_default());
+        check(
+            "schedule",
+            books.account.mode == AccountMode::Trading,
+            format!("{} {}", plan.decision, plan.slices.last().copied().unwrap_or(plan.decision)),
+        );
+        let ready = checks.iter().all(|c| c.ok || c.name == "schedule");
+        let notice = Notice::Readiness { ready, session: plan.session.to_string(), checks, largest_spending_usd: largest };
+        self.notify(line, notice).await?;
+        Ok(Outcome::Done(if ready { "ready" } else { "not ready" }.to_owned()))
+    }
+
+    async fn cash_for(&self, line: &Line, symbol: Option<&str>) -> Result<Decimal, TradingError> {
+        let symbol = symbol.unwrap_or("TQQQ");
+        let exchange = self.exchange(line, symbol).await?;
+        let price = match self.quotes.get(symbol) {
+            Some(quote) => quote.last,
+            None => self.price(line, symbol).await?.map_or(Decimal::ONE_HUNDRED, |q| q.last),
+        };
+        let power = line.gateway.buying_power(exchange, symbol, price).await?;
+        self.quotes.put_cash(line.account_id, power.amount, self.clock.now());
+        Ok(power.amount)
+    }
+}
+
+/// Below this the disk counts as nearly full.
+const LEAST_DISK: u64 = 200 << 20;

@@ -1,0 +1,220 @@
+//! The slice slots: one limit order per sheet and slice. The order of a sheet's slice has an id
+//! computed from sheet and slice, so a slice that was begun before a crash is never sent twice.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+
+use super::books::Books;
+use super::bus::LiveEvent;
+use super::error::TradingError;
+use super::line::Line;
+use super::settle::post_events;
+use super::slots::{Outcome, mark};
+use super::tick::Trading;
+use crate::domain::account::AccountMode;
+use crate::domain::bot::Sheet;
+use crate::domain::fact::{Actor, Event};
+use crate::domain::id::{AccountId, BotId, OrderId, SheetId};
+use crate::domain::money::{decimal_from_f64, f64_from_decimal};
+use crate::domain::order::{OrderIntent, OrderOrigin, Side};
+use crate::domain::schedule::{SessionPlan, Slot};
+use crate::domain::slot::RunState;
+use crate::quant::egg::slice::{self, Request, SlicePlan};
+use crate::storage::StoreError;
+
+/// Longest life of a slice's order.
+const ORDER_LIFE: SignedDuration = SignedDuration::from_mins(5);
+/// The order is gone this long before the next slice or the close.
+const CLEARANCE: SignedDuration = SignedDuration::from_secs(60);
+/// However close the next slice is, an order gets this long.
+const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(20);
+
+/// An id that the same question always gives: the time keeps orders in order, the hash keeps it unique.
+pub(super) fn derived_order_id(at: Timestamp, parts: &[&[u8]]) -> OrderId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    let mut bytes = [0_u8; 16];
+    for (to, from) in bytes.iter_mut().zip(digest.iter()) {
+        *to = *from;
+    }
+    let millis = u64::try_from(at.as_millisecond()).unwrap_or(0).to_be_bytes();
+    for (to, from) in bytes.iter_mut().zip(millis.iter().skip(2)) {
+        *to = *from;
+    }
+    OrderId(uuid::Builder::from_custom_bytes(bytes).with_version(uuid::Version::SortRand).into_uuid())
+}
+
+/// When an order that is sent now is cancelled: after five minutes, a minute before the next slice
+/// or the close, whichever comes first.
+pub(super) fn order_deadline(now: Timestamp, next_slice: Option<Timestamp>, close: Timestamp) -> Timestamp {
+    let before = |at: Timestamp| at.saturating_sub(CLEARANCE).unwrap_or(at);
+    let after = |by: SignedDuration| now.saturating_add(by).unwrap_or(now);
+    let wanted = next_slice.map_or(before(close), |next| before(next).min(before(close))).min(after(ORDER_LIFE));
+    wanted.max(after(SHORTEST_LIFE)).min(close)
+}
+
+/// The order that a request of the engine becomes.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub order_id: OrderId,
+    pub bot: Option<BotId>,
+    pub bot_name: &'a str,
+    pub market: crate::domain::instrument::Market,
+    pub symbol: &'a str,
+    pub request: Request,
+    pub origin: OrderOrigin,
+}
+
+impl Trading {
+    /// Hands one request to the order service.
+    pub(super) async fn ask(
+        &self,
+        line: &Line,
+        plan: &SessionPlan,
+        expires_at: Timestamp,
+        asked: Asked<'_>,
+    ) -> Result<crate::domain::order::Order, TradingError> {
+        let window = super::service::Window { session: plan.session, open: plan.open, close: plan.close };
+        let exchange = self.exchange(line, asked.symbol).await?;
+        let limit = decimal_from_f64(asked.request.limit).unwrap_or(Decimal::ZERO);
+        let intent = OrderIntent {
+            order_id: asked.order_id,
+            account_id: line.account_id,
+            bot_id: asked.bot,
+            bot_name: asked.bot_name.to_owned(),
+            environment: line.gateway.environment(),
+            market: asked.market,
+            symbol: asked.symbol.to_owned(),
+            side: asked.request.side,
+            quantity: u64::try_from(asked.request.quantity).unwrap_or(0),
+            limit_price: limit,
+            origin: asked.origin,
+            session: plan.session,
+            expires_at,
+        };
+        self.service.place(line, &*self.clock, window, exchange, intent).await
+    }
+
+    pub(super) async fn run_slice(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
+        let account = line.account_id;
+        let now = self.clock.now();
+        let books = line.user.read(|v| Books::read(v, account))?;
+        let sheets: Vec<Sheet> = in_bot_order(&books).filter(|s| s.session == plan.session).cloned().collect();
+        if sheets.is_empty() {
+            return Ok(Outcome::Done("no sheets".to_owned()));
+        }
+        if books.account.mode != AccountMode::Trading {
+            return Ok(Outcome::Done("the account only observes".to_owned()));
+        }
+        line.user.write(move |tx| mark(tx, account, slot, RunState::Running, now, "")).await?;
+        let mut later = false;
+        for sheet in sheets {
+            later |= self.slice_of(line, plan, slot, sheet.id).await? == Step::Waits;
+        }
+        // Most orders fill at once: take the result now instead of at the next tick.
+        self.refresh_orders(line, true).await?;
+        self.settle(line).await?;
+        Ok(if later { Outcome::Later } else { Outcome::Done(String::new()) })
+    }
+
+    async fn slice_of(&self, line: &Line, plan: &SessionPlan, slot: Slot, sheet_id: SheetId) -> Result<Step, TradingError> {
+        let account = line.account_id;
+        let books = line.user.read(|v| Books::read(v, account))?;
+        let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id) else { return Ok(Step::Gone) };
+        // The slice's number stands in the id's time, so that orders list in the order of their slices.
+        let place = plan.open.saturating_add(SignedDuration::from_secs(i64::from(slot.n))).unwrap_or(plan.open);
+        let order_id = derived_order_id(place, &[b"slice", account.as_bytes(), sheet_id.as_bytes(), &slot.n.to_be_bytes()]);
+        if books.sheet_waits(sheet) {
+            // This slice's own order, or an earlier one whose fate is still open.
+            let own = books.open_orders.iter().any(|o| o.intent.order_id == order_id);
+            return Ok(if own { Step::Gone } else { Step::Waits });
+        }
+        if line
+            .user
+            .read(|v| v.get(&crate::storage::tables::ORDERS, &crate::storage::account_key(account).id(order_id.as_bytes())))?
+            .is_some()
+        {
+            return Ok(Step::Gone);
+        }
+        if let Some(event) = slice::obstacle(sheet, plan.session) {
+            let now = self.clock.now();
+            line.user.write(move |tx| post_events(tx, account, now, std::slice::from_ref(&event))).await?;
+            return Ok(Step::Gone);
+        }
+        // An own order of the other side may still stand: behind it, not against it.
+        let side = if sheet.kind.is_buy() { Side::Buy } else { Side::Sell };
+        if books.open_orders.iter().any(|o| !o.state.is_final() && o.intent.symbol == sheet.symbol && o.intent.side != side) {
+            return Ok(Step::Waits);
+        }
+        let price = self.price(line, &sheet.symbol).await?.map(|q| f64_from_decimal(q.last));
+        match slice::plan(sheet, price) {
+            SlicePlan::NoPrice => {
+                self.empty_slice(line, sheet, Some(slice::no_price_event(sheet))).await?;
+            }
+            SlicePlan::NoShares { .. } => self.empty_slice(line, sheet, None).await?,
+            SlicePlan::Send(request) => {
+                let now = self.clock.now();
+                let next = plan.slices.iter().copied().find(|at| *at > now);
+                let expires_at = order_deadline(now, next, plan.close);
+                let asked = Asked {
+                    order_id,
+                    bot: sheet.bot_id,
+                    bot_name: &sheet.name,
+                    market: sheet.market,
+                    symbol: &sheet.symbol,
+                    request,
+                    origin: OrderOrigin::Slice { sheet_id, slice: slot.n },
+                };
+                self.ask(line, plan, expires_at, asked).await?;
+            }
+        }
+        self.bus.publish(line.user.id(), LiveEvent::Sheet { account_id: account, sheet_id });
+        Ok(Step::Gone)
+    }
+
+    /// Notes a slice that sends nothing. The check inside the transaction keeps it from counting twice.
+    async fn empty_slice(&self, line: &Line, sheet: &Sheet, event: Option<crate::quant::egg::event::EggEvent>) -> Result<(), TradingError> {
+        let (account, now, before, sheet_id) = (line.account_id, self.clock.now(), sheet.results.len(), sheet.id);
+        line.user
+            .write(move |tx| -> Result<(), StoreError> {
+                let books = Books::read(&tx.view(), account)?;
+                let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id && s.results.len() == before) else { return Ok(()) };
+                let mut after = sheet.clone();
+                slice::apply(&mut after, None);
+                let done = Event::SliceDone { sheet_id, fill: None, remaining: after.remaining };
+                tx.record(account, now, Actor::Bot, vec![done])?;
+                post_events(tx, account, now, event.as_slice())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Nothing is left to do for this sheet in this slice.
+    Gone,
+    /// An earlier order must end first.
+    Waits,
+}
+
+/// Sheets in the order of their bots; those of removed bots last.
+fn in_bot_order(books: &Books) -> impl Iterator<Item = &Sheet> {
+    let orphaned = books.sheets.iter().filter(|s| s.bot_id.is_none_or(|id| books.bot(id).is_none()));
+    books.bots.iter().filter_map(|b| books.sheet_of(b.id)).chain(orphaned)
+}
+
+/// The id of an order that stands outside sheets: one per bot, session and purpose.
+pub(super) fn once_per_session(account: AccountId, bot: BotId, plan: &SessionPlan, purpose: &[u8]) -> OrderId {
+    derived_order_id(plan.close, &[purpose, account.as_bytes(), bot.as_bytes(), plan.session.to_string().as_bytes()])
+}
+
+/// A fresh id for an order that a person asks for.
+pub(super) fn fresh_order_id(now: Timestamp) -> OrderId {
+    OrderId(crate::storage::time_ordered(now))
+}

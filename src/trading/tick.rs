@@ -1,0 +1,272 @@
+//! The heart: one `tick` looks at every account, runs what is due, and lets no account wait for
+//! another. All state is in the store, so a restart goes on where the last tick stopped.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use futures_util::FutureExt;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::bus::{Bus, LiveEvent};
+use super::error::TradingError;
+use super::line::{Connector, Line};
+use super::quotes::Quotes;
+use super::reconcile::Searches;
+use super::service::{OrderService, Window};
+use crate::brokers::BrokerError;
+use crate::domain::account::Account;
+use crate::domain::calendar::Calendar;
+use crate::domain::clock::Clock;
+use crate::domain::id::{AccountId, UserId};
+use crate::domain::instrument::Exchange;
+use crate::domain::message::Notice;
+use crate::storage::tables::{LISTINGS, Listing};
+use crate::storage::{Key, Store, StoreError};
+
+/// What trading asks of the machine that it runs on.
+pub trait Surroundings: Send + Sync + std::fmt::Debug {
+    /// Free bytes where the data lies.
+    fn disk_free(&self) -> Option<u64>;
+    /// Seconds by which the machine's clock is off, as far as brokers' answers show.
+    fn clock_drift(&self) -> Option<i64>;
+}
+
+/// A problem that an account has right now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attention {
+    pub code: String,
+    pub detail: String,
+    pub since: jiff::Timestamp,
+}
+
+/// Trading for all accounts.
+pub struct Trading {
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) calendar: Arc<Calendar>,
+    pub(super) connector: Arc<dyn Connector>,
+    surroundings: Arc<dyn Surroundings>,
+    pub(super) service: OrderService,
+    pub(super) bus: Bus,
+    pub(super) quotes: Quotes,
+    pub(super) searches: Searches,
+    /// Accounts that a tick is working on: the next tick leaves them alone.
+    busy: Mutex<HashSet<AccountId>>,
+    adopted: Mutex<HashSet<AccountId>>,
+    attention: Mutex<HashMap<AccountId, Attention>>,
+    pub(super) refreshed: Mutex<HashMap<AccountId, jiff::Timestamp>>,
+}
+
+impl std::fmt::Debug for Trading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Trading")
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// Removes an account from the busy set when its work ends, however it ends.
+struct Busy<'a>(&'a Trading, AccountId);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.busy).remove(&self.1);
+    }
+}
+
+impl Trading {
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        calendar: Arc<Calendar>,
+        connector: Arc<dyn Connector>,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Self {
+        let bus = Bus::default();
+        Self {
+            store,
+            clock,
+            calendar,
+            connector,
+            surroundings,
+            service: OrderService::new(bus.clone()),
+            bus,
+            quotes: Quotes::default(),
+            searches: Searches::default(),
+            busy: Mutex::default(),
+            adopted: Mutex::default(),
+            attention: Mutex::default(),
+            refreshed: Mutex::default(),
+        }
+    }
+
+    /// Free bytes where the data lies; `None` where that is not known.
+    pub(super) fn disk_free(&self) -> Option<u64> {
+        self.surroundings.disk_free()
+    }
+
+    /// Seconds by which this machine's clock is off; `None` where that is not known.
+    pub(super) fn clock_drift(&self) -> Option<i64> {
+        self.surroundings.clock_drift()
+    }
+
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    pub fn quotes(&self) -> &Quotes {
+        &self.quotes
+    }
+
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// What is wrong with an account at the moment.
+    pub fn attention(&self, account: AccountId) -> Option<Attention> {
+        lock(&self.attention).get(&account).cloned()
+    }
+
+    /// Works on every account that no earlier tick is still working on, all at the same time, and
+    /// returns when each has done what it could. Never fails: an account's failure is told to its
+    /// owner and to nobody else.
+    pub async fn tick(self: &Arc<Self>) {
+        let accounts = match self.store.read(|view| {
+            let mut accounts = Vec::new();
+            for user in view.user_ids()? {
+                accounts.extend(view.user(user).accounts()?.into_iter().map(|account| (user, account)));
+            }
+            Ok::<_, StoreError>(accounts)
+        }) {
+            Ok(accounts) => accounts,
+            Err(error) => {
+                tracing::error!(%error, "cannot read the accounts");
+                return;
+            }
+        };
+        let mut work = JoinSet::new();
+        for (user, account) in accounts {
+            if lock(&self.busy).insert(account.id) {
+                let trading = Arc::clone(self);
+                work.spawn(async move {
+                    let _busy = Busy(&trading, account.id);
+                    trading.contain(user, account).await;
+                });
+            }
+        }
+        while work.join_next().await.is_some() {}
+    }
+
+    /// Runs one account's work; an error or a panic in it ends here.
+    async fn contain(self: &Arc<Self>, user: UserId, account: Account) {
+        let id = account.id;
+        let outcome = std::panic::AssertUnwindSafe(self.work(user, &account)).catch_unwind().await;
+        let problem = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(TradingError::Refused { code: "no_broker_key", .. })) => return,
+            Ok(Err(error)) => Some((code_of(&error), error.to_string())),
+            Err(_) => Some((
+                "internal_error".to_owned(),
+                "an unexpected failure in this account's work; the administrator's log tells more".to_owned(),
+            )),
+        };
+        let now = self.clock.now();
+        let (changed, notice) = {
+            let mut attention = lock(&self.attention);
+            match problem {
+                None => (attention.remove(&id).is_some(), Notice::BrokerRecovered),
+                Some((code, detail)) => {
+                    tracing::warn!(account_id = %id, %code, %detail, "account cannot be served");
+                    let new = attention.get(&id).is_none_or(|a| a.code != code);
+                    if new {
+                        attention.insert(id, Attention { code: code.clone(), detail: detail.clone(), since: now });
+                    }
+                    (new, Notice::BrokerProblem { reason_code: code, detail })
+                }
+            }
+        };
+        if changed {
+            let told = self.store.user(user).write(move |tx| tx.post(id, now, notice.level(), &notice)).await;
+            if let Err(error) = told {
+                tracing::error!(%error, account_id = %id, "cannot store a message");
+            }
+            self.bus.publish(user, LiveEvent::Account { account_id: id });
+        }
+    }
+
+    async fn work(self: &Arc<Self>, user: UserId, account: &Account) -> Result<(), TradingError> {
+        let gateway = self.connector.connect(user, account).await?;
+        let line = Line { user: self.store.user(user), account_id: account.id, gateway };
+        if lock(&self.adopted).insert(account.id) {
+            self.adopt_interrupted(&line).await?;
+        }
+        self.refresh_orders(&line, false).await?;
+        self.settle(&line).await?;
+        self.run_due(&line).await?;
+        self.settle(&line).await?;
+        self.refresh_prices(&line).await
+    }
+
+    /// The session of a trading date as the order service needs it.
+    pub(super) fn window(&self, session: Date) -> Option<Window> {
+        let session = self.calendar.session_on(session).ok().flatten()?;
+        Some(Window { session: session.date, open: session.open, close: session.close })
+    }
+
+    /// The exchange that lists a ticker: known, or asked for once and remembered.
+    pub(super) async fn exchange(&self, line: &Line, symbol: &str) -> Result<Exchange, TradingError> {
+        let key = Key::new().text(symbol);
+        if let Some(Listing(exchange)) = self.store.read(|v| v.get(&LISTINGS, &key))? {
+            return Ok(exchange);
+        }
+        let exchange = line.gateway.find_listing(symbol).await?.ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
+        let (stored, now, name) = (key, self.clock.now(), symbol.to_owned());
+        self.store
+            .write(move |tx| -> Result<(), StoreError> {
+                tx.put(&LISTINGS, &stored, &Listing(exchange))?;
+                tx.audit(now, None, "listing.found", json!({ "symbol": name, "exchange": exchange }))
+            })
+            .await?;
+        Ok(exchange)
+    }
+
+    /// The current price, freshly asked for; `None` when the broker has none for this ticker.
+    ///
+    /// # Errors
+    /// When the broker could not be asked.
+    pub(super) async fn price(&self, line: &Line, symbol: &str) -> Result<Option<crate::brokers::Quote>, TradingError> {
+        let exchange = match self.exchange(line, symbol).await {
+            Ok(exchange) => exchange,
+            Err(TradingError::Broker(BrokerError::UnknownInstrument(_))) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match line.gateway.quote(exchange, symbol).await {
+            Ok(quote) if quote.last > Decimal::ZERO => {
+                self.quotes.put(symbol, quote.clone());
+                Ok(Some(quote))
+            }
+            Ok(_) | Err(BrokerError::UnknownInstrument(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn code_of(error: &TradingError) -> String {
+    match error {
+        TradingError::Store(_) => "store".to_owned(),
+        TradingError::Broker(error) => error.code().to_owned(),
+        TradingError::Refused { code, .. } => (*code).to_owned(),
+        TradingError::Invalid { pointer, .. } => (*pointer).to_owned(),
+        TradingError::Fields(problems) => problems.first().map_or("invalid", |p| p.code).to_owned(),
+        TradingError::Calendar(_) => "calendar".to_owned(),
+    }
+}

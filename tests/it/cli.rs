@@ -1,0 +1,175 @@
+//! The program itself: start, stop, commands beside a running server, and complaints about bad input.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use super::support::{PASSWORD, answer, client};
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eggmoney"));
+    command.args(arguments).env_remove("EGGMONEY_DATA_DIR").env_remove("EGGMONEY_LISTEN").env_remove("EGGMONEY_CONFIG");
+    command
+}
+
+fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = program(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A program that complains about its arguments does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn create(dir: &str, username: &str, role: &str) -> Output {
+    run(
+        &["user", "create", "--data-dir", dir, "--username", username, "--role", role, "--password-stdin", "--json"],
+        &format!("{PASSWORD}\n"),
+    )
+}
+
+/// Success with its JSON.
+fn json_of(output: Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Failure with its one line.
+fn complaint(output: Output) -> String {
+    assert!(!output.status.success());
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+/// A server process; killed when a test fails.
+struct Serve {
+    child: Child,
+    base: String,
+}
+
+impl Serve {
+    fn start(dir: &str) -> Self {
+        let mut child =
+            program(&["serve", "--data-dir", dir, "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let base = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("first line: {line}")).to_owned();
+        assert!(base.starts_with("http://127.0.0.1:"), "{base}");
+        Self { child, base }
+    }
+
+    fn terminate(mut self) {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success(), "SIGTERM is a clean end");
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_server_starts_takes_commands_and_stops_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let dir = dir.to_str().unwrap();
+    assert_eq!(json_of(create(dir, "anna", "admin"))["role"], "admin");
+    assert!(!Path::new(dir).join("setup-code").exists());
+    assert_eq!(fs_err::metadata(dir).unwrap().permissions().mode() & 0o777, 0o700);
+
+    let server = Serve::start(dir);
+    assert_eq!(json_of(create(dir, "ben", "user"))["username"], "ben");
+    assert!(complaint(create(dir, "Ben", "user")).contains("taken"));
+    assert_eq!(json_of(run(&["health", "--data-dir", dir, "--json"], ""))["users"], 2);
+    assert_eq!(json_of(run(&["verify", "--data-dir", dir, "--json"], ""))["differences"], json!([]));
+    let login = client().post(format!("{}/api/v1/auth/login", server.base)).json(&json!({"username": "ben", "password": PASSWORD}));
+    assert_eq!(answer(login).await.0, 200);
+    let second = complaint(run(&["serve", "--data-dir", dir, "--listen", "127.0.0.1:0"], ""));
+    assert!(second.contains("another EggMoney process"), "{second}");
+    server.terminate();
+
+    assert!(!Path::new(dir).join("control.sock").exists());
+    assert!(complaint(run(&["health", "--data-dir", dir], "")).contains("no server runs"));
+    let verified = run(&["verify", "--data-dir", dir], "");
+    assert!(String::from_utf8(verified.stdout).unwrap().starts_with("all agree"));
+    let logs: Vec<_> = fs_err::read_dir(Path::new(dir).join("logs")).unwrap().map(|e| e.unwrap().path()).collect();
+    let log = fs_err::read_to_string(&logs[0]).unwrap();
+    for line in log.lines() {
+        serde_json::from_str::<Value>(line).unwrap();
+    }
+    assert!(log.contains("\"path\":\"/api/v1/auth/login\"") && !log.contains(PASSWORD), "{log}");
+}
+
+#[test]
+fn mistakes_are_told_in_one_line_that_names_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let dir = dir.to_str().unwrap();
+    let serve = |arguments: &[&str]| complaint(run(&[&["serve"], arguments].concat(), ""));
+
+    assert!(serve(&[]).contains("--data-dir"));
+    assert!(serve(&["--data-dir", dir, "--listen", "8740"]).contains("the flag --listen"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(&["serve", "--data-dir", dir, "--listen", &address], "");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && text.contains("is in use") && text.contains("--listen"), "{text}");
+
+    let file = folder.path().join("file");
+    fs_err::write(&file, "").unwrap();
+    assert!(serve(&["--data-dir", file.join("data").to_str().unwrap()]).contains("cannot use the data folder"));
+
+    let config = folder.path().join("config.toml");
+    fs_err::write(&config, "lissten = \"[::]:1\"\n").unwrap();
+    let text = serve(&["--data-dir", dir, "--config", config.to_str().unwrap()]);
+    assert!(text.contains("config.toml") && text.contains("lissten"), "{text}");
+
+    let unknown = complaint(run(&["user", "create", "--data-dir", dir, "--username", "anna", "--role", "boss", "--password-stdin"], ""));
+    assert!(unknown.contains("boss") && unknown.contains("admin or user"), "{unknown}");
+    let missing = complaint(run(&["user", "create", "--data-dir", dir, "--username", "anna"], ""));
+    assert!(missing.contains("--role") && missing.contains("--password-stdin"), "{missing}");
+    assert!(complaint(run(&["verify", "--data-dir", "/nowhere/at/all"], "")).contains("holds no EggMoney data"));
+    let weak = run(&["user", "create", "--data-dir", dir, "--username", "anna", "--role", "user", "--password-stdin"], "short\n");
+    assert!(complaint(weak).contains("at least 10 characters"));
+    let none = run(&["user", "create", "--data-dir", dir, "--username", "anna", "--role", "user", "--password-stdin"], "");
+    assert!(complaint(none).contains("no password"));
+}
+
+#[test]
+fn a_lost_or_foreign_master_key_stops_everything_and_is_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    json_of(create(dir, "anna", "admin"));
+    let key = folder.path().join("master.key");
+    let bytes = fs_err::read(&key).unwrap();
+
+    fs_err::remove_file(&key).unwrap();
+    for _ in 0..2 {
+        let text = complaint(run(&["verify", "--data-dir", dir], ""));
+        assert!(text.contains("master.key is missing") && text.contains("backup"), "{text}");
+        assert!(!key.exists());
+    }
+    fs_err::write(&key, [7; 32]).unwrap();
+    fs_err::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(complaint(run(&["verify", "--data-dir", dir], "")).contains("does not belong to this database"));
+    fs_err::write(&key, &bytes).unwrap();
+    fs_err::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(complaint(run(&["verify", "--data-dir", dir], "")).contains("chmod 600"));
+    fs_err::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(run(&["verify", "--data-dir", dir], "").status.success());
+}
+
+#[test]
+fn the_api_description_is_printed() {
+    let api = json_of(run(&["openapi"], ""));
+    assert!(api["paths"]["/api/v1/auth/login"]["post"].is_object());
+    for arguments in [&["--help"][..], &["serve", "--help"], &["user", "create", "--help"], &["verify", "--help"], &["--version"]] {
+        assert!(run(arguments, "").status.success(), "{arguments:?}");
+    }
+}

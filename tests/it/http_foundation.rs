@@ -1,0 +1,178 @@
+//! What holds for every route: access, error form, headers, documentation and the pages.
+
+use std::collections::BTreeSet;
+
+use eggmoney::domain::user::Role;
+use eggmoney::http::access::Access;
+use eggmoney::http::routes;
+use serde_json::{Value, json};
+
+use super::support::{TestServer, answer};
+
+/// A path with something plausible for every parameter.
+fn concrete(path: &str) -> String {
+    path.split('/')
+        .map(|part| if part.starts_with('{') { "01900000-0000-7000-8000-000000000001" } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+fn assert_problem(status: u16, code: &str, (found, body): &(u16, Value)) {
+    assert_eq!(*found, status, "{body}");
+    assert_eq!(body["code"], code, "{body}");
+    assert_eq!(body["status"], status, "{body}");
+    for member in ["type", "title", "detail", "trace_id"] {
+        assert!(body[member].as_str().is_some_and(|t| !t.is_empty()), "{member} is missing: {body}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_that_is_not_public_needs_a_token_and_the_right_role() {
+    let server = TestServer::start().await;
+    let user = server.user("anna").await;
+    let nobody = server.anybody();
+    let mut stranger = server.anybody();
+    stranger.token = Some("eyJhbGciOiJIUzI1NiJ9.e30.AAAA".to_owned());
+    let mut guarded = 0;
+    for route in routes::all() {
+        let (method, path) = (route.method.as_str(), concrete(&route.path));
+        let Access::Permission { roles, .. } = route.access else { continue };
+        guarded += 1;
+        for caller in [&nobody, &stranger] {
+            assert_problem(401, "unauthorized", &answer(caller.request(method, &path)).await);
+        }
+        let (status, body) = answer(user.request(method, &path)).await;
+        if roles.contains(&Role::User) {
+            assert!(status != 401 && status != 403 && status < 500, "{route:?}: {status} {body}");
+        } else {
+            assert_problem(403, "forbidden", &(status, body));
+        }
+    }
+    assert!(guarded >= 9, "only {guarded} routes are guarded");
+}
+
+#[tokio::test]
+async fn only_these_routes_are_public() {
+    let public: BTreeSet<String> =
+        routes::all().iter().filter(|r| r.access == Access::Public).map(|r| format!("{} {}", r.method, r.path)).collect();
+    let expected = [
+        "GET /api/v1/system",
+        "GET /healthz",
+        "GET /readyz",
+        // Asks for the access token in its first frame.
+        "GET /ws/events",
+        "POST /api/v1/auth/login",
+        "POST /api/v1/auth/logout",
+        "POST /api/v1/auth/refresh",
+        "POST /api/v1/auth/register",
+    ];
+    assert_eq!(public, expected.map(str::to_owned).into());
+}
+
+#[tokio::test]
+async fn errors_are_problem_details_with_a_trace_id_that_the_header_repeats() {
+    let server = TestServer::start().await;
+    let nobody = server.anybody();
+    let response = nobody.request("GET", "/api/v1/nothing/here").send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let trace = response.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["trace_id"], trace.as_str());
+    assert_problem(404, "not_found", &(404, body));
+
+    assert_problem(405, "method_not_allowed", &nobody.delete("/api/v1/auth/login").await);
+    assert_problem(405, "method_not_allowed", &nobody.put("/api/v1/users/profile", &json!({})).await);
+    for path in ["/api", "/api/v2/x", "/ws/nothing", "/metrics/x", "/healthz/x"] {
+        assert_problem(404, "not_found", &nobody.get(path).await);
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_checked_before_anything_happens() {
+    let server = TestServer::start().await;
+    let nobody = server.anybody();
+    let login = "/api/v1/auth/login";
+    assert_problem(422, "missing_field", &nobody.post(login, &json!({"username": "a"})).await);
+    let unknown = nobody.post(login, &json!({"username": "a", "password": "b", "role": "admin"})).await;
+    assert_problem(422, "unknown_field", &unknown);
+    assert_eq!(unknown.1["pointer"], "/role");
+    assert_eq!(unknown.1["errors"][0]["pointer"], "/role");
+    let wrong = nobody.post(login, &json!({"username": 7, "password": "b"})).await;
+    assert_problem(422, "invalid", &wrong);
+    assert_eq!(wrong.1["pointer"], "/username");
+
+    let raw = |kind: &'static str, body: Vec<u8>| answer(nobody.request("POST", login).header("content-type", kind).body(body));
+    assert_problem(400, "malformed", &raw("application/json", b"{".to_vec()).await);
+    assert_problem(400, "malformed", &raw("application/json", Vec::new()).await);
+    assert_problem(415, "unsupported_media_type", &raw("text/plain", b"{}".to_vec()).await);
+    assert_problem(413, "too_large", &raw("application/json", vec![b' '; (1 << 20) + 1]).await);
+}
+
+#[tokio::test]
+async fn answers_carry_security_headers_and_are_compressed() {
+    let server = TestServer::start().await;
+    for path in ["/", "/api/v1/system", "/api/v1/nothing", "/healthz"] {
+        let response = server.anybody().request("GET", path).send().await.unwrap();
+        let headers = response.headers();
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["referrer-policy"], "same-origin");
+        if path.starts_with("/api") {
+            assert_eq!(headers["cache-control"], "no-store");
+        }
+    }
+    let plain = reqwest::Client::builder().no_proxy().no_gzip().build().unwrap();
+    let response = plain.get(server.url("/api/openapi.json")).header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+}
+
+#[tokio::test]
+async fn the_document_is_served_and_names_every_route() {
+    let server = TestServer::start().await;
+    let (status, api) = server.anybody().get("/api/openapi.json").await;
+    assert_eq!(status, 200);
+    assert!(api["openapi"].as_str().is_some_and(|v| v.starts_with("3.")));
+    let documented: usize = api["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len()).sum();
+    assert_eq!(documented, routes::all().len());
+    let (status, page) = server.anybody().get("/api/docs").await;
+    assert!(status == 200 && page.as_str().is_some_and(|p| p.contains("docs.js")), "{page}");
+    assert_eq!(server.anybody().get("/api/docs.js").await.0, 200);
+}
+
+#[tokio::test]
+async fn pages_fall_back_for_addresses_of_the_single_page_app_only() {
+    let server = TestServer::start().await;
+    for path in ["/", "/login", "/bots/01900000-0000-7000-8000-000000000001/edit"] {
+        let response = server.anybody().request("GET", path).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["cache-control"], "no-cache");
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    }
+    for path in ["/assets/missing-1234.js", "/favicon.ico.bak", "/../Cargo.toml", "/assets/%2e%2e/%2e%2e/Cargo.toml"] {
+        assert_eq!(server.anybody().get(path).await.0, 404, "{path}");
+    }
+    assert_eq!(server.anybody().post("/login", &json!({})).await.0, 405);
+}
+
+#[tokio::test]
+async fn health_and_system_are_open_to_anybody() {
+    let server = TestServer::start().await;
+    assert_eq!(server.anybody().get("/healthz").await.0, 200);
+    assert_eq!(server.anybody().get("/readyz").await.0, 200);
+    let (status, system) = server.anybody().get("/api/v1/system").await;
+    assert_eq!(status, 200);
+    assert_eq!(system["setup_required"], true);
+    assert_eq!(system["registration"], "closed");
+    assert_eq!(system["market_time"], "2026-11-20T01:00:00Z");
+    assert_eq!(system["simulation"], false);
+    assert_eq!(system["speed"], Value::Null);
+
+    let admin = server.admin().await;
+    let (status, report) = admin.get("/api/v1/admin/system").await;
+    assert_eq!(status, 200);
+    assert_eq!((&report["users"], &report["accounts"]), (&json!(1), &json!(0)));
+    assert!(report["store_bytes"].as_u64().is_some_and(|n| n > 0));
+    assert!(report["memory_bytes"].as_u64().is_some_and(|n| n > 1 << 20));
+    assert!(report["disk_free_bytes"].as_u64().is_some_and(|n| n > 0));
+}
