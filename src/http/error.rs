@@ -106,7 +106,7 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// What the problem is about, where the code says so (an order's id, a limit).
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 

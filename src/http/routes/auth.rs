@@ -47,7 +47,6 @@ struct RegisteredUser {
     #[schema(value_type = uuid::Uuid)]
     id: UserId,
     username: String,
-    #[schema(value_type = String)]
     role: Role,
 }
 
@@ -87,9 +86,7 @@ struct SignedInUser {
     #[schema(value_type = uuid::Uuid)]
     id: UserId,
     username: String,
-    #[schema(value_type = String)]
     role: Role,
-    #[schema(value_type = String)]
     language: Language,
 }
 

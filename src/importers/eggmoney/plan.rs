@@ -63,7 +63,7 @@ impl OldAccount {
 }
 
 /// Something that the owner should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Warning {
     pub code: &'static str,
     /// What it is about: a bot, a setting, a table.
@@ -72,7 +72,7 @@ pub struct Warning {
 }
 
 /// Something that has no place here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Unplaced {
     /// File or table.
     pub source: String,
