@@ -520,7 +520,14 @@ export interface ImportReport {
   refused?: { table: string; row: unknown; reason: string }[];
   unplaced?: unknown[];
   warnings?: unknown[];
-  unbooked?: unknown[];
+  unbooked?: {
+    type: Unsettled['type'];
+    name: string;
+    symbol?: string;
+    quantity?: number;
+    total?: number;
+    rows?: unknown[];
+  }[];
   schedule?: {
     as_stored?: Record<string, unknown> | null;
     proposed?: Schedule | null;
