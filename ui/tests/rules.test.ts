@@ -4,6 +4,7 @@ import { botSchema, changedFields, newBotText, patchOf, textOf } from '../src/fe
 import { spread } from '../src/features/bots/spread';
 import { comparisons, textOf as lineOf } from '../src/features/imports/report';
 import { accountOf, syncOf } from '../src/features/imports/suggest';
+import { eventText } from '../src/features/orders/eventText';
 import { ruleError } from '../src/features/schedule/RuleEditor';
 import { converted, kstOf, newYorkOf } from '../src/features/schedule/rules';
 import { refusedFields } from '../src/lib/forms';
@@ -106,6 +107,18 @@ describe('import report', () => {
     expect(accountOf('photo.jpg')).toBeNull();
     expect([syncOf('chan'), syncOf('SK')]).toEqual([true, false]);
   });
+});
+
+it('tells an order’s events in a line', () => {
+  expect(eventText({ type: 'order_filled', fill: { quantity: 3, price: '63.12', gross: '189.36' } })).toBe(
+    '3 × $63.12',
+  );
+  expect(eventText({ type: 'order_intended', intent: { quantity: 10, limit_price: '64.39' } })).toBe('10 × $64.39');
+  expect(eventText({ type: 'order_accepted', broker_order_no: '0030121', broker_order_date: '2026-11-20' })).toBe(
+    '0030121',
+  );
+  expect(eventText({ type: 'order_rejected', reason: { code: 'x', message: 'no' } })).toBe('no (x)');
+  expect(eventText({ type: 'order_sent', order_id: 'o1' })).toBe('');
 });
 
 it('moves labels apart without leaving the picture', () => {

@@ -104,7 +104,8 @@ function Sessions() {
                 lead: true,
                 cell: (item) => (
                   <>
-                    {item.client ?? t('profile.unknownDevice')}{' '}
+                    {item.client || t('profile.unknownDevice')}{' '}
+                    {item.address && <span className="text-muted text-xs">{item.address}</span>}{' '}
                     {item.current && <Badge tone="green">{t('profile.current')}</Badge>}
                   </>
                 ),
