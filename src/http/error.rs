@@ -99,6 +99,7 @@ pub struct Problem {
     pub code: String,
     /// JSON pointer to the field at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub pointer: Option<String>,
     /// Finds the log lines of this request.
     pub trace_id: String,

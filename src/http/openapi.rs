@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
-use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::schema::{ArrayItems, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, path::Operation, path::PathItem};
 
@@ -25,7 +25,7 @@ pub fn document() -> OpenApi {
     }
     let questions = required_of_requests(&api);
     let components = api.components.get_or_insert_default();
-    for (name, schema) in &mut components.schemas {
+    for (name, schema) in components.schemas.iter_mut() {
         if !questions.contains(name) {
             answer_names_all(schema);
         }
@@ -61,7 +61,7 @@ fn required_of_requests(api: &OpenApi) -> BTreeSet<String> {
         let operations = [&item.get, &item.post, &item.put, &item.patch, &item.delete];
         operations.into_iter().flatten().filter_map(|o| o.request_body.as_ref())
     });
-    let mut open: Vec<String> = bodies.flat_map(|body| references(body)).collect();
+    let mut open: Vec<String> = bodies.flat_map(references).collect();
     let mut found = BTreeSet::new();
     while let Some(name) = open.pop() {
         if let Some(schema) = api.components.as_ref().and_then(|c| c.schemas.get(&name)) {
@@ -88,6 +88,11 @@ fn answer_names_all(schema: &mut RefOr<Schema>) {
                     object.required.push(name.clone());
                 }
                 answer_names_all(property);
+            }
+        }
+        RefOr::T(Schema::Array(array)) => {
+            if let ArrayItems::RefOrSchema(items) = &mut array.items {
+                answer_names_all(items);
             }
         }
         RefOr::T(Schema::AllOf(all)) => all.items.iter_mut().for_each(answer_names_all),

@@ -73,6 +73,7 @@ struct TokenAnswer {
     access_token: String,
     /// Absent for the web client, which has it in a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
     /// `bearer`
     token_type: &'static str,

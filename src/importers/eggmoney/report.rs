@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::dotenv::{OldEnv, masked, masked_account};
 use super::key_store::LeftOut;
-use super::plan::{OldAccount, Plan, Unplaced, Warning};
+use super::plan::{OldAccount, Plan, Unbooked, Unplaced, Warning};
 use super::rows::Fault;
 use super::schedule::{self, DescribedSchedule};
 use super::source::FileMark;
@@ -74,7 +74,7 @@ pub struct Report {
     pub unplaced: Vec<Unplaced>,
     pub warnings: Vec<Warning>,
     /// Questions to be answered before the account can be started.
-    pub unbooked: Vec<Value>,
+    pub unbooked: Vec<Unbooked>,
     /// Bots whose fills of a sheet in flight were booked by this import.
     pub booked: Vec<String>,
     pub schedule: DescribedSchedule,

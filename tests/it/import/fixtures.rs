@@ -136,7 +136,8 @@ fn reserves_orphans_and_duplicates_are_told_apart() {
         |u| matches!(u, Unsettled::UnbookedFills { name, quantity, total, .. } if name == "TQ_1" && *quantity == 48.0 && *total == 6970.08)
     ));
     assert_eq!(choe.report.unbooked.len(), 2);
-    let merged = choe.report.unbooked.iter().find(|q| q["type"] == "duplicate_holdings").unwrap();
+    let merged = serde_json::to_value(&choe.report.unbooked).unwrap();
+    let merged = merged.as_array().unwrap().iter().find(|q| q["type"] == "duplicate_holdings").unwrap();
     assert_eq!((merged["merged"]["amount"].as_f64(), merged["merged"]["price"].as_f64()), (Some(10.0), Some(61.94)));
 }
 

@@ -1009,11 +1009,10 @@ export interface components {
             unread: number;
         };
         /**
-         * @description A decimal that a request may write as text or as a number; a number counts by its shortest text,
-         *     so that 10.1 stays 10.1.
+         * @description A decimal number, as text or as a number
          * @example 61.37
          */
-        Amount: string;
+        Amount: string | number;
         AtView: {
             /** Format: date-time */
             at: string;
@@ -1196,9 +1195,14 @@ export interface components {
         /** @description One part of a connection test. */
         Check: {
             detail: string;
-            name: string;
+            name: components["schemas"]["CheckName"];
             ok: boolean;
         };
+        /**
+         * @description What a connection test tries.
+         * @enum {string}
+         */
+        CheckName: "token" | "price" | "balance";
         CloseView: {
             close: string;
             date: string;
@@ -1521,7 +1525,7 @@ export interface components {
         List_AccountView: {
             items: {
                 attention: components["schemas"]["AttentionView"][];
-                broker_key?: components["schemas"]["MaskedKey"] | null;
+                broker_key: components["schemas"]["MaskedKey"] | null;
                 /** Format: date-time */
                 created_at: string;
                 /** @description `mock` or `live` */
@@ -1529,7 +1533,7 @@ export interface components {
                 /** Format: uuid */
                 id: string;
                 /** Format: date-time */
-                imported_at?: string | null;
+                imported_at: string | null;
                 /** @description This build sends nothing to live hosts. */
                 live_locked: boolean;
                 /** @description `observe` or `trading` */
@@ -1537,8 +1541,8 @@ export interface components {
                 name: string;
                 settings: components["schemas"]["SettingsView"];
                 /** Format: date-time */
-                started_at?: string | null;
-                telegram?: components["schemas"]["MaskedChat"] | null;
+                started_at: string | null;
+                telegram: components["schemas"]["MaskedChat"] | null;
                 unsettled: components["schemas"]["Unsettled"][];
                 /** Format: int64 */
                 version: number;
@@ -1555,15 +1559,15 @@ export interface components {
                 /** @description Realised in the running cycle, gross. */
                 cycle_profit: string;
                 /** Format: date-time */
-                cycle_start?: string | null;
-                holding?: components["schemas"]["HeldView"] | null;
+                cycle_start: string | null;
+                holding: components["schemas"]["HeldView"] | null;
                 /**
                  * Format: double
                  * @description Fraction; `null` without shares.
                  */
-                point?: number | null;
-                point_price?: string | null;
-                price?: components["schemas"]["ValueAt"] | null;
+                point: number | null;
+                point_price: string | null;
+                price: components["schemas"]["ValueAt"] | null;
                 /**
                  * Format: double
                  * @description Turns invested.
@@ -1581,11 +1585,11 @@ export interface components {
             items: {
                 /** Format: uuid */
                 account_id: string;
-                average_price?: string | null;
+                average_price: string | null;
                 /** Format: uuid */
-                bot_id?: string | null;
+                bot_id: string | null;
                 bot_name: string;
-                broker_order_no?: string | null;
+                broker_order_no: string | null;
                 /** Format: date-time */
                 created_at: string;
                 /** @description `mock` or `live` */
@@ -1598,7 +1602,7 @@ export interface components {
                 origin: components["schemas"]["OriginView"];
                 price: string;
                 quantity: string;
-                reason?: components["schemas"]["ReasonView"] | null;
+                reason: components["schemas"]["ReasonView"] | null;
                 side: components["schemas"]["Side"];
                 state: components["schemas"]["OrderState"];
                 /** @description `pending`, `partially_filled`, `filled`, `rejected`, `cancelled`, `expired` or `unknown` */
@@ -1620,7 +1624,7 @@ export interface components {
                 /** Format: date-time */
                 due_at: string;
                 /** Format: date-time */
-                finished_at?: string | null;
+                finished_at: string | null;
                 job: components["schemas"]["Job"];
                 /** Format: int32 */
                 n: number;
@@ -1678,7 +1682,7 @@ export interface components {
         List_SheetView: {
             items: {
                 /** Format: uuid */
-                bot_id?: string | null;
+                bot_id: string | null;
                 bot_name: string;
                 /** Format: uuid */
                 id: string;
@@ -1795,6 +1799,15 @@ export interface components {
             masked_app_key: string;
             present: boolean;
         };
+        MergedRow: {
+            /** Format: double */
+            amount: number;
+            date_added: string | null;
+            /** Format: double */
+            price: number;
+            /** Format: double */
+            total: number;
+        };
         /** @description A month's realised profit. */
         MonthView: {
             /** @description `2026-05` */
@@ -1889,6 +1902,16 @@ export interface components {
             schedule: components["schemas"]["Schedule"];
             /** Format: int64 */
             version: number;
+        };
+        OpenRow: {
+            /** Format: double */
+            amount: number;
+            date_added: string;
+            /** Format: double */
+            price: number;
+            symbol: string;
+            /** Format: double */
+            total: number;
         };
         OrderDetail: components["schemas"]["OrderView"] & {
             events: components["schemas"]["OrderEvent"][];
@@ -1999,7 +2022,7 @@ export interface components {
             detail: string;
             errors?: components["schemas"]["FieldError"][];
             /** @description JSON pointer to the field at fault. */
-            pointer?: string | null;
+            pointer?: string;
             /** Format: int32 */
             status: number;
             title: string;
@@ -2142,7 +2165,7 @@ export interface components {
             /** @description Counts and sums of what was read; `rows` counts refused rows too. */
             tables: unknown;
             /** @description Questions to be answered before the account can be started. */
-            unbooked: unknown[];
+            unbooked: components["schemas"]["Unbooked"][];
             unplaced: components["schemas"]["Unplaced"][];
             warnings: components["schemas"]["Warning"][];
         };
@@ -2484,7 +2507,7 @@ export interface components {
              */
             expires_in: number;
             /** @description Absent for the web client, which has it in a cookie. */
-            refresh_token: string | null;
+            refresh_token?: string;
             /** @description `bearer` */
             token_type: string;
             user: components["schemas"]["SignedInUser"];
@@ -2506,6 +2529,35 @@ export interface components {
          * @enum {string}
          */
         TrendView: "strong_uptrend" | "weak_uptrend" | "weak_downtrend" | "strong_downtrend";
+        /** @description A question as a report shows it, with what it is about. Times are in the old notation. */
+        Unbooked: {
+            /** @description How many slices were filled. */
+            fills: number;
+            kind: components["schemas"]["TradeKind"];
+            name: string;
+            opened: string;
+            /** Format: double */
+            quantity: number;
+            /** Format: uuid */
+            sheet_id: string;
+            /** Format: int64 */
+            slices_left: number;
+            symbol: string;
+            /**
+             * Format: double
+             * @description USD.
+             */
+            total: number;
+            /** @enum {string} */
+            type: "unbooked_fills";
+        } | {
+            /** @description The position that they would become. */
+            merged: components["schemas"]["MergedRow"];
+            name: string;
+            rows: components["schemas"]["OpenRow"][];
+            /** @enum {string} */
+            type: "duplicate_holdings";
+        };
         /** @description Something that has no place here. */
         Unplaced: {
             detail: string;

@@ -48,7 +48,7 @@ export function ReportView({ report }: { report: ImportReport }) {
 }
 
 /** What has to be answered before the start, in the words of the account page. */
-function Questions({ items }: { items: NonNullable<ImportReport['unbooked']> }) {
+function Questions({ items }: { items: ImportReport['unbooked'] }) {
   const { t } = useTranslation();
   if (items.length === 0) return null;
   return (
@@ -58,13 +58,14 @@ function Questions({ items }: { items: NonNullable<ImportReport['unbooked']> }) 
         {items.map((item) => (
           <li key={`${item.type} ${item.name}`}>
             <Note tone="warning">
-              <strong>{t(`unsettled.${item.type}`, { name: item.name })}</strong> {item.symbol}{' '}
-              {item.quantity !== undefined && (
+              <strong>{t(`unsettled.${item.type}`, { name: item.name })}</strong>{' '}
+              {item.type === 'unbooked_fills' ? (
                 <>
-                  <Shares value={item.quantity} /> {t('common.shares')} · <Money value={item.total} />
+                  {item.symbol} <Shares value={item.quantity} /> {t('common.shares')} · <Money value={item.total} />
                 </>
+              ) : (
+                t('unsettled.rows', { count: item.rows.length })
               )}
-              {Array.isArray(item.rows) && t('unsettled.rows', { count: item.rows.length })}
               <p className="text-muted">{t(`unsettled.${item.type}_text`)}</p>
             </Note>
           </li>
@@ -109,29 +110,26 @@ function Listed({
   );
 }
 
-const STORED = ['decision', 'twap_start', 'twap_end', 'twap_count', 'closing_buy'];
+const STORED = ['decision', 'twap_start', 'twap_end', 'twap_count', 'closing_buy'] as const;
 
 function ScheduleCard({ report }: { report: ImportReport }) {
   const { t } = useTranslation();
   const schedule = report.schedule;
-  if (!schedule) return null;
-  const stored = schedule.as_stored ?? {};
+  const stored = schedule.as_stored;
   return (
     <Card title={t('import.schedule')} testId="import-schedule">
       <p className="text-muted -mt-2 mb-3 text-sm">{t('import.scheduleText')}</p>
-      {schedule.as_stored && (
-        <div className="mb-3">
-          <h3 className="mb-1 text-sm font-semibold">{t('import.asStored')}</h3>
-          <Facts
-            columns={3}
-            items={STORED.filter((key) => key in stored).map((key) => ({
-              label: t(`schedule.${key}`),
-              value: stored[key] === null ? <Missing /> : textOf(stored[key]),
-            }))}
-          />
-        </div>
-      )}
-      {schedule.seasons && <ScheduleTable seasons={schedule.seasons} />}
+      <div className="mb-3">
+        <h3 className="mb-1 text-sm font-semibold">{t('import.asStored')}</h3>
+        <Facts
+          columns={3}
+          items={STORED.map((key) => ({
+            label: t(`schedule.${key}`),
+            value: stored[key] === null ? <Missing /> : textOf(stored[key]),
+          }))}
+        />
+      </div>
+      <ScheduleTable seasons={schedule.seasons} />
     </Card>
   );
 }
