@@ -121,8 +121,9 @@ export async function signIn(v, username, password) {
   await v.page.getByTestId('live-state').waitFor();
 }
 
-/** Waits until the page stands: its heading is there, and nothing is being loaded. */
+/** Waits until the page of the address stands: its heading is there, and nothing is being loaded. */
 export async function settled(page) {
+  await page.waitForFunction(() => document.querySelector('main')?.dataset.page === location.hash.replace(/^#|\?.*$/g, ''));
   await page.locator('h1').first().waitFor();
   await page.waitForFunction(() => !document.querySelector('[aria-busy="true"], .animate-pulse'));
 }
