@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Slot;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Begun; a restart goes on with it.
