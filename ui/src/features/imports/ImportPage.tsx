@@ -22,7 +22,6 @@ export function ImportPage() {
   const { t } = useTranslation();
   const [step, setStep] = useState<Step>({ at: 'upload' });
   const drop = useDropImport();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each step starts at its top
   useEffect(() => {
     window.scrollTo(0, 0);
   }, [step.at]);
