@@ -11,3 +11,4 @@ mod kis_client;
 mod night;
 mod simulated_broker;
 mod support;
+mod tenancy;
