@@ -6,13 +6,12 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::connector::secret;
 use super::state::App;
 use crate::auth::VaultError;
 use crate::domain::account::{Account, AccountMode};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::order::Environment;
-use crate::storage::tables::ACCOUNTS;
+use crate::storage::tables::{ACCOUNTS, secret};
 use crate::storage::{StoreError, account_key};
 use crate::trading::TradingError;
 

@@ -20,18 +20,16 @@ use crate::brokers::BrokerError;
 use crate::domain::account::Account;
 use crate::domain::calendar::Calendar;
 use crate::domain::clock::Clock;
-use crate::domain::id::{AccountId, UserId};
+use crate::domain::id::{AccountId, MessageId, UserId};
 use crate::domain::instrument::Exchange;
-use crate::domain::message::Notice;
-use crate::storage::tables::{LISTINGS, Listing};
+use crate::domain::message::{Message, Notice};
+use crate::storage::tables::{LISTINGS, Listing, MESSAGES};
 use crate::storage::{Key, Store, StoreError};
 
 /// What trading asks of the machine that it runs on.
 pub trait Surroundings: Send + Sync + std::fmt::Debug {
     /// Free bytes where the data lies.
     fn disk_free(&self) -> Option<u64>;
-    /// Seconds by which the machine's clock is off, as far as brokers' answers show.
-    fn clock_drift(&self) -> Option<i64>;
 }
 
 /// A problem that an account has right now.
@@ -57,6 +55,8 @@ pub struct Trading {
     busy: Mutex<HashSet<AccountId>>,
     adopted: Mutex<HashSet<AccountId>>,
     attention: Mutex<HashMap<AccountId, Attention>>,
+    /// The newest message of each user that open pages were told of.
+    published: Mutex<HashMap<UserId, MessageId>>,
     pub(super) refreshed: Mutex<HashMap<AccountId, jiff::Timestamp>>,
 }
 
@@ -101,6 +101,7 @@ impl Trading {
             busy: Mutex::default(),
             adopted: Mutex::default(),
             attention: Mutex::default(),
+            published: Mutex::default(),
             refreshed: Mutex::default(),
         }
     }
@@ -108,11 +109,6 @@ impl Trading {
     /// Free bytes where the data lies; `None` where that is not known.
     pub(super) fn disk_free(&self) -> Option<u64> {
         self.surroundings.disk_free()
-    }
-
-    /// Seconds by which this machine's clock is off; `None` where that is not known.
-    pub(super) fn clock_drift(&self) -> Option<i64> {
-        self.surroundings.clock_drift()
     }
 
     pub fn bus(&self) -> &Bus {
@@ -179,6 +175,7 @@ impl Trading {
                 "an unexpected failure in this account's work; the administrator's log tells more".to_owned(),
             )),
         };
+        self.publish_messages(user);
         let now = self.clock.now();
         let (changed, notice) = {
             let mut attention = lock(&self.attention);
@@ -200,6 +197,18 @@ impl Trading {
                 tracing::error!(%error, account_id = %id, "cannot store a message");
             }
             self.bus.publish(user, LiveEvent::Account { account_id: id });
+        }
+    }
+
+    /// Tells open pages of the messages that were stored since the last time.
+    fn publish_messages(&self, user: UserId) {
+        const MOST: usize = 50;
+        let newest: Vec<Message> = self.store.user(user).read(|v| v.list_latest(&MESSAGES, &Key::new(), None, MOST)).unwrap_or_default();
+        let Some(last) = newest.first().map(|m| m.id) else { return };
+        let seen = lock(&self.published).insert(user, last);
+        // After a start everything counts as seen: pages read the list themselves.
+        for message in newest.into_iter().take_while(|m| seen.is_some_and(|seen| m.id > seen)).collect::<Vec<_>>().into_iter().rev() {
+            self.bus.publish(user, LiveEvent::Alert { message: Box::new(message) });
         }
     }
 

@@ -60,6 +60,7 @@ export interface LoginSession {
   created_at: Instant;
   last_used_at: Instant;
   client: string | null;
+  address?: string | null;
   current: boolean;
 }
 
@@ -150,13 +151,14 @@ export interface ScheduleView {
   schedule: Schedule;
   upcoming: UpcomingSession[];
   seasons: { summer: SeasonTimes; winter: SeasonTimes };
-  clock_offset_ms: number | null;
+  clock_offset_ms?: number | null;
 }
 
 export interface Run {
   slot: string;
   job: 'readiness' | 'decision' | 'slice' | 'closing' | 'message' | 'report';
-  n: number | null;
+  /** Number of the slice, from 1; 0 for other jobs. */
+  n: number;
   session: Day;
   due_at: Instant;
   started_at: Instant | null;
@@ -479,7 +481,7 @@ export interface Summary {
 export interface Indicator {
   symbol: string;
   price: PriceAt | null;
-  rsi: { value: number; level: string; at: Instant } | null;
+  rsi: { value: number; level: string; at: Day } | null;
   ma20: Decimal | number | null;
   ma60: Decimal | number | null;
   trend: string | null;
@@ -490,17 +492,10 @@ export interface Indicator {
   at: Instant | null;
 }
 
-export interface Vix {
-  value: number | Decimal;
-  level?: string;
-  at?: Instant;
-  source?: string;
-}
-
 export interface Indicators {
   items: Indicator[];
-  vix: Vix | null;
-  usd_krw: { value: Decimal | number; source: string; at: Instant } | null;
+  vix: number | null;
+  usd_krw: PriceAt | null;
 }
 
 export interface AlertItem {
@@ -575,6 +570,9 @@ export interface AdminSystem {
 
 export type LiveEvent =
   | { type: 'ready' }
+  /** Some events were missed. */
+  | { type: 'resync' }
+  | { type: 'error'; code: string; detail: string }
   | { type: 'order'; account_id: string; order: Order }
   | {
       type: 'fill';
@@ -585,7 +583,6 @@ export type LiveEvent =
       quantity: Decimal;
       price: Decimal;
       bot_name: string;
-      at: Instant;
     }
   | { type: 'sheet'; account_id: string; sheet_id: string }
   | { type: 'alert'; alert: AlertItem }

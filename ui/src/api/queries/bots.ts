@@ -89,7 +89,7 @@ export function useReorderBots(account: string) {
 export function useForceSell(id: string) {
   const refresh = useRefreshBots();
   return useMutation({
-    mutationFn: (ratio: number) => post<Order>(at(id, '/force-sell'), { ratio_percent: ratio }),
+    mutationFn: (ratio: string) => post<Order>(at(id, '/force-sell'), { ratio_percent: ratio }),
     onSuccess: () => refresh(),
   });
 }

@@ -7,13 +7,17 @@ import { Age } from '../../components/ui/value';
 /** What needs the owner: holds of the account, open questions, and cash that is too low or too high. */
 export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Summary['alerts'] }) {
   const { t, i18n } = useTranslation();
+  const name = (code: string) => {
+    const key = [`attention.${code}`, `errors.${code}`].find((item) => i18n.exists(item));
+    return key ? t(key) : code;
+  };
   return (
     <>
       {accounts.flatMap((account) => [
         ...account.attention.map((item) => (
           <Note key={`${account.id} ${item.code} ${item.since}`} tone="error" testId="attention">
             <strong>
-              {i18n.exists(`attention.${item.code}`) ? t(`attention.${item.code}`) : item.code} · {account.name}
+              {name(item.code)} · {account.name}
             </strong>
             <p>
               {item.detail} (<Age at={item.since} />)

@@ -50,8 +50,8 @@ export function PreviewItemView({ item }: { item: PreviewItem }) {
               </>
             ),
           },
-          { id: 'action', header: t('preview.action'), cell: (range) => <Action range={range} /> },
-          { id: 'reason', header: t('preview.reason'), cell: (range) => range.reason[locale] },
+          { id: 'action', wide: true, header: t('preview.action'), cell: (range) => <Action range={range} /> },
+          { id: 'reason', wide: true, header: t('preview.reason'), cell: (range) => range.reason[locale] },
         ]}
       />
       {item.closing && item.closing.conditions.length > 0 && (

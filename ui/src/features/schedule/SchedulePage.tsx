@@ -16,6 +16,8 @@ import { ScheduleTable } from './SeasonTable';
 
 const CLOCK_LIMIT_MS = 2000;
 
+const offset = (view: ScheduleView): number => view.clock_offset_ms ?? 0;
+
 export function SchedulePage() {
   return <WithAccount>{(account) => <ScheduleOf key={account.id} account={account} />}</WithAccount>;
 }
@@ -23,7 +25,9 @@ export function SchedulePage() {
 function ScheduleOf({ account }: { account: Account }) {
   const { t } = useTranslation();
   const query = useSchedule(account.id);
-  useEffect(() => writePreference(`seen.schedule.${account.id}`, 'yes'), [account.id]);
+  useEffect(() => {
+    writePreference(`seen.schedule.${account.id}`, 'yes');
+  }, [account.id]);
   return (
     <>
       <PageHead title={t('nav.schedule')} sub={account.name} />
@@ -31,10 +35,8 @@ function ScheduleOf({ account }: { account: Account }) {
         <QueryView query={query}>
           {(view) => (
             <div className="space-y-4">
-              {view.clock_offset_ms !== null && Math.abs(view.clock_offset_ms) > CLOCK_LIMIT_MS && (
-                <Note tone="warning">
-                  {t('schedule.clockOff', { seconds: (view.clock_offset_ms / 1000).toFixed(1) })}
-                </Note>
+              {Math.abs(offset(view)) > CLOCK_LIMIT_MS && (
+                <Note tone="warning">{t('schedule.clockOff', { seconds: (offset(view) / 1000).toFixed(1) })}</Note>
               )}
               <div className="grid items-start gap-4 lg:grid-cols-2">
                 <ScheduleForm account={account} view={view} />
@@ -95,6 +97,7 @@ function Upcoming({ view }: { view: ScheduleView }) {
           { id: 'decision', header: t('schedule.decision'), cell: (row) => both(row.decision) },
           {
             id: 'slices',
+            wide: true,
             header: t('schedule.slices'),
             cell: (row) => (
               <span className="num whitespace-normal">{row.slices.map((at) => clock(at)).join(' · ')}</span>
