@@ -10,7 +10,7 @@ use super::line::Line;
 use super::settle::post_events;
 use super::slices::{Asked, fresh_order_id, once_per_session, order_deadline};
 use super::slots::{Outcome, calendar};
-use super::tick::Trading;
+use super::tick::{Reached, Trading};
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Bot;
 use crate::domain::id::{AccountId, BotId, UserId};
@@ -155,7 +155,7 @@ impl Trading {
 
     /// Reads prices, cash and the exchange rate for the pages, at most every minute of a session and
     /// every half hour outside.
-    pub(super) async fn refresh_prices(&self, line: &Line) -> Result<(), TradingError> {
+    pub(super) async fn refresh_prices(&self, line: &Line) -> Result<Reached, TradingError> {
         let now = self.clock.now();
         let open = self.calendar.session_at(now).map_err(calendar)?.is_some();
         let every = jiff::SignedDuration::from_secs(if open { 60 } else { 1_800 });
@@ -163,7 +163,7 @@ impl Trading {
             let mut refreshed = super::tick::lock(&self.refreshed);
             let due = refreshed.get(&line.account_id).is_none_or(|at: &Timestamp| at.saturating_add(every).is_ok_and(|next| now >= next));
             if !due {
-                return Ok(());
+                return Ok(Reached::Nothing);
             }
             refreshed.insert(line.account_id, now);
         }
@@ -176,7 +176,7 @@ impl Trading {
         self.refresh_cash(line, symbols.first().map(|s| s.as_str())).await?;
         self.remember_rate(line).await?;
         self.bus.publish(line.user.id(), super::bus::LiveEvent::Portfolio { account_id: line.account_id });
-        Ok(())
+        Ok(Reached::Broker)
     }
 
     /// Orderable dollars and the exchange rate, by the rule: present balance, else currency chart.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -55,6 +56,7 @@ pub struct Trading {
     busy: Mutex<HashSet<AccountId>>,
     adopted: Mutex<HashSet<AccountId>>,
     attention: Mutex<HashMap<AccountId, Attention>>,
+    rests_until: Mutex<HashMap<AccountId, jiff::Timestamp>>,
     /// The newest message of each user that open pages were told of.
     published: Mutex<HashMap<UserId, MessageId>>,
     pub(super) refreshed: Mutex<HashMap<AccountId, jiff::Timestamp>>,
@@ -69,6 +71,16 @@ impl std::fmt::Debug for Trading {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
+
+/// How far an account's work went.
+pub(super) enum Reached {
+    /// The broker answered.
+    Broker,
+    Nothing,
+}
+
+/// After a failure an account is left alone for this long.
+const REST: SignedDuration = SignedDuration::from_secs(10);
 
 /// Removes an account from the busy set when its work ends, however it ends.
 struct Busy<'a>(&'a Trading, AccountId);
@@ -101,6 +113,7 @@ impl Trading {
             busy: Mutex::default(),
             adopted: Mutex::default(),
             attention: Mutex::default(),
+            rests_until: Mutex::default(),
             published: Mutex::default(),
             refreshed: Mutex::default(),
         }
@@ -151,7 +164,8 @@ impl Trading {
         };
         let mut work = JoinSet::new();
         for (user, account) in accounts {
-            if lock(&self.busy).insert(account.id) {
+            let rests = lock(&self.rests_until).get(&account.id).is_some_and(|until| self.clock.now() < *until);
+            if !rests && lock(&self.busy).insert(account.id) {
                 let trading = Arc::clone(self);
                 work.spawn(async move {
                     let _busy = Busy(&trading, account.id);
@@ -167,7 +181,9 @@ impl Trading {
         let id = account.id;
         let outcome = std::panic::AssertUnwindSafe(self.work(user, &account)).catch_unwind().await;
         let problem = match outcome {
-            Ok(Ok(())) => None,
+            Ok(Ok(Reached::Broker)) => None,
+            // Nothing was asked of the broker: an earlier problem stands as it was.
+            Ok(Ok(Reached::Nothing)) => return self.publish_messages(user),
             Ok(Err(TradingError::Refused { code: "no_broker_key", .. })) => return,
             Ok(Err(error)) => Some((code_of(&error), error.to_string())),
             Err(_) => Some((
@@ -182,9 +198,10 @@ impl Trading {
             match problem {
                 None => (attention.remove(&id).is_some(), Notice::BrokerRecovered),
                 Some((code, detail)) => {
-                    tracing::warn!(account_id = %id, %code, %detail, "account cannot be served");
+                    lock(&self.rests_until).insert(id, now.saturating_add(REST).unwrap_or(now));
                     let new = attention.get(&id).is_none_or(|a| a.code != code);
                     if new {
+                        tracing::warn!(account_id = %id, %code, %detail, "account cannot be served");
                         attention.insert(id, Attention { code: code.clone(), detail: detail.clone(), since: now });
                     }
                     (new, Notice::BrokerProblem { reason_code: code, detail })
@@ -212,7 +229,7 @@ impl Trading {
         }
     }
 
-    async fn work(self: &Arc<Self>, user: UserId, account: &Account) -> Result<(), TradingError> {
+    async fn work(self: &Arc<Self>, user: UserId, account: &Account) -> Result<Reached, TradingError> {
         let gateway = self.connector.connect(user, account).await?;
         let line = Line { user: self.store.user(user), account_id: account.id, gateway };
         if lock(&self.adopted).insert(account.id) {
