@@ -173,9 +173,7 @@ fn is_legal(before: &Order, after: &Order, event: &Event) -> bool {
                     _ => false,
                 }
         }
-        Event::OrderRejected { .. } => {
-            after.state == S::Rejected && matches!(before.state, S::Intent | S::Sent | S::Accepted | S::Unknown)
-        }
+        Event::OrderRejected { .. } => after.state == S::Rejected && matches!(before.state, S::Intent | S::Sent | S::Accepted | S::Unknown),
         Event::OrderUnknown { .. } => (before.state, after.state) == (S::Sent, S::Unknown),
         Event::OrderCancelled { .. } | Event::OrderExpired { .. } => {
             after.state.is_final() && matches!(before.state, S::Accepted | S::PartiallyFilled | S::Unknown)
@@ -347,11 +345,8 @@ fn a_fill_after_the_cancel_counts_and_leaves_it_cancelled() {
 
 #[test]
 fn an_order_that_was_taken_for_never_placed_can_turn_up_but_a_refused_one_cannot() {
-    let found = Event::OrderAccepted {
-        order_id: order_id(0),
-        broker_order_no: "17".to_owned(),
-        broker_order_date: jiff::civil::date(2026, 5, 14),
-    };
+    let found =
+        Event::OrderAccepted { order_id: order_id(0), broker_order_no: "17".to_owned(), broker_order_date: jiff::civil::date(2026, 5, 14) };
     for (not_placed, may) in [(true, true), (false, false)] {
         let mut rows = Rows::default();
         let mut events = accepted(intent(0));
