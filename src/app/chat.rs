@@ -3,13 +3,12 @@
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::connector::secret;
 use super::state::App;
 use crate::domain::id::{AccountId, UserId};
 use crate::notify::outbox::Channel;
 use crate::storage::StoreError;
 use crate::storage::account_key;
-use crate::storage::tables::ACCOUNTS;
+use crate::storage::tables::{ACCOUNTS, secret};
 use crate::trading::TradingError;
 
 impl App {

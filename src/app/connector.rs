@@ -20,20 +20,9 @@ use crate::domain::account::Account;
 use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::order::Environment;
-use crate::storage::tables::SECRETS;
+use crate::storage::tables::{SECRETS, secret};
 use crate::storage::{Store, StoreError, account_key};
 use crate::trading::{Connector, TradingError};
-
-/// Kinds of secrets of a KIS account.
-pub mod secret {
-    pub const APP_KEY: &str = "kis_app_key";
-    pub const APP_SECRET: &str = "kis_app_secret";
-    pub const CANO: &str = "kis_cano";
-    pub const PRODUCT: &str = "kis_product";
-    /// The access token, as JSON.
-    pub const TOKEN: &str = "kis_token";
-    pub const TELEGRAM_TOKEN: &str = "telegram_token";
-}
 
 /// Builds KIS clients.
 pub struct KisConnector {

@@ -73,12 +73,25 @@ impl App {
         let vault = Vault::new(&master);
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?;
         let opened_at = wall.now();
-        let calendar = Arc::new(Calendar::nyse()?);
+        let calendar = Arc::new(calendar(dir)?);
         let connector = KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?;
         let telegram = Telegram::new(connector.http(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
         let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendar, Arc::new(connector), surroundings));
         Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, telegram, opened_at }))
+    }
+}
+
+/// File in the data folder with sessions that the program does not know yet: closures by decree,
+/// years to come. Same format as `data-fixtures/calendars/nyse.toml`.
+const CALENDAR_FILE: &str = "calendar-nyse.toml";
+
+fn calendar(dir: &Path) -> Result<Calendar, OpenError> {
+    let built_in = Calendar::nyse()?;
+    match fs_err::read_to_string(dir.join(CALENDAR_FILE)) {
+        Ok(text) => Ok(built_in.with_override(&text)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(built_in),
+        Err(error) => Err(OpenError::DataDir { path: dir.display().to_string(), detail: error.to_string() }),
     }
 }
 
@@ -104,9 +117,5 @@ struct Machine {
 impl Surroundings for Machine {
     fn disk_free(&self) -> Option<u64> {
         super::system::disk_free(&self.data_dir)
-    }
-
-    fn clock_drift(&self) -> Option<i64> {
-        None
     }
 }

@@ -126,6 +126,10 @@ pub trait MarketReader: Send + Sync + Debug {
 pub trait Broker: MarketReader {
     fn environment(&self) -> Environment;
 
+    /// Seconds by which our clock is ahead of the broker's, as its last answer showed; `None` before
+    /// the first answer.
+    fn clock_drift(&self) -> Option<i64>;
+
     /// Makes sure that a working access token is there.
     async fn check_token(&self) -> Result<(), BrokerError>;
 

@@ -23,8 +23,8 @@ use crate::domain::order::Environment;
 use crate::domain::user::Role;
 use crate::importers::eggmoney::{Action, Answer, ImportRequest, OldFiles, QuestionKind, read, run, settle};
 use crate::simulators::{KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
-use crate::storage::account_key;
-use crate::storage::tables::POSITIONS;
+use crate::storage::tables::{MESSAGES, POSITIONS};
+use crate::storage::{DATABASE_FILE, Key, Store, StoreError, account_key};
 
 /// Market time when the demo begins: an hour and a half before the open of a Friday session.
 const START: &str = "2026-05-15T12:00:00Z";
@@ -96,6 +96,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), String> {
     let data_dir = args.data_dir.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_path_buf())).unwrap_or_default();
     let calendar = Calendar::nyse().map_err(|e| e.to_string())?;
     let start: Timestamp = START.parse().map_err(|e: jiff::Error| e.to_string())?;
+    let start = resumed(&data_dir)?.unwrap_or(start).max(start);
     let market: Arc<dyn Clock> = Arc::new(DemoClock::new(calendar.clone(), start, args.speed));
 
     let simulator = KisSimulator::start(SimConfig { scenario: scenario(), ..SimConfig::default() }, market.clone(), Arc::new(calendar))
@@ -107,6 +108,22 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), String> {
     let app = App::open(config, Arc::new(SystemClock), market).await.map_err(|e| e.to_string())?;
     let logins = populate(&app, &simulator).await?;
     serve::run(app, Some(json!({ "logins": logins }).to_string())).await
+}
+
+/// Market time of the newest message of an earlier run over the same folder.
+fn resumed(data_dir: &Path) -> Result<Option<Timestamp>, String> {
+    if !data_dir.join(DATABASE_FILE).exists() {
+        return Ok(None);
+    }
+    let store = Store::open(data_dir).map_err(|e| e.to_string())?;
+    let newest = store.read(|v| {
+        let mut newest = None;
+        for user in v.user_ids()? {
+            newest = newest.max(v.user(user).list_latest(&MESSAGES, &Key::new(), None, 1)?.first().map(|m| m.at));
+        }
+        Ok::<_, StoreError>(newest)
+    });
+    newest.map_err(|e| e.to_string())
 }
 
 fn scenario() -> Scenario {
@@ -230,7 +247,7 @@ fn open_at_broker(app: &App, simulator: &KisSimulator, user: UserId, sample: &Sa
             for account in v.accounts()? {
                 positions.extend(v.list(&POSITIONS, &account_key(account.id))?);
             }
-            Ok::<_, crate::storage::StoreError>(positions)
+            Ok::<_, StoreError>(positions)
         })
         .map_err(|e| e.to_string())?;
     let positions = positions

@@ -138,3 +138,16 @@ pub const SLICE_TIMES: UserTable<SliceTimes> = UserTable::new("slice_times");
 pub const MESSAGES: UserTable<Message> = UserTable::new("messages");
 /// message id, only while it waits for delivery outside the app.
 pub const OUTBOX: UserTable<Delivery> = UserTable::new("outbox");
+
+/// Kinds of sealed secrets of an account, as they stand in the keys of [`SECRETS`].
+pub mod secret {
+    pub const APP_KEY: &str = "kis_app_key";
+    pub const APP_SECRET: &str = "kis_app_secret";
+    /// First eight digits of the account number.
+    pub const CANO: &str = "kis_cano";
+    /// Its last two digits.
+    pub const PRODUCT: &str = "kis_product";
+    /// The broker's access token with its expiry, as JSON; made here, never imported.
+    pub const TOKEN: &str = "kis_token";
+    pub const TELEGRAM_TOKEN: &str = "telegram_token";
+}

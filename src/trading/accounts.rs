@@ -10,7 +10,7 @@ use crate::domain::id::{AccountId, UserId};
 use crate::domain::message::Notice;
 use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
 use crate::domain::schedule::Schedule;
-use crate::storage::tables::{ACCOUNTS, SECRETS};
+use crate::storage::tables::{ACCOUNTS, SECRETS, secret};
 use crate::storage::{StoreError, UserTx, account_key, time_ordered};
 
 /// Changes to an account; absent fields stay.
@@ -168,7 +168,7 @@ impl Trading {
                 "orders to live accounts are locked in this version: enter the key of a mock account (모의투자) to trade",
             ));
         }
-        let secret = account_key(id).text("kis_app_secret");
+        let secret = account_key(id).text(secret::APP_SECRET);
         if self.store.user(user).read(|v| v.get(&SECRETS, &secret))?.is_none() {
             return Err(TradingError::refused("no_broker_key", "enter the account's broker key before starting it"));
         }

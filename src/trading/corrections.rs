@@ -335,9 +335,6 @@ mod tests {
         fn disk_free(&self) -> Option<u64> {
             None
         }
-        fn clock_drift(&self) -> Option<i64> {
-            None
-        }
     }
 
     const BOTS: [&str; 3] = ["A", "B", "C"];

@@ -50,8 +50,8 @@ impl Trading {
         check("unresolved", unresolved == 0, unresolved.to_string());
         let disk = self.disk_free();
         check("disk", disk.is_none_or(|bytes| bytes > LEAST_DISK), disk.map(|b| (b >> 20).to_string()).unwrap_or_default());
-        let drift = self.clock_drift();
-        check("clock", drift.is_none_or(|s| s.abs() <= 5), drift.map(|s| s.to_string()).unwrap_or_default());
+        let drift = line.gateway.clock_drift();
+        check("clock", drift.is_none_or(|s| s.abs() <= LARGEST_DRIFT), drift.map(|s| s.to_string()).unwrap_or_default());
         check(
             "schedule",
             books.account.mode == AccountMode::Trading,
@@ -76,5 +76,7 @@ impl Trading {
     }
 }
 
+/// Seconds by which our clock may be off: sessions and slots are minutes, and so must it be exact.
+const LARGEST_DRIFT: i64 = 30;
 /// Below this the disk counts as nearly full.
 const LEAST_DISK: u64 = 200 << 20;

@@ -20,18 +20,16 @@ use crate::brokers::BrokerError;
 use crate::domain::account::Account;
 use crate::domain::calendar::Calendar;
 use crate::domain::clock::Clock;
-use crate::domain::id::{AccountId, UserId};
+use crate::domain::id::{AccountId, MessageId, UserId};
 use crate::domain::instrument::Exchange;
-use crate::domain::message::Notice;
-use crate::storage::tables::{LISTINGS, Listing};
+use crate::domain::message::{Message, Notice};
+use crate::storage::tables::{LISTINGS, Listing, MESSAGES};
 use crate::storage::{Key, Store, StoreError};
 
 /// What trading asks of the machine that it runs on.
 pub trait Surroundings: Send + Sync + std::fmt::Debug {
     /// Free bytes where the data lies.
     fn disk_free(&self) -> Option<u64>;
-    /// Seconds by which the machine's clock is off, as far as brokers' answers show.
-    fn clock_drift(&self) -> Option<i64>;
 }
 
 /// A problem that an account has right now.
@@ -70,6 +68,8 @@ pub struct Trading {
     trouble: Mutex<HashMap<AccountId, Trouble>>,
     /// When each account's broker gave its last good answer.
     heard: Mutex<HashMap<AccountId, jiff::Timestamp>>,
+    /// The newest message of each user that open pages were told of.
+    published: Mutex<HashMap<UserId, MessageId>>,
     pub(super) refreshed: Mutex<HashMap<AccountId, jiff::Timestamp>>,
 }
 
@@ -114,6 +114,7 @@ impl Trading {
             busy: Mutex::default(),
             trouble: Mutex::default(),
             heard: Mutex::default(),
+            published: Mutex::default(),
             refreshed: Mutex::default(),
         }
     }
@@ -121,11 +122,6 @@ impl Trading {
     /// Free bytes where the data lies; `None` where that is not known.
     pub(super) fn disk_free(&self) -> Option<u64> {
         self.surroundings.disk_free()
-    }
-
-    /// Seconds by which this machine's clock is off; `None` where that is not known.
-    pub(super) fn clock_drift(&self) -> Option<i64> {
-        self.surroundings.clock_drift()
     }
 
     pub fn bus(&self) -> &Bus {
@@ -197,6 +193,7 @@ impl Trading {
                 "an unexpected failure in this account's work; the administrator's log tells more".to_owned(),
             )),
         };
+        self.publish_messages(user);
         let now = self.clock.now();
         let notice = match problem {
             None => self.calmed(id, now).then_some(Notice::BrokerRecovered),
@@ -236,6 +233,18 @@ impl Trading {
         let calm = trouble.last_failure.saturating_add(CALM).is_ok_and(|until| now >= until);
         let answered = lock(&self.heard).get(&id).is_some_and(|at| *at > trouble.last_failure);
         calm && answered && all.remove(&id).is_some()
+    }
+
+    /// Tells open pages of the messages that were stored since the last time.
+    fn publish_messages(&self, user: UserId) {
+        const MOST: usize = 50;
+        let newest: Vec<Message> = self.store.user(user).read(|v| v.list_latest(&MESSAGES, &Key::new(), None, MOST)).unwrap_or_default();
+        let Some(last) = newest.first().map(|m| m.id) else { return };
+        let seen = lock(&self.published).insert(user, last);
+        // After a start everything counts as seen: pages read the list themselves.
+        for message in newest.into_iter().take_while(|m| seen.is_some_and(|seen| m.id > seen)).collect::<Vec<_>>().into_iter().rev() {
+            self.bus.publish(user, LiveEvent::Alert { message: Box::new(message) });
+        }
     }
 
     /// Every step is done, whatever became of those before it: what cannot be done without them waits

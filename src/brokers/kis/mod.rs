@@ -105,6 +105,7 @@ impl KisClient {
                 product: config.product,
                 headers,
                 secrets,
+                drift: std::sync::Mutex::new(None),
             },
         })
     }
@@ -251,6 +252,10 @@ impl MarketReader for KisClient {
 impl Broker for KisClient {
     fn environment(&self) -> Environment {
         self.rest.environment
+    }
+
+    fn clock_drift(&self) -> Option<i64> {
+        self.rest.drift()
     }
 
     async fn check_token(&self) -> Result<(), BrokerError> {

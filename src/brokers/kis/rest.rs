@@ -1,8 +1,9 @@
 //! One call of the REST interface: pace, token, headers, and what a failure means for a repetition.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -44,6 +45,8 @@ pub(super) struct Rest {
     /// Headers that are the same in every call; the secret ones are marked so.
     pub headers: HeaderMap,
     pub secrets: Redactor,
+    /// Seconds by which our clock is ahead of the broker's, as its last answer shows.
+    pub drift: Mutex<Option<i64>>,
 }
 
 /// A request as often as it may be sent.
@@ -169,6 +172,7 @@ impl Rest {
         let request = self.request(call, &token.token)?;
         self.limiter.acquire(call.priority).await;
         let reply = self.http.send(request, &secrets).await?;
+        self.note_drift(reply.header("date"));
         let tr_id = call.endpoint.tr_id(self.environment);
         match parse(reply.status, &reply.body, &secrets) {
             Parsed::Done(answer) => {
@@ -185,6 +189,17 @@ impl Rest {
                 tracing::debug!(tr_id, status = reply.status, code = error.code(), "broker refused");
                 Err(error)
             }
+        }
+    }
+
+    /// What the last answer's date says of our clock.
+    pub fn drift(&self) -> Option<i64> {
+        *self.drift.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn note_drift(&self, date: &str) {
+        if let Ok(theirs) = DateTimeParser::new().parse_timestamp(date) {
+            *self.drift.lock().unwrap_or_else(|e| e.into_inner()) = Some(self.clock.now().duration_since(theirs).as_secs());
         }
     }
 

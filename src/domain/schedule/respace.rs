@@ -52,7 +52,7 @@ pub fn respaced(planned: &[Timestamp], done: usize, now: Timestamp, close: Times
         cut_to_minute(first.saturating_add(SignedDuration::from_secs(offset)).unwrap_or(first))
     };
     let share = (left as f64 / slots as f64).min(MAX_SHARE);
-    Respaced { times: (0..=gaps).map(at).collect(), share, lost: left as f64 - share * slots as f64 }
+    Respaced { times: (0..=gaps).map(at).collect(), share, lost: (left as f64 - share * slots as f64).max(0.0) }
 }
 
 /// Five minutes, or less where the plan itself is denser; never under a minute.

@@ -28,4 +28,3 @@ pub use rows::Fault;
 pub use run::{ImportRequest, Imported, MAX_FILE_BYTES, OldFiles, account_name, dry_run, read, run};
 pub use settle::{Action, Answer, Question, QuestionKind, questions, settle};
 pub use source::{FileMark, SourceError};
-pub use store::secret;

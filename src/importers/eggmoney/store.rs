@@ -15,19 +15,9 @@ use crate::domain::fact::{Actor, Event, Fact, SheetEnd};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::ledger::Position;
 use crate::domain::money::{Currency, f64_from_decimal};
+use crate::storage::tables::secret;
 use crate::storage::tables::{BOTS, HISTORY, HOLDINGS, JOURNAL, POSITIONS, SHEETS, UserTable};
 use crate::storage::{Key, Record, StoreError, Tx, UserTx, UserView, account_key};
-
-/// Kinds of sealed secrets of an account.
-pub mod secret {
-    pub const APP_KEY: &str = "kis_app_key";
-    pub const APP_SECRET: &str = "kis_app_secret";
-    pub const CANO: &str = "kis_cano";
-    pub const PRODUCT: &str = "kis_product";
-    /// The broker's token for the app key; made here, never imported.
-    pub const TOKEN: &str = "kis_token";
-    pub const TELEGRAM_TOKEN: &str = "telegram_token";
-}
 
 /// Appends the facts of a plan and stores its bots.
 pub fn write(tx: &mut UserTx<'_>, account: AccountId, plan: &Plan, at: Timestamp) -> Result<(), StoreError> {

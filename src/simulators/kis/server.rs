@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::{Value, json};
 
 use super::super::exchange::{Noise, SimExchange};
@@ -199,6 +200,7 @@ impl Host {
             ("tr_id", request.header("tr_id").unwrap_or_default().to_owned()),
             ("tr_cont", continuation.to_owned()),
             ("gt_uid", uid),
+            ("Date", DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default()),
         ]
     }
 

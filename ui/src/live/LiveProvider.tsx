@@ -98,7 +98,11 @@ export function apply(client: QueryClient, event: LiveEvent, refetch: (...list: 
     case 'clock':
       syncClock(event.market_time);
       return;
+    case 'resync':
+      void client.invalidateQueries();
+      return;
     case 'ready':
+    case 'error':
       return;
   }
 }

@@ -1,4 +1,4 @@
-import { accessToken } from '../api/session';
+import { accessToken, refreshSession } from '../api/session';
 import type { LiveEvent } from '../api/types';
 
 /** One websocket for live updates. It signs in with the first frame and comes back by itself with growing, jittered pauses. */
@@ -58,6 +58,8 @@ export function connect(handlers: SocketHandlers): () => void {
         if (wasOpen) handlers.onResume();
         wasOpen = true;
       }
+      // A refused token: find out whether the session still stands before the next try.
+      if (event.type === 'error') void refreshSession().catch(() => undefined);
       handlers.onEvent(event);
     };
     current.onclose = () => {

@@ -13,7 +13,6 @@ export default function PriceChart({ closes, label }: { closes: Indicator['close
   const box = useRef<HTMLDivElement>(null);
   const theme = useShownTheme();
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes the colours that are read here
   useEffect(() => {
     const element = box.current;
     if (!element) return;

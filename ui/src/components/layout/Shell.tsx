@@ -26,8 +26,9 @@ function Frame() {
   const { account } = useCurrentAccount();
   const { pathname } = useLocation();
   const realMoney = account?.environment === 'live' && account.mode === 'trading';
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new page starts at its top
-  useEffect(() => window.scrollTo(0, 0), [pathname]);
+  useEffect(() => {
+    window.scrollTo(0, 0);
+  }, [pathname]);
   return (
     <div className={`min-h-dvh ${realMoney ? 'border-danger border-t-4' : ''}`}>
       <button
@@ -56,7 +57,7 @@ function Header() {
   const { account } = useCurrentAccount();
   return (
     <header className="bg-surface border-line sticky top-0 z-30 border-b">
-      <div className="mx-auto flex h-14 max-w-7xl items-center gap-2 px-3 sm:px-6">
+      <div className="mx-auto flex min-h-14 max-w-7xl items-center gap-2 px-3 py-1 sm:px-6">
         <Link to="/" className="mr-1 flex shrink-0 items-center gap-2 font-bold" aria-label="EggMoney">
           <img src="./icon.svg" alt="" className="size-7" />
           <span className="hidden sm:inline">EggMoney</span>

@@ -75,7 +75,7 @@ export function AccountSwitch() {
       data-testid="account-switch"
       value={account.id}
       onChange={(event) => choose(event.target.value)}
-      className="border-line bg-surface min-h-9 max-w-40 min-w-0 rounded-lg border px-2 font-semibold"
+      className="border-line bg-surface min-h-8 max-w-40 py-0 min-w-0 rounded-lg border px-2 font-semibold"
     >
       {accounts.map((item) => (
         <option key={item.id} value={item.id}>

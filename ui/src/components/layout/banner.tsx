@@ -15,15 +15,16 @@ function Running({ speed }: { speed: number | null }) {
   const { t } = useTranslation();
   const now = useMarketNow(1000);
   return (
-    <div
+    <aside
+      aria-label={t('simulation.label')}
       data-testid="simulation-banner"
       className="bg-warn-bg text-warn border-warn border-b px-3 py-1 text-center text-xs font-semibold"
     >
       {t('simulation.banner')} · <span className="num">{`${day(now, KST)} ${clock(now, KST)} ${t('time.kst')}`}</span>{' '}
-      <span className="num">{`(${t('time.newYork')} ${clock(now, NEW_YORK)})`}</span>
+      <span className="num hidden sm:inline">{`(${t('time.newYork')} ${clock(now, NEW_YORK)})`}</span>
       {speed !== null && speed !== 1 && (
         <span className="num"> · {t('simulation.speed', { speed: quantity(speed) })}</span>
       )}
-    </div>
+    </aside>
   );
 }

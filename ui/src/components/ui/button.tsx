@@ -4,7 +4,7 @@ import { Link, type LinkProps } from 'react-router';
 type Tone = 'primary' | 'plain' | 'danger' | 'quiet' | 'buy' | 'sell';
 
 const base =
-  'inline-flex min-h-10 items-center justify-center gap-2 rounded-lg px-4 py-2 text-sm font-semibold disabled:opacity-50 no-underline';
+  'inline-flex min-h-10 items-center justify-center gap-2 rounded-lg px-4 py-2 text-sm font-semibold whitespace-nowrap disabled:opacity-50 no-underline';
 const tones: Record<Tone, string> = {
   primary: 'bg-accent text-accent-ink hover:brightness-110',
   plain: 'border border-line bg-surface text-ink hover:bg-sunken',

@@ -8,6 +8,10 @@ export interface Column<T> {
   right?: boolean;
   /** The heading of the card on a phone. */
   lead?: boolean;
+  /** Takes the whole width of the card on a phone. */
+  wide?: boolean;
+  /** Buttons: no label on a phone. */
+  buttons?: boolean;
 }
 
 /** A table that turns into cards on a phone; one set of elements, so that screen readers meet each row once. */
@@ -56,9 +60,9 @@ export function DataTable<T>({
               <td
                 key={column.id}
                 role="cell"
-                className={`min-w-0 sm:px-2 sm:py-2 ${column.lead ? 'col-span-2 font-semibold sm:font-normal' : ''} ${column.right ? 'sm:text-right' : ''}`}
+                className={`min-w-0 sm:px-2 sm:py-2 ${column.lead ? 'col-span-2 font-semibold sm:font-normal' : ''} ${column.wide || column.buttons ? 'col-span-2' : ''} ${column.right ? 'sm:text-right' : ''}`}
               >
-                {!column.lead && (
+                {!column.lead && !column.buttons && (
                   <span aria-hidden="true" className="text-muted block text-xs sm:hidden">
                     {column.header}
                   </span>

@@ -86,13 +86,22 @@ export function Age({ at }: { at: string | null | undefined }) {
   );
 }
 
+/** Looked up as `source.present_balance` and the like. */
+export function useSourceName(): (source: string) => string {
+  const { t, i18n } = useTranslation();
+  return (source) => {
+    const key = `source.${source.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')}`;
+    return i18n.exists(key) ? t(key) : source;
+  };
+}
+
 /** Where a value comes from and how old it is. */
 export function Source({ source, at }: { source?: string | null | undefined; at: string | null | undefined }) {
-  const { t, i18n } = useTranslation();
-  const name = source ? (i18n.exists(`source.${source}`) ? t(`source.${source}`) : source) : t('source.server');
+  const nameOf = useSourceName();
   return (
-    <span className="text-muted text-xs">
-      {name} · <Age at={at} />
+    <span className="text-muted text-xs font-normal">
+      {source && `${nameOf(source)} · `}
+      <Age at={at} />
     </span>
   );
 }

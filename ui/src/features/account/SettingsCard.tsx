@@ -1,6 +1,6 @@
 import { zodResolver } from '@hookform/resolvers/zod';
 import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { useTranslation } from 'react-i18next';
 import { z } from 'zod';
@@ -49,10 +49,12 @@ export function SettingsCard({ account }: { account: Account }) {
   });
   const { errors, isDirty } = form.formState;
   // Follow the server while nothing is typed.
-  if (!isDirty && !save.isPending && version !== account.version) {
+  const untouched = !isDirty && !save.isPending;
+  useEffect(() => {
+    if (!untouched || account.version <= version) return;
     setVersion(account.version);
     form.reset(textOf(account));
-  }
+  }, [untouched, account, version, form]);
 
   const submit = form.handleSubmit(({ name, total_budget, auto_start_threshold, fee_rate, ...switches }) => {
     const wanted: Partial<AccountSettings> = {

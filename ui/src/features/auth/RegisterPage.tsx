@@ -14,7 +14,7 @@ import { AuthFrame } from './AuthFrame';
 const schema = z
   .object({
     username: z.string().trim().min(1, 'form.required').max(64, 'form.tooLong|64'),
-    password: z.string().min(8, 'form.passwordShort|8'),
+    password: z.string().min(10, 'form.passwordShort|10'),
     repeat: z.string(),
     email: z.union([z.literal(''), z.email('form.email')]),
     invite: z.string().trim(),

@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { get } from '../../api/client';
 import { isConflict } from '../../api/errors';
@@ -31,10 +31,11 @@ export function BotSettingsCard({ bot }: { bot: Bot }) {
 
   // Nothing typed yet: follow the server, whose version also moves when a bot trades.
   const untouched = !form.formState.isDirty && !save.isPending && conflict === null;
-  if (untouched && bot.version !== base.version) {
+  useEffect(() => {
+    if (!untouched || bot.version <= base.version) return;
     setBase(bot);
     form.reset(textOf(bot));
-  }
+  }, [untouched, bot, base.version, form]);
 
   const reset = (to: Bot) => {
     setBase(to);

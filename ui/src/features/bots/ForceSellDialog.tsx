@@ -34,9 +34,7 @@ export function ForceSellDialog({ bot, onClose }: { bot: Bot; onClose: () => voi
       busy={sell.isPending}
       error={sell.error}
       testId="force-sell"
-      onConfirm={() =>
-        value && sell.mutate(Number(value), { onSuccess: (order) => void navigate(`/orders/${order.id}`) })
-      }
+      onConfirm={() => value && sell.mutate(value, { onSuccess: (order) => void navigate(`/orders/${order.id}`) })}
     >
       {account && <ModeBadge account={account} />}
       <p className="text-sm">{t('forceSell.text')}</p>

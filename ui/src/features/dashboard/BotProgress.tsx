@@ -41,7 +41,14 @@ export function BotProgress({ bots, accounts }: { bots: SummaryBot[]; accounts: 
                   )}
                 </span>
                 <span className="text-sm">
-                  <Change value={bot.profit_usd} /> (<Change value={bot.profit_rate} as="percent" />)
+                  {Number(bot.quantity ?? 0) === 0 ? (
+                    <span className="text-muted">{t('bots.noHolding')}</span>
+                  ) : (
+                    <>
+                      <Change value={bot.profit_usd} />{' '}
+                      {bot.profit_usd !== null && <Change value={bot.profit_rate} as="percent" />}
+                    </>
+                  )}
                 </span>
               </div>
               <div className="my-2">

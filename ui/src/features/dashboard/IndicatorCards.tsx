@@ -19,19 +19,9 @@ export function IndicatorCards({ data }: { data: Indicators }) {
       <div className="mb-3 grid gap-3 sm:grid-cols-2">
         <div className="border-line rounded-xl border p-3">
           <p className="text-muted text-xs">VIX</p>
-          {data.vix ? (
-            <p className="flex flex-wrap items-baseline gap-2">
-              <strong className="text-lg">
-                <Fixed value={data.vix.value} />
-              </strong>
-              {data.vix.level && <Level level={data.vix.level} />}
-              <Source source={data.vix.source} at={data.vix.at} />
-            </p>
-          ) : (
-            <p>
-              <Missing />
-            </p>
-          )}
+          <p className="text-lg font-bold">
+            <Fixed value={data.vix} />
+          </p>
         </div>
         <div className="border-line rounded-xl border p-3">
           <p className="text-muted text-xs">USD/KRW</p>

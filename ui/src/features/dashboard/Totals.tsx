@@ -4,10 +4,12 @@ import { Card } from '../../components/ui/card';
 import { Change, Money, Source } from '../../components/ui/value';
 import { multiply } from '../../lib/decimal';
 import { money } from '../../lib/format';
+import { useLocale } from '../../lib/locale';
 
 /** Total assets, profit, and today's realised profit, in both currencies. */
 export function Totals({ summary }: { summary: Summary }) {
   const { t } = useTranslation();
+  const locale = useLocale();
   const todayKrw = summary.rate ? multiply(summary.today_profit_usd, summary.rate.usd_krw) : null;
   return (
     <Card>
@@ -24,7 +26,7 @@ export function Totals({ summary }: { summary: Summary }) {
             {t('dashboard.rate')}{' '}
             {summary.rate ? (
               <>
-                <span className="num">{money(summary.rate.usd_krw, 'KRW', { places: 2 })}</span> ·{' '}
+                <span className="num">{money(summary.rate.usd_krw, 'KRW', { places: 2, locale })}</span> ·{' '}
                 <Source source={summary.rate.source} at={summary.rate.at} />
               </>
             ) : (

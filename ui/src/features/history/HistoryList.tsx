@@ -116,6 +116,7 @@ export function HistoryList({
                   {
                     id: 'actions',
                     header: t('common.actions'),
+                    buttons: true,
                     cell: (row) => (
                       <Button
                         tone="quiet"

@@ -3,13 +3,13 @@ import { useHistorySummary } from '../../api/queries/trading';
 import { Card } from '../../components/ui/card';
 import { Empty, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
-import { Change, Fixed, Missing } from '../../components/ui/value';
+import { Change, Fixed, Missing, useSourceName } from '../../components/ui/value';
 
 /** Realised profit by year and month, each month at its own exchange rate. */
 export function ProfitTable({ account }: { account: string }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
+  const source = useSourceName();
   const query = useHistorySummary(account);
-  const source = (name: string) => (i18n.exists(`source.${name}`) ? t(`source.${name}`) : name);
   return (
     <QueryView
       query={query}

@@ -7,6 +7,7 @@ import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Note, QueryView } from '../../components/ui/feedback';
 import { Missing, Money, Price, Shares, When } from '../../components/ui/value';
 import { clock } from '../../lib/time';
+import { eventText } from './eventText';
 import { OrderReason, OrderStateBadge } from './OrderState';
 
 export function OrderPage() {
@@ -84,14 +85,8 @@ function Detail({ order }: { order: OrderDetail }) {
   );
 }
 
+/** What matters of an event; the journal's other members are ids that this page shows already. */
 function EventDetail({ detail }: { detail: unknown }) {
-  if (detail === null || detail === undefined || detail === '') return null;
-  if (typeof detail !== 'object') return <span className="text-muted block">{String(detail)}</span>;
-  return (
-    <span className="text-muted block text-xs">
-      {Object.entries(detail)
-        .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
-        .join(' · ')}
-    </span>
-  );
+  const text = eventText(detail);
+  return text && <span className="text-muted block text-xs">{text}</span>;
 }

@@ -31,6 +31,7 @@ export function OrderTable({ orders, label }: { orders: Order[]; label: string }
         {
           id: 'state',
           header: t('orders.state'),
+          wide: true,
           cell: (order) => (
             <div>
               <OrderStateBadge order={order} />

@@ -105,6 +105,7 @@ function Tables({ data, onAsk }: { data: Positions; onAsk: (asked: Asked) => voi
             {
               id: 'actions',
               header: t('common.actions'),
+              buttons: true,
               cell: (holding) => (
                 <span className="inline-flex gap-1">
                   <Button

@@ -19,7 +19,9 @@ export function PreviewPage() {
 function PreviewOf({ account }: { account: Account }) {
   const { t } = useTranslation();
   const query = usePreview(account.id);
-  useEffect(() => writePreference(`seen.preview.${account.id}`, 'yes'), [account.id]);
+  useEffect(() => {
+    writePreference(`seen.preview.${account.id}`, 'yes');
+  }, [account.id]);
   return (
     <>
       <PageHead title={t('preview.title')} sub={t('preview.sub')} />

@@ -13,7 +13,7 @@ import { issueText } from '../../lib/forms';
 const schema = z
   .object({
     current: z.string().min(1, 'form.required'),
-    next: z.string().min(8, 'form.passwordShort|8'),
+    next: z.string().min(10, 'form.passwordShort|10'),
     repeat: z.string(),
   })
   .refine((value) => value.next === value.repeat, { path: ['repeat'], message: 'form.passwordRepeat' });

@@ -104,7 +104,8 @@ function Sessions() {
                 lead: true,
                 cell: (item) => (
                   <>
-                    {item.client ?? t('profile.unknownDevice')}{' '}
+                    {item.client || t('profile.unknownDevice')}{' '}
+                    {item.address && <span className="text-muted text-xs">{item.address}</span>}{' '}
                     {item.current && <Badge tone="green">{t('profile.current')}</Badge>}
                   </>
                 ),
@@ -114,6 +115,7 @@ function Sessions() {
               {
                 id: 'end',
                 header: t('common.actions'),
+                buttons: true,
                 cell: (item) =>
                   !item.current && (
                     <Button tone="quiet" className="min-h-8 px-2 py-0" onClick={() => end.mutate(item.id)}>

@@ -21,7 +21,7 @@ export function RuleEditor({
   return (
     <fieldset className="border-line min-w-0 border-t pt-3" data-testid={`rule-${name}`}>
       <legend className="float-left mb-2 w-full text-sm font-bold">{t(`schedule.${name}`)}</legend>
-      <div className="clear-both grid grid-cols-2 items-start gap-3 sm:grid-cols-[1.3fr_1fr_1.6fr]">
+      <div className="clear-both grid grid-cols-2 items-start gap-3 ">
         <SelectField
           label={t('schedule.ruleType')}
           value={rule.type}
@@ -37,12 +37,13 @@ export function RuleEditor({
         {rule.type === 'kst' ? (
           <TextField
             label={t('schedule.kstTime')}
-            type="time"
-            required
-            value={rule.time.slice(0, 5)}
+            inputMode="numeric"
+            placeholder="00:05"
+            maxLength={5}
+            value={rule.time.replace(/^(\d{2}:\d{2}):\d{2}$/, '$1')}
             error={error}
             data-testid={`rule-${name}-time`}
-            onChange={(event) => onChange({ type: 'kst', time: event.target.value ? `${event.target.value}:00` : '' })}
+            onChange={(event) => onChange({ type: 'kst', time: fullTime(event.target.value) })}
           />
         ) : (
           <TextField
@@ -61,16 +62,19 @@ export function RuleEditor({
             }
           />
         )}
-        {!error && <Seasons rule={rule} />}
+        {ruleError(rule) === null && <Seasons rule={rule} />}
       </div>
     </fieldset>
   );
 }
 
+/** `00:05` as it is sent; anything unfinished stays as typed. */
+const fullTime = (text: string): string => (/^\d{2}:\d{2}$/.test(text) ? `${text}:00` : text);
+
 function Seasons({ rule }: { rule: TimeRule }) {
   const { t } = useTranslation();
   return (
-    <dl className="bg-sunken col-span-2 grid grid-cols-2 gap-x-3 rounded-lg px-3 py-2 text-sm sm:col-span-1">
+    <dl className="bg-sunken col-span-2 grid grid-cols-2 gap-x-3 rounded-lg px-3 py-2 text-sm">
       {(['summer', 'winter'] as const).map((season) => (
         <div key={season}>
           <dt className="text-muted text-xs">{t(`schedule.${season}`)}</dt>
@@ -87,6 +91,6 @@ function Seasons({ rule }: { rule: TimeRule }) {
 }
 
 export function ruleError(rule: TimeRule): string | null {
-  if (rule.type === 'kst') return /^\d{2}:\d{2}(:\d{2})?$/.test(rule.time) ? null : 'form.time';
+  if (rule.type === 'kst') return /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$/.test(rule.time) ? null : 'form.time';
   return Number.isInteger(rule.minutes) && rule.minutes >= 0 && rule.minutes <= 390 ? null : 'schedule.minutesRange';
 }

@@ -5,7 +5,7 @@ import { Badge, type BadgeTone } from '../../components/ui/badge';
 import { Card } from '../../components/ui/card';
 import { Empty, Note, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
-import { When } from '../../components/ui/value';
+import { Missing, When } from '../../components/ui/value';
 
 const tones: Record<Run['state'], BadgeTone> = { done: 'green', running: 'amber', failed: 'red', missed: 'red' };
 
@@ -42,7 +42,7 @@ export function RunList({ account }: { account: string }) {
                     cell: (run) => (
                       <>
                         {t(`job.${run.job}`)}
-                        {run.job === 'slice' && run.n !== null && <span className="num"> {run.n}</span>}{' '}
+                        {run.job === 'slice' && run.n > 0 && <span className="num"> {run.n}</span>}{' '}
                         <span className="text-muted num">{run.session}</span>
                       </>
                     ),
@@ -54,7 +54,7 @@ export function RunList({ account }: { account: string }) {
                   },
                   { id: 'due', header: t('runs.due'), cell: (run) => <When at={run.due_at} /> },
                   { id: 'finished', header: t('runs.finished'), cell: (run) => <When at={run.finished_at} /> },
-                  { id: 'detail', header: t('runs.detail'), cell: (run) => run.detail ?? '' },
+                  { id: 'detail', wide: true, header: t('runs.detail'), cell: (run) => run.detail || <Missing /> },
                 ]}
               />
             </>

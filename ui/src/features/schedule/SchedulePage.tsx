@@ -5,7 +5,7 @@ import type { Account, ScheduleView } from '../../api/types';
 import { WithAccount } from '../../components/layout/account';
 import { Badge } from '../../components/ui/badge';
 import { Card, PageHead } from '../../components/ui/card';
-import { Empty, Note, QueryView } from '../../components/ui/feedback';
+import { Empty, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
 import { useLocale } from '../../lib/locale';
 import { writePreference } from '../../lib/storage';
@@ -14,8 +14,6 @@ import { RunList } from './RunList';
 import { ScheduleForm } from './ScheduleForm';
 import { ScheduleTable } from './SeasonTable';
 
-const CLOCK_LIMIT_MS = 2000;
-
 export function SchedulePage() {
   return <WithAccount>{(account) => <ScheduleOf key={account.id} account={account} />}</WithAccount>;
 }
@@ -23,7 +21,9 @@ export function SchedulePage() {
 function ScheduleOf({ account }: { account: Account }) {
   const { t } = useTranslation();
   const query = useSchedule(account.id);
-  useEffect(() => writePreference(`seen.schedule.${account.id}`, 'yes'), [account.id]);
+  useEffect(() => {
+    writePreference(`seen.schedule.${account.id}`, 'yes');
+  }, [account.id]);
   return (
     <>
       <PageHead title={t('nav.schedule')} sub={account.name} />
@@ -31,11 +31,6 @@ function ScheduleOf({ account }: { account: Account }) {
         <QueryView query={query}>
           {(view) => (
             <div className="space-y-4">
-              {view.clock_offset_ms !== null && Math.abs(view.clock_offset_ms) > CLOCK_LIMIT_MS && (
-                <Note tone="warning">
-                  {t('schedule.clockOff', { seconds: (view.clock_offset_ms / 1000).toFixed(1) })}
-                </Note>
-              )}
               <div className="grid items-start gap-4 lg:grid-cols-2">
                 <ScheduleForm account={account} view={view} />
                 <Card title={t('schedule.effective')}>
@@ -95,6 +90,7 @@ function Upcoming({ view }: { view: ScheduleView }) {
           { id: 'decision', header: t('schedule.decision'), cell: (row) => both(row.decision) },
           {
             id: 'slices',
+            wide: true,
             header: t('schedule.slices'),
             cell: (row) => (
               <span className="num whitespace-normal">{row.slices.map((at) => clock(at)).join(' · ')}</span>
