@@ -126,6 +126,16 @@ pub struct Order {
     pub updated_at: Timestamp,
 }
 
+/// Code of the rejection of an unknown order that the broker's complete lists did not have.
+pub const NOT_PLACED: &str = "not_placed";
+
+impl Order {
+    /// Concluded, not said by the broker: it was looked for and not found.
+    pub fn is_not_placed(&self) -> bool {
+        self.state == OrderState::Rejected && self.reason.as_ref().is_some_and(|r| r.code == NOT_PLACED)
+    }
+}
+
 /// A code that programs compare and a sentence that people read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {

@@ -2,8 +2,8 @@
 
 use crate::domain::id::{AccountId, MessageId, UserId};
 use crate::domain::message::Message;
-use crate::storage::tables::MESSAGES;
-use crate::storage::{Key, Store, StoreError};
+use crate::storage::tables::{ACCOUNTS, MESSAGES};
+use crate::storage::{Key, Store, StoreError, account_key};
 
 /// Unread messages are counted up to this many.
 const COUNTED: usize = 1_000;
@@ -18,9 +18,12 @@ pub struct Inbox {
 /// Messages, newest first, after `after`; of one account, or of all.
 ///
 /// # Errors
-/// When the store cannot be read.
+/// `NotFound` when the user has no such account; when the store cannot be read.
 pub fn list(store: &Store, user: UserId, account: Option<AccountId>, after: Option<MessageId>, limit: usize) -> Result<Inbox, StoreError> {
     store.user(user).read(|v| {
+        if let Some(id) = account {
+            v.require(&ACCOUNTS, &account_key(id))?;
+        }
         let of_account = |m: &Message| account.is_none() || m.account_id == account;
         let newest: Vec<Message> = v.list_latest(&MESSAGES, &Key::new(), None, COUNTED)?;
         let unread = newest.iter().filter(|m| !m.read && of_account(m)).count();
@@ -41,17 +44,14 @@ pub fn list(store: &Store, user: UserId, account: Option<AccountId>, after: Opti
 /// Marks messages as read; `None` means all.
 ///
 /// # Errors
-/// When the store cannot be written.
+/// `NotFound` when one of them is not the user's: then none is marked; when the store cannot be written.
 pub async fn mark_read(store: &Store, user: UserId, ids: Option<Vec<MessageId>>) -> Result<(), StoreError> {
     store
         .user(user)
         .write(move |tx| {
             let messages: Vec<Message> = match &ids {
                 None => tx.list(&MESSAGES, &Key::new())?,
-                Some(ids) => {
-                    let found: Result<Vec<_>, _> = ids.iter().map(|id| tx.get(&MESSAGES, &Key::new().id(id.as_bytes()))).collect();
-                    found?.into_iter().flatten().collect()
-                }
+                Some(ids) => ids.iter().map(|id| tx.require(&MESSAGES, &Key::new().id(id.as_bytes()))).collect::<Result<_, _>>()?,
             };
             for message in messages.into_iter().filter(|m| !m.read) {
                 tx.put(&MESSAGES, &Key::new().id(message.id.as_bytes()), &Message { read: true, ..message })?;

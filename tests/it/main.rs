@@ -12,3 +12,4 @@ mod night;
 mod openapi;
 mod simulated_broker;
 mod support;
+mod tenancy;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::id::{AccountId, MessageId};
 use crate::http::access::{AppData, Require, perm};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorCode};
 use crate::http::extract::{Json, Page};
 use crate::http::route::{Route, route};
 use crate::http::views::alert::AlertView;
@@ -60,6 +60,9 @@ async fn list_alerts(who: Require<perm::AlertsManage>, app: AppData, query: web:
 /// Marks messages as read.
 #[utoipa::path(post, path = "/api/v1/alerts/read", tag = "alerts", request_body = ReadAlerts, responses((status = 204)))]
 async fn read_alerts(who: Require<perm::AlertsManage>, app: AppData, body: Json<ReadAlerts>) -> Result<HttpResponse, ApiError> {
+    if body.0.ids.is_empty() && !body.0.all {
+        return Err(ApiError::new(ErrorCode::MissingField, "say which messages were read: ids, or all").at("/ids"));
+    }
     let ids = (!body.0.all).then(|| body.0.ids.into_iter().map(MessageId).collect());
     inbox::mark_read(&app.store, who.user_id, ids).await?;
     Ok(HttpResponse::NoContent().finish())

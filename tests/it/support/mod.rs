@@ -1,5 +1,6 @@
 //! A real server over a temporary data folder, with clocks that tests step.
 
+pub mod chat;
 pub mod old;
 
 use std::sync::Arc;

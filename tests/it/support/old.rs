@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use eggmoney::app::Config;
 use eggmoney::domain::calendar::Calendar;
 use eggmoney::domain::id::AccountId;
 use eggmoney::domain::ledger::Position;
@@ -43,6 +44,11 @@ impl Night {
     }
 
     pub async fn start_with(start: &str, scenario: Scenario) -> Self {
+        Self::start_configured(start, scenario, |_| {}).await
+    }
+
+    /// Starts with a changed configuration of the server.
+    pub async fn start_configured(start: &str, scenario: Scenario, change: impl FnOnce(&mut Config)) -> Self {
         let market = Arc::new(SteppedClock::new(start.parse().unwrap()));
         let config = SimConfig { scenario, ..SimConfig::default() };
         let broker = KisSimulator::start(config, market.clone(), Arc::new(Calendar::nyse().unwrap())).await.unwrap();
@@ -50,6 +56,7 @@ impl Night {
         let server = TestServer::start_at(market, move |config| {
             config.brokers.kis.live = live;
             config.brokers.kis.mock = mock;
+            change(config);
         })
         .await;
         Self { server, broker }
