@@ -105,7 +105,9 @@ describe('texts for codes of the API', () => {
     const importer = readFileSync(join(server, 'importers/eggmoney/error.rs'), 'utf8');
     const codes = [...refusals, ...importer.matchAll(/Error::\w+(?:\(_\)| \{ \.\. \})? => "([a-z_]+)"/g)];
     // Never reach a person under these names: they become errors of the store or of the server.
-    const words = new Set(codes.map((match) => match[1] ?? '').filter((word) => !['vault', 'store', 'import_disagrees'].includes(word)));
+    const words = new Set(
+      codes.map((match) => match[1] ?? '').filter((word) => !['vault', 'store', 'import_disagrees'].includes(word)),
+    );
     expect(words.size).toBeGreaterThan(25);
     expect([...words].filter((word) => !korean.has(`errors.${word}`))).toEqual([]);
   });
