@@ -2,6 +2,7 @@
 
 mod architecture;
 mod auth;
+mod bad_input;
 mod cli;
 mod desk;
 mod golden;
