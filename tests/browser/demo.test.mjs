@@ -161,12 +161,12 @@ test('the demo', async (t) => {
     await t.test(`fits a phone, ${scheme}`, async () => {
       const phone = await visitor(chrome, server.url, { ...PHONE, colorScheme: scheme });
       await signIn(phone, 'chan', password);
-      if (scheme === 'light') {
-        // The profile says English by now, and a new device follows it; this one is to show Korean.
-        await phone.page.waitForFunction(() => document.documentElement.lang === 'en');
-        await phone.by('language-switch').click();
-        await phone.page.waitForFunction(() => document.documentElement.lang === 'ko');
-      }
+      // A new device follows the profile, which says the language that was chosen last.
+      const [old, language] = scheme === 'light' ? ['en', 'ko'] : ['ko', 'en'];
+      const speaks = (wanted) => phone.page.waitForFunction((is) => document.documentElement.lang === is, wanted);
+      await speaks(old);
+      await phone.by('language-switch').click();
+      await speaks(language);
       await everyPage(phone, async (path) => {
         await shot(phone.page, `phone-${scheme}-${name(path)}`);
         const { width, small, low, ground } = await phone.page.evaluate(() => {
@@ -195,7 +195,7 @@ test('the demo', async (t) => {
         ['more', '/more'],
         ['home', '/'],
       ]) {
-        const words = texts(scheme === 'light' ? 'ko' : 'en');
+        const words = texts(language);
         const tabs = phone.page.getByRole('navigation').filter({ visible: true });
         await tabs.getByRole('link', { name: words.nav[label], exact: true }).tap();
         await phone.page.waitForFunction((at) => location.hash.replace(/^#/, '') === at, path);

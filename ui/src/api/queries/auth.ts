@@ -1,13 +1,22 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { setLanguage } from '../../lib/i18n';
+import { readPreference } from '../../lib/storage';
 import { get, patch, post, postPublic, remove } from '../client';
 import { signedIn, signedOut, updateUser } from '../session';
 import type { Language, Login, LoginSession, Page, Profile, Registration, SessionUser } from '../types';
 import { keys } from './keys';
 
+/** The sign-in page is gone once somebody is in, so the language is taken over here, not there. */
+function enter(login: Login): void {
+  signedIn(login);
+  // The profile decides, unless this browser was told otherwise.
+  if (readPreference('language') !== 'en') void setLanguage(login.user.language);
+}
+
 export function useLogin() {
   return useMutation({
     mutationFn: (input: { username: string; password: string }) => postPublic<Login>('auth/login', input),
-    onSuccess: signedIn,
+    onSuccess: enter,
   });
 }
 

@@ -9,8 +9,6 @@ import { Button } from '../../components/ui/button';
 import { ErrorNote } from '../../components/ui/feedback';
 import { TextField } from '../../components/ui/field';
 import { issueText } from '../../lib/forms';
-import { setLanguage } from '../../lib/i18n';
-import { readPreference } from '../../lib/storage';
 import { AuthFrame } from './AuthFrame';
 
 const schema = z.object({
@@ -29,8 +27,6 @@ export function LoginPage() {
 
   const submit = form.handleSubmit((input) =>
     login.mutate(input, {
-      // The profile decides, unless this browser was told otherwise.
-      onSuccess: ({ user }) => void (readPreference('language') === 'en' || setLanguage(user.language)),
       onError: () => form.resetField('password'),
     }),
   );
