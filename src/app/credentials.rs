@@ -42,10 +42,19 @@ pub struct BrokerKey {
     pub product: String,
 }
 
+/// What a connection test tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckName {
+    Token,
+    Price,
+    Balance,
+}
+
 /// One part of a connection test.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Check {
-    pub name: &'static str,
+    pub name: CheckName,
     pub ok: bool,
     pub detail: String,
 }
@@ -194,13 +203,13 @@ impl App {
             ok
         };
         let token = line.gateway.check_token().await.map(|()| String::new()).map_err(|e| e.to_string());
-        if check("token", token) {
+        if check(CheckName::Token, token) {
             let exchange = crate::domain::instrument::Exchange::Nasdaq;
             let quote = line.gateway.quote(exchange, "TQQQ").await;
             let price = quote.as_ref().map_or(rust_decimal::Decimal::ONE_HUNDRED, |q| q.last);
-            check("price", quote.map(|q| format!("TQQQ {}", q.last)).map_err(|e| e.to_string()));
+            check(CheckName::Price, quote.map(|q| format!("TQQQ {}", q.last)).map_err(|e| e.to_string()));
             let power = line.gateway.buying_power(exchange, "TQQQ", price).await;
-            check("balance", power.map(|p| format!("{} USD", p.amount)).map_err(|e| e.to_string()));
+            check(CheckName::Balance, power.map(|p| format!("{} USD", p.amount)).map_err(|e| e.to_string()));
         }
         Ok(checks)
     }

@@ -6,7 +6,7 @@ use crate::storage::tables::SystemTable;
 use crate::storage::{Key, Record, StoreError, Tx, View};
 
 /// Whether people can register themselves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RegistrationPolicy {
     Open,

@@ -10,7 +10,7 @@ use super::order::Environment;
 use super::schedule::Schedule;
 
 /// Whether an account's bots send orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountMode {
     /// Bots decide and report; nothing is sent.
@@ -42,11 +42,17 @@ pub struct Account {
 }
 
 /// What an owner must settle before an imported account can start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Unsettled {
     /// A sheet of the old program holds fills that never reached its books.
-    UnbookedFills { sheet_id: super::id::SheetId, name: String, quantity: f64, total: f64 },
+    UnbookedFills {
+        #[schema(value_type = uuid::Uuid)]
+        sheet_id: super::id::SheetId,
+        name: String,
+        quantity: f64,
+        total: f64,
+    },
     /// One bot has several open positions.
     DuplicateHoldings { name: String, rows: u32 },
 }

@@ -12,7 +12,7 @@ use super::id::{AccountId, BotId, HistoryId, HoldingId, SheetId};
 use super::instrument::Market;
 
 /// Shape of the curve that turns the turn count T into the point price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum PointCurve {
     /// Falls from the full band to zero at T = max_tier.
     P1,
@@ -25,7 +25,7 @@ pub enum PointCurve {
 }
 
 /// What kind of trade a sheet, a booking or a history row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum TradeKind {
     #[serde(rename = "SELL")]
     Sell,

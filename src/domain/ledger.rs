@@ -11,7 +11,10 @@ use super::fact::{Event, Fact};
 use super::id::{HistoryId, HoldingId, OrderId, SheetId};
 use super::instrument::Market;
 use super::money::decimal_from_f64;
-use super::order::{Order, OrderState, Side};
+use super::order::{Order, OrderState, OrderState as S, Side};
+
+#[cfg(test)]
+mod tests;
 
 /// What an account holds of one instrument, whoever in it bought it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,10 @@ pub enum LedgerError {
     IllegalTransition { id: OrderId, from: OrderState, to: OrderState },
     #[error("order {id} wanted {wanted} shares, its executions would be {filled}")]
     Overfilled { id: OrderId, wanted: u64, filled: u64 },
+    #[error("order {id} is {state:?}: it can neither be filled, cancelled nor settled")]
+    NotPossible { id: OrderId, state: OrderState },
+    #[error("order {0}: an execution has at least one share and no negative amount")]
+    BadFill(OrderId),
     #[error("order {0} was journalled twice")]
     DuplicateIntent(OrderId),
     #[error("sheet {0} does not exist")]
@@ -115,18 +122,25 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
             Ok(())
         }),
         Event::CancelRequested { order_id } => change(rows, *order_id, fact, |o| {
+            possible(o, matches!(o.state, S::Sent | S::Accepted | S::PartiallyFilled | S::Unknown))?;
             o.cancel_requested = true;
             Ok(())
         }),
         Event::OrderCancelled { order_id } => change(rows, *order_id, fact, |o| step(o, OrderState::Cancelled)),
         Event::OrderExpired { order_id } => change(rows, *order_id, fact, |o| step(o, OrderState::Expired)),
         Event::OrderSettled { order_id } => change(rows, *order_id, fact, |o| {
+            possible(o, o.state.is_final() && !o.settled)?;
             o.settled = true;
             Ok(())
         }),
         Event::OrderFilled { fill } => {
             let mut order = rows.order(fill.order_id)?.ok_or(LedgerError::UnknownOrder(fill.order_id))?;
-            let filled = order.filled_quantity + fill.quantity;
+            // Only an order that the broker has taken can be executed; a fill may come after its end.
+            possible(&order, order.broker_order_no.is_some() && order.state != S::Unknown)?;
+            if fill.quantity == 0 || [fill.gross, fill.fee, fill.tax].iter().any(|amount| *amount < Decimal::ZERO) {
+                return Err(LedgerError::BadFill(fill.order_id).into());
+            }
+            let filled = order.filled_quantity.saturating_add(fill.quantity);
             let wanted = order.intent.quantity;
             if filled > wanted {
                 return Err(LedgerError::Overfilled { id: fill.order_id, wanted, filled }.into());
@@ -197,11 +211,11 @@ fn change<R: LedgerRows>(
 
 /// The legal moves of an order. Fills move it through [`Event::OrderFilled`].
 fn step(order: &mut Order, to: OrderState) -> Result<(), LedgerError> {
-    use OrderState as S;
     let from = order.state;
     let legal = match to {
         S::Sent => from == S::Intent,
-        S::Accepted => matches!(from, S::Sent | S::Unknown),
+        // The broker listed it after all: "never placed" was a conclusion, this is evidence.
+        S::Accepted => matches!(from, S::Sent | S::Unknown) || (from == S::Rejected && order.is_not_placed()),
         S::Rejected => matches!(from, S::Intent | S::Sent | S::Accepted | S::Unknown),
         S::Unknown => from == S::Sent,
         S::Cancelled | S::Expired => matches!(from, S::Accepted | S::PartiallyFilled | S::Unknown),
@@ -212,6 +226,10 @@ fn step(order: &mut Order, to: OrderState) -> Result<(), LedgerError> {
     }
     order.state = to;
     Ok(())
+}
+
+fn possible(order: &Order, possible: bool) -> Result<(), LedgerError> {
+    if possible { Ok(()) } else { Err(LedgerError::NotPossible { id: order.intent.order_id, state: order.state }) }
 }
 
 fn position_or_new<R: LedgerRows>(rows: &R, market: Market, symbol: &str) -> Result<Position, R::Error> {

@@ -14,7 +14,7 @@ use super::money::Currency;
 pub const LIVE_ORDERS_LOCKED: bool = true;
 
 /// Where an account's orders go. A client is built for exactly one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// The broker's paper-trading host (모의투자).
@@ -23,7 +23,7 @@ pub enum Environment {
     Live,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     Buy,
@@ -66,7 +66,7 @@ pub struct OrderIntent {
 }
 
 /// State of an order. `Unknown` is left only by evidence from the broker, never by sending again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// Journalled; nothing has left yet.
@@ -124,6 +124,16 @@ pub struct Order {
     pub settled: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// Code of the rejection of an unknown order that the broker's complete lists did not have.
+pub const NOT_PLACED: &str = "not_placed";
+
+impl Order {
+    /// Concluded, not said by the broker: it was looked for and not found.
+    pub fn is_not_placed(&self) -> bool {
+        self.state == OrderState::Rejected && self.reason.as_ref().is_some_and(|r| r.code == NOT_PLACED)
+    }
 }
 
 /// A code that programs compare and a sentence that people read.

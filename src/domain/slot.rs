@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::schedule::Slot;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Begun; a restart goes on with it.
@@ -25,6 +26,9 @@ pub struct SlotRun {
     pub finished_at: Option<Timestamp>,
     #[serde(default)]
     pub detail: String,
+    /// While it runs: the bots or sheets that it is done with, so that going on never repeats them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handled: Vec<Uuid>,
 }
 
 /// Slice times of a session that was re-spaced after an outage.

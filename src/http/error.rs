@@ -102,6 +102,7 @@ pub struct Problem {
     pub code: String,
     /// JSON pointer to the field at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub pointer: Option<String>,
     /// Finds the log lines of this request.
     pub trace_id: String,
@@ -109,7 +110,7 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// What the problem is about, where the code says so (an order's id, a limit).
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 

@@ -11,6 +11,8 @@ use futures_util::StreamExt;
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -196,9 +198,20 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 
 /// A decimal that a request may write as text or as a number; a number counts by its shortest text,
 /// so that 10.1 stays 10.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
-#[schema(value_type = String, example = "61.37")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount(pub Decimal);
+
+impl utoipa::PartialSchema for Amount {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Number]))
+            .description(Some("A decimal number, as text or as a number"))
+            .examples(["61.37"])
+            .into()
+    }
+}
+
+impl ToSchema for Amount {}
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,16 +1,20 @@
 //! The OpenAPI document, put together from the routes.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::openapi::schema::{ArrayItems, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, path::Operation, path::PathItem};
+use utoipa::openapi::{ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, path::Operation, path::PathItem};
 
 use super::access::Access;
 use super::error::Problem;
 use super::routes;
 
 const BEARER: &str = "bearer";
+const SCHEMAS: &str = "\"#/components/schemas/";
 
 /// Builds the document.
 pub fn document() -> OpenApi {
@@ -19,7 +23,13 @@ pub fn document() -> OpenApi {
     for route in &all {
         route.describe(&mut api);
     }
+    let questions = required_of_requests(&api);
     let components = api.components.get_or_insert_default();
+    for (name, schema) in components.schemas.iter_mut() {
+        if !questions.contains(name) {
+            answer_names_all(schema);
+        }
+    }
     components.schemas.insert("Problem".to_owned(), <Problem as utoipa::PartialSchema>::schema());
     let mut nested = Vec::new();
     <Problem as utoipa::ToSchema>::schemas(&mut nested);
@@ -42,6 +52,66 @@ fn operation<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Operati
         "PATCH" => item.patch.as_mut(),
         "DELETE" => item.delete.as_mut(),
         _ => None,
+    }
+}
+
+/// Names of all schemas that a request body is made of.
+fn required_of_requests(api: &OpenApi) -> BTreeSet<String> {
+    let bodies = api.paths.paths.values().flat_map(|item| {
+        let operations = [&item.get, &item.post, &item.put, &item.patch, &item.delete];
+        operations.into_iter().flatten().filter_map(|o| o.request_body.as_ref())
+    });
+    let mut open: Vec<String> = bodies.flat_map(references).collect();
+    let mut found = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if let Some(schema) = api.components.as_ref().and_then(|c| c.schemas.get(&name)) {
+            open.extend(references(schema).into_iter().filter(|n| !found.contains(n)));
+        }
+        found.insert(name);
+    }
+    found
+}
+
+/// Names of the schemas that a part of the document refers to.
+fn references(part: &impl Serialize) -> Vec<String> {
+    let text = serde_json::to_string(part).unwrap_or_default();
+    text.split(SCHEMAS).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+}
+
+/// An answer writes what it does not know as `null` and leaves nothing out, so that every property is
+/// there. What a type leaves out on purpose is neither required nor nullable, and stays so.
+fn answer_names_all(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            for (name, property) in &mut object.properties {
+                if nullable(property) && !object.required.contains(name) {
+                    object.required.push(name.clone());
+                }
+                answer_names_all(property);
+            }
+        }
+        RefOr::T(Schema::Array(array)) => {
+            if let ArrayItems::RefOrSchema(items) = &mut array.items {
+                answer_names_all(items);
+            }
+        }
+        RefOr::T(Schema::AllOf(all)) => all.items.iter_mut().for_each(answer_names_all),
+        RefOr::T(Schema::OneOf(one)) => one.items.iter_mut().for_each(answer_names_all),
+        _ => {}
+    }
+}
+
+fn nullable(schema: &RefOr<Schema>) -> bool {
+    let null = |kind: &SchemaType| match kind {
+        SchemaType::Type(kind) => *kind == Type::Null,
+        SchemaType::Array(kinds) => kinds.contains(&Type::Null),
+        SchemaType::AnyValue => false,
+    };
+    match schema {
+        RefOr::T(Schema::Object(object)) => null(&object.schema_type),
+        RefOr::T(Schema::Array(array)) => null(&array.schema_type),
+        RefOr::T(Schema::OneOf(one)) => one.items.iter().any(nullable),
+        _ => false,
     }
 }
 
@@ -95,6 +165,30 @@ mod tests {
             let name = reference.split('"').next().unwrap_or_default();
             assert!(api["components"]["schemas"][name].is_object(), "schema {name} is missing");
         }
+    }
+
+    #[test]
+    fn no_two_schemas_share_a_name() {
+        let mut seen = std::collections::BTreeMap::new();
+        for route in routes::all() {
+            let mut alone = OpenApi::new(Info::new("", ""), utoipa::openapi::Paths::new());
+            route.describe(&mut alone);
+            for (name, schema) in alone.components.unwrap().schemas {
+                let schema = serde_json::to_value(schema).unwrap();
+                let (first, known) = seen.entry(name.clone()).or_insert_with(|| (format!("{route:?}"), schema.clone()));
+                assert_eq!(*known, schema, "{name} is one thing in {first} and another in {route:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn answers_name_every_property_and_changes_may_leave_some_out() {
+        let api = serde_json::to_value(document()).unwrap();
+        let schema = |name: &str| api["components"]["schemas"][name].clone();
+        let required = schema("AccountView")["required"].as_array().unwrap().clone();
+        assert!(required.contains(&"broker_key".into()) && required.contains(&"name".into()), "{required:?}");
+        assert_eq!(schema("BotChange")["required"], serde_json::json!(["version"]));
+        assert!(!schema("Problem")["required"].as_array().unwrap().contains(&"pointer".into()));
     }
 
     #[test]

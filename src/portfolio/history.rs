@@ -96,7 +96,7 @@ pub struct MonthFigures {
     /// `None` when no rate is known.
     pub profit_krw: Option<f64>,
     pub rate: Option<f64>,
-    pub rate_source: Option<&'static str>,
+    pub rate_source: Option<RateSource>,
 }
 
 /// A year's realised profit: in won the sum of its months.
@@ -138,7 +138,7 @@ pub fn profit_summary(books: &PortfolioBooks, present_rate: Option<f64>, now: Ti
                         profit: month.profit,
                         profit_krw: rate.map(|r| month.profit * r.rate),
                         rate: rate.map(|r| r.rate),
-                        rate_source: rate.map(|r| source_name(r.source)),
+                        rate_source: rate.map(|r| r.source),
                     }
                 })
                 .collect();
@@ -148,16 +148,6 @@ pub fn profit_summary(books: &PortfolioBooks, present_rate: Option<f64>, now: Ti
         })
         .collect();
     ProfitSummary { years, total: realised_profit(&books.history) }
-}
-
-fn source_name(source: RateSource) -> &'static str {
-    match source {
-        RateSource::Stored => "stored",
-        RateSource::Present => "present",
-        RateSource::MonthMean => "month_mean",
-        RateSource::StandIn => "stand_in",
-        RateSource::Default => "default",
-    }
 }
 
 #[cfg(test)]
@@ -219,9 +209,9 @@ mod tests {
         let year = &known.years[0];
         assert_eq!((year.year, year.months.len(), year.profit, known.total), (2026, 5, 28.0, 28.0));
         assert_eq!(year.profit_krw, Some(10.0 * 1_000.0 + 15.0 * 1_500.0 + 3.0 * 1_500.0));
-        assert_eq!(year.months[0].rate_source, Some("stored"));
-        assert_eq!(year.months[1].rate_source, Some("stand_in"));
-        assert_eq!(year.months[4].rate_source, Some("present"));
+        assert_eq!(year.months[0].rate_source, Some(RateSource::Stored));
+        assert_eq!(year.months[1].rate_source, Some(RateSource::StandIn));
+        assert_eq!(year.months[4].rate_source, Some(RateSource::Present));
         let unknown = profit_summary(&books, None, now);
         assert_eq!((unknown.years[0].profit_krw, unknown.years[0].months[0].profit_krw), (None, Some(10_000.0)));
         assert_eq!((unknown.years[0].months[1].profit_krw, unknown.years[0].months[1].rate), (None, None));

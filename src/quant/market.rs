@@ -22,7 +22,7 @@ pub struct DayBar {
 }
 
 /// How greedy or afraid a market is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mood {
     ExtremeGreed,

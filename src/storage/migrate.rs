@@ -8,21 +8,22 @@ use super::snapshot;
 use super::tables::{META, Number};
 
 /// One step of the schema.
-struct Step {
-    to: u64,
-    run: fn(&mut dyn Batch) -> Result<(), StoreError>,
+pub(super) struct Step {
+    pub to: u64,
+    pub run: fn(&mut dyn Batch) -> Result<(), StoreError>,
 }
 
 /// All steps, in order. A step never changes once it was released.
 const STEPS: &[Step] = &[Step { to: 1, run: |_| Ok(()) }];
 
-/// The schema that this program writes.
-pub(super) fn newest() -> u64 {
-    STEPS.last().map_or(0, |s| s.to)
-}
-
 /// Brings a store to the newest schema.
 pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), StoreError> {
+    run_steps(engine, data_dir, STEPS)
+}
+
+/// Brings a store to the schema of the last of these steps.
+pub(super) fn run_steps(engine: &dyn Engine, data_dir: Option<&Path>, steps: &[Step]) -> Result<(), StoreError> {
+    let newest = steps.last().map_or(0, |s| s.to);
     let mut found = 0;
     engine.read(&mut |view| {
         found = match view.get(META.name, b"schema")? {
@@ -31,10 +32,10 @@ pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), St
         };
         Ok(())
     })?;
-    if found > newest() {
-        return Err(StoreError::Newer { found, known: newest() });
+    if found > newest {
+        return Err(StoreError::Newer { found, known: newest });
     }
-    if found == newest() {
+    if found == newest {
         return Ok(());
     }
     if found > 0
@@ -42,15 +43,15 @@ pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), St
     {
         let folder = super::snapshots_dir(dir);
         fs_err::create_dir_all(&folder).map_err(|e| StoreError::Io(e.to_string()))?;
-        let file = folder.join(format!("before-schema-{}-from-{found}.redb", newest()));
+        let file = folder.join(format!("before-schema-{}-from-{found}.redb", newest));
         if !file.exists() {
             snapshot::copy(engine, &file)?;
         }
     }
     engine.write(&mut |batch| {
-        for step in STEPS.iter().filter(|s| s.to > found) {
+        for step in steps.iter().filter(|s| s.to > found) {
             (step.run)(batch)?;
         }
-        batch.put(META.name, b"schema", &encode(&Number(newest()))?)
+        batch.put(META.name, b"schema", &encode(&Number(newest))?)
     })
 }

@@ -128,6 +128,11 @@ impl Store {
         outcome(committed, &slot)
     }
 
+    /// Writes that wait for the next commit.
+    pub fn waiting_writes(&self) -> usize {
+        self.inner.writer.waiting()
+    }
+
     /// The handle for one user's rows.
     pub fn user(&self, id: UserId) -> UserStore {
         UserStore { store: self.clone(), id }

@@ -1,9 +1,16 @@
 //! The store as its callers see it.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::migrate::{Step, run_steps};
+use super::port::{BatchFn, Engine, ReadView};
+use super::redb::RedbEngine;
 use super::tables::{META, Number, ORDERS, USER_NAMES, UserRef};
 use super::{Key, Store, StoreError, account_key, time_ordered};
 use crate::domain::fact::{Actor, Event};
@@ -159,4 +166,80 @@ fn verification_finds_a_row_that_its_facts_do_not_make() {
     let report = store.verify().unwrap();
     assert_eq!(report.differences.len(), 1);
     assert_eq!(report.differences[0].row, order_id.to_string());
+}
+
+/// An engine that counts its commits and makes each wait until every caller has queued its write.
+struct Counting {
+    inner: RedbEngine,
+    commits: AtomicUsize,
+    callers: Arc<std::sync::Barrier>,
+}
+
+impl Engine for Counting {
+    fn read(&self, f: &mut dyn FnMut(&dyn ReadView) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.inner.read(f)
+    }
+    fn write(&self, f: &mut BatchFn<'_>) -> Result<(), StoreError> {
+        if self.commits.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.callers.wait();
+        }
+        self.inner.write(f)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_callers_share_a_commit() {
+    const CALLERS: u64 = 64;
+    let callers = Arc::new(std::sync::Barrier::new(2));
+    let engine = Arc::new(Counting { inner: RedbEngine::in_memory().unwrap(), commits: AtomicUsize::new(0), callers: callers.clone() });
+    let store = Store::with_engine(engine.clone()).unwrap();
+    let write = |n: u64| {
+        let store = store.clone();
+        tokio::spawn(async move { store.write(move |tx| tx.put(&META, &Key::new().u64(n), &number(n))).await })
+    };
+    let mut writes = vec![write(0)];
+    while engine.commits.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // The first commit stands still until all others wait in the queue.
+    writes.extend((1..CALLERS).map(write));
+    while store.waiting_writes() < CALLERS as usize - 1 {
+        tokio::task::yield_now().await;
+    }
+    callers.wait();
+    for write in writes {
+        write.await.unwrap().unwrap();
+    }
+    assert_eq!(engine.commits.load(Ordering::SeqCst), 2, "one for the first, one for all that waited");
+    assert_eq!(store.read(|v| v.list(&META, &Key::new())).unwrap().len(), CALLERS as usize);
+}
+
+#[test]
+fn a_migration_runs_whole_after_a_snapshot_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let path: &Path = dir.path();
+    let engine = RedbEngine::open(&path.join(super::DATABASE_FILE)).unwrap();
+    let first = Step { to: 1, run: |b| b.put("old", b"key", b"value") };
+    let second = Step { to: 2, run: |b| b.remove("old", b"key").and_then(|()| b.put("new", b"key", b"value")) };
+    let broken = Step { to: 3, run: |b| b.remove("new", b"key").and_then(|()| Err(StoreError::Corrupt("half way".to_owned()))) };
+    let schema = |engine: &RedbEngine| {
+        let mut found = Vec::new();
+        engine
+            .read(&mut |v| {
+                found = vec![v.get("old", b"key")?, v.get("new", b"key")?];
+                Ok(())
+            })
+            .unwrap();
+        found.into_iter().map(|v| v.is_some()).collect::<Vec<_>>()
+    };
+    run_steps(&engine, Some(path), &[Step { to: 1, run: first.run }]).unwrap();
+    assert!(!path.join("snapshots").exists(), "there was nothing to save before the first schema");
+    run_steps(&engine, Some(path), &[Step { to: 1, run: first.run }, Step { to: 2, run: second.run }]).unwrap();
+    assert_eq!(schema(&engine), [false, true]);
+    let saved = RedbEngine::open(&path.join("snapshots/before-schema-2-from-1.redb")).unwrap();
+    assert_eq!(schema(&saved), [true, false], "the snapshot holds the data as they were");
+
+    let refused = run_steps(&engine, Some(path), &[first, second, broken]);
+    assert!(refused.is_err());
+    assert_eq!(schema(&engine), [false, true], "a step that fails leaves everything as it was");
 }

@@ -37,6 +37,11 @@ impl Writer {
         Ok(Self { queue: Some(sender), thread: Some(thread) })
     }
 
+    /// Jobs in the queue.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.as_ref().map_or(0, |q| q.max_capacity() - q.capacity())
+    }
+
     /// Queues a job and waits for its commit.
     pub(super) async fn submit(&self, job: Job) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();

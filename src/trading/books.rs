@@ -6,7 +6,7 @@ use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
 use crate::domain::calendar::Calendar;
 use crate::domain::id::{AccountId, BotId};
-use crate::domain::order::Order;
+use crate::domain::order::{Order, OrderState, Side};
 use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, SHEETS};
 use crate::storage::{StoreError, UserView, account_key};
 
@@ -45,6 +45,26 @@ impl Books {
 
     pub fn bot(&self, id: BotId) -> Option<&Bot> {
         self.bots.iter().find(|b| b.id == id)
+    }
+
+    /// The bot that an order was made for, if it is still there.
+    pub fn bot_of(&self, order: &Order) -> Option<&Bot> {
+        order.intent.bot_id.and_then(|id| self.bot(id))
+    }
+
+    /// The sheet came with an import: it is a record of what another program did, never executed nor
+    /// booked here; its owner answers for it.
+    pub fn is_imported(&self, sheet: &Sheet) -> bool {
+        self.account.imported.as_ref().is_some_and(|mark| sheet.opened_at <= mark.at)
+    }
+
+    /// An order of the account stands against a new one of this symbol and side: one of the other
+    /// side that could trade with it, or one of the same side whose fate is not known.
+    pub fn stands_in_the_way(&self, symbol: &str, side: Side) -> bool {
+        self.open_orders
+            .iter()
+            .filter(|o| !o.state.is_final() && o.intent.symbol == symbol)
+            .any(|o| o.intent.side != side || matches!(o.state, OrderState::Unknown | OrderState::Sent))
     }
 
     /// An order of this sheet still waits for its result.

@@ -7,16 +7,17 @@ use rust_decimal::Decimal;
 use super::books::{Books, sell_history};
 use super::error::TradingError;
 use super::line::Line;
+use super::reconcile::keep;
 use super::settle::post_events;
 use super::slices::{Asked, fresh_order_id, once_per_session, order_deadline};
-use super::slots::{Outcome, calendar};
+use super::slots::{Outcome, calendar, handle, run_of};
 use super::tick::Trading;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Bot;
 use crate::domain::id::{AccountId, BotId, UserId};
 use crate::domain::message::Notice;
 use crate::domain::money::{decimal_from_f64, f64_from_decimal};
-use crate::domain::order::{Order, OrderOrigin};
+use crate::domain::order::{Order, OrderOrigin, Side};
 use crate::domain::schedule::{SessionPlan, Slot};
 use crate::quant::egg::closing::{self, ClosingInput, ClosingPlan};
 use crate::quant::egg::event::EggEvent;
@@ -24,26 +25,47 @@ use crate::quant::egg::force_sell;
 use crate::storage::tables::{BOTS, ORDERS};
 use crate::storage::{StoreError, account_key};
 
+/// What became of one bot in the closing slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    Gone,
+    /// An order stands in the way and must end first.
+    Waits,
+}
+
 impl Trading {
     pub(super) async fn closing_buys(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
         let books = line.user.read(|v| Books::read(v, line.account_id))?;
-        for bot in books.bots.iter().filter(|b| b.active) {
-            self.closing_buy(line, plan, slot, bot).await?;
+        let (mut waits, mut problem) = (false, None);
+        for bot in books.bots.iter().filter(|b| b.active && !b.closing_conditions.is_empty()) {
+            // One bot's trouble keeps no other from its buy.
+            waits |= keep(&mut problem, self.closing_buy(line, plan, slot, bot.id).await) == Some(Closing::Waits);
         }
-        self.refresh_orders(line, true).await?;
-        self.settle(line).await?;
-        Ok(Outcome::Done(String::new()))
+        if self.refresh_orders(line, true).await.is_ok() {
+            self.settle(line).await?;
+        }
+        match problem {
+            Some(error) => Err(error),
+            None if waits => Ok(Outcome::Later),
+            None => Ok(Outcome::Done(String::new())),
+        }
     }
 
-    async fn closing_buy(&self, line: &Line, plan: &SessionPlan, slot: Slot, bot: &Bot) -> Result<(), TradingError> {
+    async fn closing_buy(&self, line: &Line, plan: &SessionPlan, slot: Slot, bot_id: BotId) -> Result<Closing, TradingError> {
         let account = line.account_id;
-        let order_id = once_per_session(account, bot.id, plan, b"closing");
-        let books = line.user.read(|v| Books::read(v, account))?;
-        if bot.closing_conditions.is_empty() || line.user.read(|v| v.get(&ORDERS, &account_key(account).id(order_id.as_bytes())))?.is_some()
-        {
-            return Ok(());
+        let order_id = once_per_session(account, bot_id, plan, b"closing");
+        let (books, run, sent, sells) = line.user.read(|v| {
+            let sent = v.get(&ORDERS, &account_key(account).id(order_id.as_bytes()))?.is_some();
+            let sells = sell_history(v, account, bot_id, slot.session, &self.calendar)?;
+            Ok::<_, StoreError>((Books::read(v, account)?, run_of(v, account, &slot)?, sent, sells))
+        })?;
+        let Some(bot) = books.bot(bot_id) else { return Ok(Closing::Gone) };
+        if sent || run.is_some_and(|r| r.handled.contains(&bot_id.0)) {
+            return Ok(Closing::Gone);
         }
-        let sells = line.user.read(|v| sell_history(v, account, bot.id, slot.session, &self.calendar))?;
+        if books.stands_in_the_way(&bot.symbol, Side::Buy) {
+            return Ok(Closing::Waits);
+        }
         let quote = self.price(line, &bot.symbol).await?;
         let price = quote.as_ref().map(|q| f64_from_decimal(q.last));
         let holdings = books.holdings_of(bot.id);
@@ -55,31 +77,47 @@ impl Trading {
             previous_close: quote.and_then(|q| q.previous_close).map(f64_from_decimal),
             price,
         });
-        self.tell(line, check.events).await?;
-        let Some(money) = check.money else { return Ok(()) };
-        if books.account.mode != AccountMode::Trading {
-            let notice = Notice::WouldOrder { bot: bot.name.clone(), symbol: bot.symbol.clone(), kind: "BUY".to_owned(), value: money };
-            let now = self.clock.now();
-            line.user.write(move |tx| tx.post(account, now, notice.level(), &notice)).await?;
-            return Ok(());
-        }
-        match closing::plan(bot, money, price) {
-            ClosingPlan::Nothing => Ok(()),
-            ClosingPlan::NotSent(event) => self.tell(line, vec![event]).await,
-            ClosingPlan::Send(request) => {
-                let expires_at = order_deadline(self.clock.now(), None, plan.close);
-                let asked = Asked {
-                    order_id,
-                    bot: Some(bot.id),
-                    bot_name: &bot.name,
-                    market: bot.market,
-                    symbol: &bot.symbol,
-                    request,
-                    origin: OrderOrigin::Closing,
-                };
-                self.ask(line, plan, expires_at, asked).await.map(drop)
+        let mut events = check.events;
+        let mut would = None;
+        if let Some(money) = check.money {
+            if books.account.mode != AccountMode::Trading {
+                would =
+                    Some(Notice::WouldOrder { bot: bot.name.clone(), symbol: bot.symbol.clone(), kind: "BUY".to_owned(), value: money });
+            } else {
+                match closing::plan(bot, money, price) {
+                    ClosingPlan::Nothing => {}
+                    ClosingPlan::NotSent(event) => events.push(event),
+                    ClosingPlan::Send(request) => {
+                        let expires_at = order_deadline(self.clock.now(), None, plan.close);
+                        let asked = Asked {
+                            order_id,
+                            bot: Some(bot.id),
+                            bot_name: &bot.name,
+                            market: bot.market,
+                            symbol: &bot.symbol,
+                            request,
+                            origin: OrderOrigin::Closing,
+                        };
+                        self.ask(line, plan, expires_at, asked).await?;
+                    }
+                }
             }
         }
+        // Told together with the note that this bot is done: going on after a failure repeats neither.
+        let now = self.clock.now();
+        line.user
+            .write(move |tx| -> Result<(), StoreError> {
+                if !handle(tx, account, slot, bot_id.0, now)? {
+                    return Ok(());
+                }
+                post_events(tx, account, now, &events)?;
+                match &would {
+                    Some(notice) => tx.post(account, now, notice.level(), notice).map(drop),
+                    None => Ok(()),
+                }
+            })
+            .await?;
+        Ok(Closing::Gone)
     }
 
     /// Stores events for the owner.
@@ -123,8 +161,10 @@ impl Trading {
             return Err(TradingError::refused("market_closed", "the US market is closed; a force sell needs a session"));
         };
         let plan = books.account.settings.schedule.plan(&session);
-        if books.open_orders.iter().any(|o| o.intent.bot_id == Some(bot_id) && !o.state.is_final()) {
-            return Err(TradingError::refused("order_open", "an order of this bot is still open; wait until it has ended"));
+        let of_bot = books.open_orders.iter().any(|o| o.intent.bot_id == Some(bot_id) && !o.state.is_final());
+        if of_bot || books.stands_in_the_way(&bot.symbol, Side::Sell) {
+            let detail = format!("an order of this bot or a buy of {} is still open; wait until it has ended", bot.symbol);
+            return Err(TradingError::refused("order_open", detail));
         }
         let price = self.price(&line, &bot.symbol).await?.map(|q| f64_from_decimal(q.last));
         let holdings = books.holdings_of(bot.id);
@@ -147,8 +187,11 @@ impl Trading {
             origin: OrderOrigin::ForceSell { ratio_percent: decimal_from_f64(ratio_percent).unwrap_or(Decimal::ONE_HUNDRED) },
         };
         let order = self.ask(&line, &plan, order_deadline(now, None, plan.close), asked).await?;
-        self.refresh_orders(&line, true).await?;
-        self.settle(&line).await?;
+        // The order is out: a failure from here on must not look like one of the order. The next tick
+        // meets it again and tells.
+        if self.refresh_orders(&line, true).await.is_ok() {
+            keep(&mut None, self.settle(&line).await);
+        }
         let id = order.intent.order_id;
         Ok(line.user.read(|v| v.require(&ORDERS, &account_key(account).id(id.as_bytes())))?)
     }

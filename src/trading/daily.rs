@@ -8,21 +8,20 @@ use serde_json::json;
 
 use super::books::Books;
 use super::error::TradingError;
-use super::evidence::{Finding, examine};
 use super::line::Line;
 use super::settle::post_events;
-use super::slots::Outcome;
+use super::slots::{Outcome, mark, run_of};
+use super::status::post_status;
 use super::tick::Trading;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::{Bot, HistoryRow};
-use crate::domain::fact::{Actor, BookingOrigin, Event};
+use crate::domain::fact::Event;
 use crate::domain::id::AccountId;
 use crate::domain::message::{Notice, ReportLine};
-use crate::domain::money::decimal_from_f64;
-use crate::domain::order::{Order, OrderOrigin, Side};
 use crate::domain::schedule::{SessionPlan, Slot};
+use crate::domain::slot::RunState;
 use crate::quant::egg::manage::{auto_start, bot_sync};
-use crate::storage::tables::{BOTS, HISTORY, JOURNAL, ORDERS};
+use crate::storage::tables::{BOTS, HISTORY, JOURNAL};
 use crate::storage::{StoreError, UserTx, account_key};
 
 fn change_bot(tx: &mut UserTx<'_>, account: AccountId, now: jiff::Timestamp, why: &str, bot: &Bot) -> Result<(), StoreError> {
@@ -33,47 +32,30 @@ fn change_bot(tx: &mut UserTx<'_>, account: AccountId, now: jiff::Timestamp, why
 }
 
 impl Trading {
-    pub(super) async fn daily_messages(&self, line: &Line, _slot: Slot) -> Result<Outcome, TradingError> {
-        let (account, now) = (line.account_id, self.clock.now());
-        line.user
-            .write(move |tx| -> Result<(), StoreError> {
-                let books = Books::read(&tx.view(), account)?;
-                // An observing account's bots stay as the old server left them.
-                if books.account.mode != AccountMode::Trading {
-                    return Ok(());
+    /// Sync, automatic start and messages are one transaction with the slot's record: a failure before
+    /// it changes nothing, and nothing is done or told twice.
+    pub(super) async fn daily_messages(&self, line: &Line, slot: Slot) -> Result<Outcome, TradingError> {
+        let account = line.account_id;
+        self.prices(line).await?;
+        let (now, quotes, days) = (self.clock.now(), self.quotes.clone(), self.calendar.clone());
+        let told = line
+            .user
+            .write(move |tx| -> Result<String, StoreError> {
+                if let Some(run) = run_of(&tx.view(), account, &slot)?.filter(|r| r.state != RunState::Running) {
+                    return Ok(run.detail);
                 }
-                let settings = books.account.settings;
-                let mut bots = books.bots;
-                if settings.bot_sync {
-                    for change in bot_sync(&bots, &books.holdings) {
-                        if let Some(bot) = bots.iter_mut().find(|b| b.id == change.bot_id) {
-                            bot.buy_below_average = change.buy_below_average;
-                            change_bot(tx, account, now, "bot.synced", bot)?;
-                        }
-                        post_events(tx, account, now, &[change.event])?;
-                    }
-                }
-                if settings.auto_start {
-                    for start in auto_start(&bots, &books.holdings, settings.auto_start_threshold) {
-                        if let Some(bot) = bots.iter_mut().find(|b| b.id == start.bot_id) {
-                            bot.active = true;
-                            bot.buy_below_point = true;
-                            bot.version += 1;
-                            change_bot(tx, account, now, "bot.auto_started", bot)?;
-                        }
-                        post_events(tx, account, now, &[start.event])?;
-                    }
-                }
-                Ok(())
+                care_for_bots(tx, account, now)?;
+                let told = format!("{} messages", post_status(tx, account, &quotes, &days, slot.session, now)?);
+                mark(tx, account, slot, RunState::Done, now, &told)?;
+                Ok(told)
             })
             .await?;
-        let sent = self.send_status(line).await?;
-        Ok(Outcome::Done(format!("{sent} messages")))
+        Ok(Outcome::Done(told))
     }
 
     /// The session's plan beside its result; a last look at the broker's list finds late executions.
-    pub(super) async fn report_session(&self, line: &Line, plan: &SessionPlan, _slot: Slot) -> Result<Outcome, TradingError> {
-        self.find_late_fills(line, plan).await?;
+    pub(super) async fn report_session(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
+        self.find_late_fills(line, plan.session).await?;
         let account = line.account_id;
         let session = plan.session;
         let (from, to) = (plan.readiness, plan.message.saturating_add(1.hour()).unwrap_or(plan.message));
@@ -122,55 +104,43 @@ impl Trading {
         }
         let notice =
             Notice::SessionReport { session: session.to_string(), bots: lines, bought_usd: bought, sold_usd: sold, profit_usd: profit };
-        self.notify(line, notice).await?;
+        let now = self.clock.now();
+        line.user
+            .write(move |tx| -> Result<(), StoreError> {
+                mark(tx, account, slot, RunState::Done, now, "")?;
+                tx.post(account, now, notice.level(), &notice).map(drop)
+            })
+            .await?;
         Ok(Outcome::Done(String::new()))
-    }
-
-    /// Executions of the session's settled orders that the broker lists but our books lack.
-    async fn find_late_fills(&self, line: &Line, plan: &SessionPlan) -> Result<(), TradingError> {
-        let (account, now) = (line.account_id, self.clock.now());
-        let (orders, fee_rate) = line.user.read(|v| {
-            let orders: Vec<Order> = v
-                .list_latest(&ORDERS, &account_key(account), None, 2_000)?
-                .into_iter()
-                .filter(|o| o.intent.session == plan.session && o.broker_order_no.is_some() && o.filled_quantity < o.intent.quantity)
-                .collect();
-            Ok::<_, StoreError>((orders, Books::read(v, account)?.account.settings.fee_rate))
-        })?;
-        if orders.is_empty() {
-            return Ok(());
-        }
-        let fee_rate = decimal_from_f64(fee_rate).unwrap_or_default();
-        let listed = line.gateway.orders(plan.session.saturating_sub(1.day()), plan.session.saturating_add(1.day()), None).await?;
-        for order in orders.into_iter().filter(|o| o.settled) {
-            let Finding::Facts(events) = examine(&order, &listed, &Default::default(), now, plan.close, fee_rate) else { continue };
-            let fills: Vec<Event> = events.into_iter().filter(|e| matches!(e, Event::OrderFilled { .. })).collect();
-            if fills.is_empty() {
-                continue;
-            }
-            line.user.write(move |tx| book_late(tx, account, &order, &fills, now)).await?;
-        }
-        Ok(())
     }
 }
 
-fn book_late(tx: &mut UserTx<'_>, account: AccountId, order: &Order, fills: &[Event], now: jiff::Timestamp) -> Result<(), StoreError> {
-    tx.record(account, now, Actor::Broker, fills.to_vec())?;
+/// What an account's settings do to its bots after a session.
+fn care_for_bots(tx: &mut UserTx<'_>, account: AccountId, now: jiff::Timestamp) -> Result<(), StoreError> {
     let books = Books::read(&tx.view(), account)?;
-    let Some(bot) = order.intent.bot_id.and_then(|id| books.bot(id)) else { return Ok(()) };
-    let kind = match (&order.intent.origin, order.intent.side) {
-        (OrderOrigin::Slice { .. } | OrderOrigin::Closing, Side::Buy) => crate::domain::bot::TradeKind::Buy,
-        _ => crate::domain::bot::TradeKind::SellPart,
-    };
-    for event in fills {
-        if let Event::OrderFilled { fill } = event {
-            let total = crate::domain::money::f64_from_decimal(fill.gross);
-            let quantity = fill.quantity as f64;
-            let cents = crate::quant::egg::number::cents;
-            let late = crate::domain::bot::SliceFill { kind, quantity, unit_price: cents(total / quantity), total: cents(total) };
-            let notice = Notice::LateFill { bot: bot.name.clone(), symbol: bot.symbol.clone(), quantity, price: late.unit_price };
-            tx.post(account, now, notice.level(), &notice)?;
-            super::settle::book_fill(tx, account, bot, &late, BookingOrigin::LateFill, now)?;
+    // An observing account's bots stay as the old server left them.
+    if books.account.mode != AccountMode::Trading {
+        return Ok(());
+    }
+    let settings = books.account.settings;
+    let mut bots = books.bots;
+    if settings.bot_sync {
+        for change in bot_sync(&bots, &books.holdings) {
+            if let Some(bot) = bots.iter_mut().find(|b| b.id == change.bot_id) {
+                bot.buy_below_average = change.buy_below_average;
+                change_bot(tx, account, now, "bot.synced", bot)?;
+            }
+            post_events(tx, account, now, &[change.event])?;
+        }
+    }
+    if settings.auto_start {
+        for start in auto_start(&bots, &books.holdings, settings.auto_start_threshold) {
+            if let Some(bot) = bots.iter_mut().find(|b| b.id == start.bot_id) {
+                bot.active = true;
+                bot.buy_below_point = true;
+                change_bot(tx, account, now, "bot.auto_started", bot)?;
+            }
+            post_events(tx, account, now, &[start.event])?;
         }
     }
     Ok(())

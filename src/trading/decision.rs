@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+
 use super::books::{Books, sell_history};
 use super::error::TradingError;
 use super::line::Line;
-use super::settle::{book_ids, end_sheet, post_events, store_booked};
+use super::settle::{BookedAt, book_ids, end_sheet, post_events, store_booked};
 use super::slots::{Outcome, mark, run_of};
 use super::tick::Trading;
+use crate::brokers::BrokerError;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::{Bot, Holding, Sheet};
 use crate::domain::calendar::Calendar;
@@ -25,6 +28,9 @@ use crate::quant::egg::sheet::{Opening, open, outdated};
 use crate::quant::egg::slice;
 use crate::storage::tables::BOTS;
 use crate::storage::{StoreError, UserTx, UserView, account_key, time_ordered};
+
+/// How long a decision waits for the result of an earlier session's order.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Prices by symbol, USD; `None` where the broker has none.
 pub(super) type Prices = BTreeMap<String, Option<f64>>;
@@ -77,7 +83,14 @@ impl Trading {
         let mut prices = Prices::new();
         for symbol in symbols {
             if !prices.contains_key(symbol) {
-                let quote = self.price(line, symbol).await?;
+                let quote = match self.price(line, symbol).await {
+                    // Refused for this ticker: its bots have no price, the others go on.
+                    Err(TradingError::Broker(BrokerError::Rejected { code, message, .. })) => {
+                        tracing::warn!(%symbol, %code, %message, "the broker refuses a price");
+                        None
+                    }
+                    quote => quote?,
+                };
                 prices.insert(symbol.clone(), quote.map(|q| f64_from_decimal(q.last)));
             }
         }
@@ -86,6 +99,12 @@ impl Trading {
 
     pub(super) async fn decide(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
         let account = line.account_id;
+        let books = line.user.read(|v| Books::read(v, account))?;
+        let patience = slot.at.saturating_add(PATIENCE).is_ok_and(|until| self.clock.now() < until);
+        if patience && books.account.mode == AccountMode::Trading && books.sheets.iter().any(|s| books.sheet_waits(s)) {
+            // Yesterday's last order is not settled yet: its bot could not decide now.
+            return Ok(Outcome::Later);
+        }
         let prices = self.prices(line).await?;
         let (now, calendar, slices) = (self.clock.now(), self.calendar.clone(), plan.slices.len());
         line.user
@@ -141,12 +160,18 @@ impl Deciding<'_, '_> {
         Ok(true)
     }
 
+    /// A sheet's trades were made before its session closed.
+    fn booked_at(&self, sheet: &Sheet) -> BookedAt {
+        let session = self.calendar.session_on(sheet.session).ok().flatten();
+        BookedAt::until(session.map(|s| s.close), self.now)
+    }
+
     /// Books what a sheet filled and closes it.
     fn end(&mut self, sheet: &Sheet, reason: SheetEnd) -> Result<(), StoreError> {
         let books = self.books()?;
         let bot_exists = sheet.bot_id.is_some_and(|id| books.bot(id).is_some());
         match slice::complete(sheet, bot_exists) {
-            Some(completion) => end_sheet(self.tx, self.account, sheet, completion, reason, self.now),
+            Some(completion) => end_sheet(self.tx, self.account, sheet, completion, reason, self.booked_at(sheet)),
             None => self.tx.record(self.account, self.now, Actor::Bot, vec![Event::SheetClosed { sheet_id: sheet.id, reason }]).map(drop),
         }
     }
@@ -155,7 +180,10 @@ impl Deciding<'_, '_> {
         for bot in self.books()?.bots.into_iter().filter(|b| b.active) {
             // Each bot decides on books that hold what the bots before it have changed.
             let books = self.books()?;
-            if books.sheet_of(bot.id).is_some_and(|s| books.sheet_waits(s)) {
+            if trading && books.sheet_of(bot.id).is_some_and(|s| books.sheet_waits(s)) {
+                let detail = format!("{} does not trade tonight: the outcome of its earlier order is still not known", bot.name);
+                let notice = Notice::SlotFailed { job: self.slot.job.name().to_owned(), detail };
+                self.tx.post(self.account, self.now, notice.level(), &notice)?;
                 continue;
             }
             let price = self.price(&bot.symbol);
@@ -195,7 +223,7 @@ impl Deciding<'_, '_> {
     /// Book transfers between the account's own bots, each pair all or nothing.
     fn net(&mut self) -> Result<(), StoreError> {
         let books = self.books()?;
-        let sheets = books.sheets.iter().filter(|s| !books.sheet_waits(s)).cloned().collect();
+        let sheets = books.sheets.iter().filter(|s| !books.sheet_waits(s) && !books.is_imported(s)).cloned().collect();
         let mut netted = netting::Books { bots: books.bots, holdings: books.holdings, sheets, history: Vec::new() };
         let now = self.now;
         let outcome = netting::net(&mut netted, |symbol| self.price(symbol), &mut || book_ids(now), now);

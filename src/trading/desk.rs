@@ -27,7 +27,7 @@ pub struct SheetProgress {
 }
 
 /// The times of one session.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct SessionTimes {
     pub session: jiff::civil::Date,
     pub open: Timestamp,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::brokers::BrokerOrder;
@@ -14,75 +14,155 @@ use crate::domain::order::{Fill, Order, OrderState, Reason};
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(120);
 /// After the close the broker's list is final once this has passed.
 pub(super) const FINAL_AFTER_CLOSE: SignedDuration = SignedDuration::from_mins(10);
+/// A request that left cannot arrive later than this: connection and answer time out long before.
+const LATEST_ARRIVAL: SignedDuration = SignedDuration::from_mins(5);
+/// Nothing open and not all filled, although nobody asked for a cancel: right after the order that is a
+/// list that lags, later it is somebody else's cancel.
+const LIST_LAG: SignedDuration = SignedDuration::from_secs(60);
+
+/// The broker's numbers of our own orders. Brokers print them with and without leading zeros.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct OwnNumbers(BTreeSet<(Date, String)>);
+
+impl OwnNumbers {
+    pub fn insert(&mut self, date: Date, number: &str) {
+        self.0.insert((date, bare(number).to_owned()));
+    }
+
+    fn contain(&self, listed: &BrokerOrder) -> bool {
+        self.0.contains(&(listed.order_date, bare(&listed.broker_order_no).to_owned()))
+    }
+}
+
+impl<'o> FromIterator<&'o Order> for OwnNumbers {
+    fn from_iter<I: IntoIterator<Item = &'o Order>>(orders: I) -> Self {
+        let mut numbers = Self::default();
+        for order in orders {
+            if let (Some(date), Some(number)) = (order.broker_order_date, &order.broker_order_no) {
+                numbers.insert(date, number);
+            }
+        }
+        numbers
+    }
+}
+
+fn bare(number: &str) -> &str {
+    number.trim_start_matches('0')
+}
+
+/// One reading of the broker's complete list.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub listed: Vec<BrokerOrder>,
+    pub at: Timestamp,
+    /// Fee per trade as a fraction of its value.
+    pub fee_rate: Decimal,
+}
 
 /// What one reading of the list says about one order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Finding {
     /// Facts to record, possibly none.
     Facts(Vec<Event>),
-    /// An unknown order is not in the list.
+    /// The order is not in the list.
     Absent,
     /// Several listed orders could be the unknown one.
     Ambiguous(Vec<String>),
 }
 
-/// Reads the list for one of our orders.
-///
-/// `known` holds the (date, number) pairs of our other orders: an unknown order can only be one that
-/// is nobody else's. `close` is the session's close.
-pub(super) fn examine(
-    order: &Order,
-    listed: &[BrokerOrder],
-    known: &BTreeSet<(Date, String)>,
-    now: Timestamp,
-    close: Timestamp,
-    fee_rate: Decimal,
-) -> Finding {
-    let order_id = order.intent.order_id;
-    match order.state {
-        OrderState::Unknown | OrderState::Sent => {
-            let candidates: Vec<&BrokerOrder> = listed
-                .iter()
-                .filter(|b| {
-                    b.symbol == order.intent.symbol
-                        && b.side == order.intent.side
-                        && b.quantity == order.intent.quantity
-                        && b.price == order.intent.limit_price
-                        && b.ordered_at.is_none_or(|at| at.saturating_add(CLOCK_SLACK).is_ok_and(|at| at >= order.created_at))
-                        && !known.contains(&(b.order_date, b.broker_order_no.clone()))
-                })
-                .collect();
-            match candidates.as_slice() {
-                [] => Finding::Absent,
-                [one] => {
-                    let mut events = vec![Event::OrderAccepted {
-                        order_id,
-                        broker_order_no: one.broker_order_no.clone(),
-                        broker_order_date: one.order_date,
-                    }];
-                    events.extend(progress(order, one, now, close, fee_rate));
-                    Finding::Facts(events)
-                }
-                several => Finding::Ambiguous(several.iter().map(|b| b.broker_order_no.clone()).collect()),
-            }
-        }
-        _ => {
-            let (Some(number), Some(date)) = (&order.broker_order_no, order.broker_order_date) else {
-                return Finding::Facts(Vec::new());
-            };
-            let found = listed.iter().find(|b| b.order_date == date && same_number(&b.broker_order_no, number));
-            Finding::Facts(found.map(|b| progress(order, b, now, close, fee_rate)).unwrap_or_default())
-        }
+/// Whether an order's broker number has to be searched.
+pub(super) fn is_searched(order: &Order) -> bool {
+    matches!(order.state, OrderState::Unknown | OrderState::Sent) || order.is_not_placed()
+}
+
+/// Reads the list for one of our orders. `own` holds the numbers of our orders: an unknown order can
+/// only be one that is nobody else's. `close` is the session's close.
+pub(super) fn examine(order: &Order, reading: &Reading, own: &OwnNumbers, close: Timestamp) -> Finding {
+    if is_searched(order) {
+        return search(order, reading, own, close);
+    }
+    match listed(order, &reading.listed) {
+        Some(found) => Finding::Facts(progress(order, found, reading, close)),
+        None if order.state.is_final() || order.broker_order_no.is_none() => Finding::Facts(Vec::new()),
+        None => Finding::Absent,
     }
 }
 
-/// Brokers print their numbers with and without leading zeros.
-fn same_number(a: &str, b: &str) -> bool {
-    a.trim_start_matches('0') == b.trim_start_matches('0')
+/// The session's list does not change any more.
+pub(super) fn is_final_list(at: Timestamp, close: Timestamp) -> bool {
+    close.saturating_add(FINAL_AFTER_CLOSE).is_ok_and(|end| at >= end)
+}
+
+/// The entry of an order whose number is known. A date that is a day off is the same order when all
+/// else agrees: the broker's day may not be the one that we noted.
+fn listed<'b>(order: &Order, listed: &'b [BrokerOrder]) -> Option<&'b BrokerOrder> {
+    let (number, date) = (order.broker_order_no.as_deref().map(bare)?, order.broker_order_date?);
+    let mut numbered = listed.iter().filter(|b| bare(&b.broker_order_no) == number);
+    numbered.clone().find(|b| b.order_date == date).or_else(|| {
+        let near = |b: &&BrokerOrder| (date.saturating_sub(1.day())..=date.saturating_add(1.day())).contains(&b.order_date);
+        numbered.find(|b| near(b) && same_terms(order, b))
+    })
+}
+
+fn same_terms(order: &Order, listed: &BrokerOrder) -> bool {
+    let intent = &order.intent;
+    listed.symbol == intent.symbol && listed.side == intent.side && listed.quantity == intent.quantity && listed.price == intent.limit_price
+}
+
+/// Equality alone proves nothing: day and time must fit, and the number must be nobody else's.
+fn search(order: &Order, reading: &Reading, own: &OwnNumbers, close: Timestamp) -> Finding {
+    let earliest = order.created_at.saturating_sub(CLOCK_SLACK).unwrap_or(order.created_at);
+    let latest = order.created_at.saturating_add(LATEST_ARRIVAL).unwrap_or(order.created_at);
+    let session = order.intent.session;
+    let mut candidates: Vec<&BrokerOrder> = reading
+        .listed
+        .iter()
+        .filter(|b| {
+            same_terms(order, b)
+                && (session..=session.saturating_add(1.day())).contains(&b.order_date)
+                && b.ordered_at.is_none_or(|at| at >= earliest)
+                && !own.contain(b)
+        })
+        .collect();
+    if order.is_not_placed() {
+        // A second thought on a conclusion: only an order of exactly that time is good enough.
+        candidates.retain(|b| b.ordered_at.is_some_and(|at| at <= latest));
+        return match candidates.as_slice() {
+            [one] => accepted(order, one, reading, close),
+            _ => Finding::Facts(Vec::new()),
+        };
+    }
+    if candidates.len() > 1 {
+        let in_time: Vec<&BrokerOrder> = candidates.iter().copied().filter(|b| b.ordered_at.is_some_and(|at| at <= latest)).collect();
+        if in_time.len() == 1 {
+            candidates = in_time;
+        }
+    }
+    match candidates.as_slice() {
+        [] => Finding::Absent,
+        [one] => accepted(order, one, reading, close),
+        several if is_final_list(reading.at, close) => {
+            // Nothing will tell them apart any more; they ask for the same. The nearest in time it is.
+            let distance = |b: &BrokerOrder| b.ordered_at.map_or(SignedDuration::MAX, |at| at.duration_since(order.created_at).abs());
+            match several.iter().min_by_key(|b| (distance(b), b.broker_order_no.clone())) {
+                Some(nearest) => accepted(order, nearest, reading, close),
+                None => Finding::Absent,
+            }
+        }
+        several => Finding::Ambiguous(several.iter().map(|b| b.broker_order_no.clone()).collect()),
+    }
+}
+
+fn accepted(order: &Order, found: &BrokerOrder, reading: &Reading, close: Timestamp) -> Finding {
+    let (broker_order_no, broker_order_date) = (found.broker_order_no.clone(), found.order_date);
+    let mut events = vec![Event::OrderAccepted { order_id: order.intent.order_id, broker_order_no, broker_order_date }];
+    let taken = Order { state: OrderState::Accepted, reason: None, ..order.clone() };
+    events.extend(progress(&taken, found, reading, close));
+    Finding::Facts(events)
 }
 
 /// Facts between what we knew of an order and what the list says.
-fn progress(order: &Order, listed: &BrokerOrder, now: Timestamp, close: Timestamp, fee_rate: Decimal) -> Vec<Event> {
+fn progress(order: &Order, listed: &BrokerOrder, reading: &Reading, close: Timestamp) -> Vec<Event> {
     let order_id = order.intent.order_id;
     let mut events = Vec::new();
     if listed.filled_quantity > order.filled_quantity {
@@ -95,7 +175,7 @@ fn progress(order: &Order, listed: &BrokerOrder, now: Timestamp, close: Timestam
                 quantity,
                 price: gross / Decimal::from(quantity),
                 gross,
-                fee: (gross * fee_rate).round_dp_with_strategy(currency.scale(), RoundingStrategy::MidpointAwayFromZero),
+                fee: (gross * reading.fee_rate).round_dp_with_strategy(currency.scale(), RoundingStrategy::MidpointAwayFromZero),
                 tax: Decimal::ZERO,
                 currency,
             },
@@ -105,6 +185,7 @@ fn progress(order: &Order, listed: &BrokerOrder, now: Timestamp, close: Timestam
     if filled >= order.intent.quantity || order.state.is_final() {
         return events;
     }
+    let closed = reading.at >= close;
     if listed.rejected {
         if filled == 0 {
             let reason = Reason { code: "broker_rejected".to_owned(), message: listed.status_text.clone() };
@@ -113,9 +194,17 @@ fn progress(order: &Order, listed: &BrokerOrder, now: Timestamp, close: Timestam
             events.push(Event::OrderCancelled { order_id });
         }
     } else if listed.open_quantity == 0 {
-        events.push(if now >= close { Event::OrderExpired { order_id } } else { Event::OrderCancelled { order_id } });
-    } else if close.saturating_add(FINAL_AFTER_CLOSE).is_ok_and(|end| now >= end) {
+        let lagged = order.created_at.saturating_add(LIST_LAG).is_ok_and(|until| reading.at >= until);
+        if closed {
+            events.push(Event::OrderExpired { order_id });
+        } else if order.cancel_requested || lagged {
+            events.push(Event::OrderCancelled { order_id });
+        }
+    } else if is_final_list(reading.at, close) {
         events.push(Event::OrderExpired { order_id });
     }
     events
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,11 @@
 //! Orders against the broker's list: fills are booked, dead orders cancelled, unknown ones found.
+//!
+//! A list is read outside, but what it proves is decided inside the write transaction, against the
+//! order as it then stands: two readers of the same list (a tick and a person's force sell) never
+//! book one execution twice.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -9,17 +13,17 @@ use rust_decimal::Decimal;
 
 use super::bus::LiveEvent;
 use super::error::TradingError;
-use super::evidence::{Finding, examine};
+use super::evidence::{Finding, OwnNumbers, Reading, examine, is_final_list, is_searched};
 use super::line::Line;
-use super::service::Window;
+use super::settle::book_late;
 use super::tick::Trading;
 use crate::domain::fact::{Actor, Event};
-use crate::domain::id::OrderId;
+use crate::domain::id::{AccountId, OrderId};
 use crate::domain::message::Notice;
 use crate::domain::money::decimal_from_f64;
-use crate::domain::order::{Order, OrderState, Reason};
+use crate::domain::order::{NOT_PLACED, Order, OrderState, Reason};
 use crate::storage::tables::{ACCOUNTS, ORDERS};
-use crate::storage::{StoreError, account_key};
+use crate::storage::{StoreError, UserTx, UserView, account_key, first_id_at};
 
 /// Absent in this many readings …
 const ABSENT_READINGS: u32 = 3;
@@ -27,11 +31,12 @@ const ABSENT_READINGS: u32 = 3;
 const ABSENT_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// Least time between two readings of one account's list.
 const READ_EVERY: SignedDuration = SignedDuration::from_secs(3);
+/// Least time between two requests to cancel the same order.
+const CANCEL_EVERY: SignedDuration = SignedDuration::from_secs(15);
 /// How long an unknown order may still appear before readings count against it.
 const UNKNOWN_DEADLINE: SignedDuration = SignedDuration::from_secs(10);
 
-/// What is remembered of an unknown order between readings. Losing it at a restart only makes the
-/// search longer.
+/// What is remembered of an order that a list lacks. Losing it at a restart only makes the search longer.
 #[derive(Clone, Copy, Debug)]
 struct Search {
     readings: u32,
@@ -39,28 +44,58 @@ struct Search {
     told: bool,
 }
 
-/// Memory of the searches and of when each account's list was read.
+impl Search {
+    fn begin(now: Timestamp) -> Self {
+        Self { readings: 0, first: now, told: false }
+    }
+}
+
+/// Memory of the searches, of when each account's list was read and of cancels that were asked for.
 #[derive(Debug, Default)]
 pub(super) struct Searches {
-    unknown: Mutex<HashMap<OrderId, Search>>,
-    read_at: Mutex<HashMap<crate::domain::id::AccountId, Timestamp>>,
+    absent: Mutex<HashMap<OrderId, Search>>,
+    read_at: Mutex<HashMap<AccountId, Timestamp>>,
+    cancelled_at: Mutex<HashMap<OrderId, Timestamp>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
+fn is_due(last: Option<&Timestamp>, every: SignedDuration, now: Timestamp) -> bool {
+    last.is_none_or(|at| at.saturating_add(every).is_ok_and(|next| now >= next))
+}
+
+/// A reading with the sessions' closes.
+#[derive(Clone, Debug)]
+struct Evidence {
+    reading: Reading,
+    closes: HashMap<Date, Timestamp>,
+}
+
+impl Evidence {
+    fn finding(&self, order: &Order, own: &OwnNumbers) -> Option<Finding> {
+        let close = self.closes.get(&order.intent.session)?;
+        Some(examine(order, &self.reading, own, *close))
+    }
+}
+
 impl Trading {
-    /// Marks orders that were being sent when the process died: their outcome is unknown.
+    /// Orders that stand as being sent although nobody sends them: the process or the task died in
+    /// between, so their outcome is unknown.
     pub(super) async fn adopt_interrupted(&self, line: &Line) -> Result<(), TradingError> {
         let (account, now) = (line.account_id, self.clock.now());
+        let left = |service: &super::service::OrderService, order: &Order| {
+            order.state == OrderState::Sent && !service.is_sending(order.intent.order_id)
+        };
+        if !line.user.read(|v| v.open_orders(account))?.iter().any(|o| left(&self.service, o)) {
+            return Ok(());
+        }
+        let service = self.service.clone();
         line.user
             .write(move |tx| -> Result<(), StoreError> {
-                for order in tx.view().open_orders(account)? {
-                    if order.state != OrderState::Sent {
-                        continue;
-                    }
-                    let message = "the server stopped while the order was being sent".to_owned();
+                for order in tx.view().open_orders(account)?.into_iter().filter(|o| left(&service, o)) {
+                    let message = "the order was being sent when the server or its connection broke off".to_owned();
                     let reason = Reason { code: "interrupted".to_owned(), message: message.clone() };
                     tx.record(account, now, Actor::Broker, vec![Event::OrderUnknown { order_id: order.intent.order_id, reason }])?;
                     let notice = Notice::OrderUnknown { bot: order.intent.bot_name, symbol: order.intent.symbol, detail: message };
@@ -74,152 +109,285 @@ impl Trading {
 
     /// Reads the broker's list when orders of ours are open, records what it proves, and asks for
     /// the cancel of orders whose time is over.
+    ///
+    /// # Errors
+    /// The first failure; the other orders are looked at all the same.
     pub(super) async fn refresh_orders(&self, line: &Line, force: bool) -> Result<(), TradingError> {
+        self.adopt_interrupted(line).await?;
         let (account, now) = (line.account_id, self.clock.now());
-        let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?.into_iter().filter(|o| !o.state.is_final()).collect();
-        if open.is_empty() {
-            return Ok(());
-        }
-        let due = lock(&self.searches.read_at).get(&account).is_none_or(|at| at.saturating_add(READ_EVERY).is_ok_and(|next| now >= next));
-        if !due && !force {
+        let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;
+        let open: Vec<Order> = open.into_iter().filter(|o| !o.state.is_final() && !self.service.is_sending(o.intent.order_id)).collect();
+        if open.is_empty() || !(force || is_due(lock(&self.searches.read_at).get(&account), READ_EVERY, now)) {
             return Ok(());
         }
         lock(&self.searches.read_at).insert(account, now);
-        let windows: HashMap<Date, Window> = open.iter().filter_map(|o| Some((o.intent.session, self.window(o.intent.session)?))).collect();
-        self.examine_orders(line, &open, &windows).await?;
-
-        for order in line.user.read(|v| v.open_orders(account))? {
-            let over = self.clock.now() >= order.intent.expires_at;
-            let cancellable = matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled);
-            if over && cancellable {
-                let exchange = self.exchange(line, &order.intent.symbol).await?;
-                self.service.cancel(line, &*self.clock, exchange, &order).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn examine_orders(&self, line: &Line, open: &[Order], windows: &HashMap<Date, Window>) -> Result<(), TradingError> {
-        let account = line.account_id;
-        let Some(first) = open.iter().map(|o| o.broker_order_date.unwrap_or(o.intent.session)).min() else { return Ok(()) };
+        let first = open.iter().map(|o| o.broker_order_date.unwrap_or(o.intent.session).min(o.intent.session)).min().unwrap_or_default();
         let last = open.iter().map(|o| o.intent.session).max().unwrap_or(first);
-        let from = first.saturating_sub(1.day());
-        let listed = line.gateway.orders(from, last.saturating_add(1.day()), None).await?;
-        let now = self.clock.now();
-        let fee_rate = line
-            .user
-            .read(|v| v.require(&ACCOUNTS, &account_key(account)))
-            .map(|a| decimal_from_f64(a.settings.fee_rate).unwrap_or(Decimal::ZERO))?;
-        let mut known = self.known_numbers(line, from)?;
+        let unknown = open.iter().any(|o| o.state == OrderState::Unknown);
+        let evidence = self.read_evidence(line, first, last, unknown).await?;
 
-        for order in open {
-            let Some(window) = windows.get(&order.intent.session) else { continue };
-            let finding = examine(order, &listed, &known, now, window.close, fee_rate);
-            let events = self.conclude(order, finding, now);
-            if let Some(Event::OrderAccepted { broker_order_no, broker_order_date, .. }) = events.0.first() {
-                known.insert((*broker_order_date, broker_order_no.clone()));
-            }
-            self.record_findings(line, order, events.0, events.1, now).await?;
+        let mut problem = None;
+        for order in &open {
+            keep(&mut problem, self.examine_open(line, order, &evidence).await);
         }
-        Ok(())
+        keep(&mut problem, self.examine_ended(line, &evidence).await);
+        for order in line.user.read(|v| v.open_orders(account))? {
+            keep(&mut problem, self.cancel_if_over(line, &order).await);
+        }
+        problem.map_or(Ok(()), Err)
     }
 
-    /// Turns a finding into facts and, where the owner should know, a notice.
-    fn conclude(&self, order: &Order, finding: Finding, now: Timestamp) -> (Vec<Event>, Option<Notice>) {
-        let order_id = order.intent.order_id;
-        let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
-        let was_unknown = order.state == OrderState::Unknown;
-        let mut searches = lock(&self.searches.unknown);
-        match finding {
-            Finding::Facts(events) => {
-                searches.remove(&order_id);
-                let notice = match events.first() {
-                    Some(Event::OrderAccepted { broker_order_no, .. }) if was_unknown => {
-                        Some(Notice::OrderFound { bot, symbol, broker_order_no: broker_order_no.clone() })
-                    }
-                    _ => None,
-                };
-                (events, notice)
-            }
-            Finding::Absent => {
-                if order.updated_at.saturating_add(UNKNOWN_DEADLINE).is_ok_and(|deadline| now < deadline) {
-                    return (Vec::new(), None);
+    /// The broker's complete list for the sessions from `first` to `last`.
+    async fn read_evidence(&self, line: &Line, first: Date, last: Date, with_open: bool) -> Result<Arc<Evidence>, TradingError> {
+        let account = line.account_id;
+        let mut listed = line.gateway.orders(first.saturating_sub(1.day()), last.saturating_add(1.day()), None).await?;
+        if with_open {
+            // An order is absent only when both of the broker's lists lack it.
+            for order in line.gateway.open_orders().await? {
+                if !listed.iter().any(|b| (b.order_date, &b.broker_order_no) == (order.order_date, &order.broker_order_no)) {
+                    listed.push(order);
                 }
-                let search = searches.entry(order_id).or_insert(Search { readings: 0, first: now, told: false });
-                search.readings += 1;
-                let long_enough = search.first.saturating_add(ABSENT_FOR).is_ok_and(|until| now >= until);
-                if search.readings < ABSENT_READINGS || !long_enough {
-                    return (Vec::new(), None);
-                }
-                searches.remove(&order_id);
-                let reason =
-                    Reason { code: "not_placed".to_owned(), message: "the broker's complete lists do not have this order".to_owned() };
-                (vec![Event::OrderRejected { order_id, reason }], Some(Notice::OrderNotPlaced { bot, symbol }))
-            }
-            Finding::Ambiguous(candidates) => {
-                let search = searches.entry(order_id).or_insert(Search { readings: 0, first: now, told: false });
-                let told = std::mem::replace(&mut search.told, true);
-                (Vec::new(), (!told).then_some(Notice::OrderAmbiguous { bot, symbol, candidates }))
             }
         }
+        let at = self.clock.now();
+        self.heard_from_broker(account, at);
+        let fee_rate = line.user.read(|v| v.require(&ACCOUNTS, &account_key(account)))?.settings.fee_rate;
+        let mut closes = HashMap::new();
+        let mut day = first;
+        while day <= last {
+            closes.extend(self.window(day).map(|w| (day, w.close)));
+            day = day.saturating_add(1.day());
+        }
+        let reading = Reading { listed, at, fee_rate: decimal_from_f64(fee_rate).unwrap_or(Decimal::ZERO) };
+        Ok(Arc::new(Evidence { reading, closes }))
     }
 
-    async fn record_findings(
-        &self,
-        line: &Line,
-        order: &Order,
-        events: Vec<Event>,
-        notice: Option<Notice>,
-        now: Timestamp,
-    ) -> Result<(), TradingError> {
-        if events.is_empty() && notice.is_none() {
-            return Ok(());
-        }
+    async fn examine_open(&self, line: &Line, order: &Order, evidence: &Arc<Evidence>) -> Result<(), TradingError> {
         let (account, order_id) = (line.account_id, order.intent.order_id);
-        let fills: Vec<_> = events
-            .iter()
-            .filter_map(|e| match e {
-                Event::OrderFilled { fill } => Some((fill.quantity, fill.price)),
-                _ => None,
-            })
-            .collect();
+        let own = line.user.read(|v| own_numbers(v, account, order, evidence))?;
+        match evidence.finding(order, &own) {
+            None => Ok(()),
+            Some(Finding::Facts(events)) => {
+                lock(&self.searches.absent).remove(&order_id);
+                if events.is_empty() { Ok(()) } else { self.record_evidence(line, order_id, evidence).await }
+            }
+            Some(Finding::Absent) if self.is_gone(order, evidence) => self.record_absence(line, order_id, evidence).await,
+            Some(Finding::Absent) => Ok(()),
+            Some(Finding::Ambiguous(candidates)) => {
+                let first = {
+                    let mut absent = lock(&self.searches.absent);
+                    let search = absent.entry(order_id).or_insert_with(|| Search::begin(evidence.reading.at));
+                    search.readings = 0;
+                    !std::mem::replace(&mut search.told, true)
+                };
+                let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
+                if first { self.notify(line, Notice::OrderAmbiguous { bot, symbol, candidates }).await } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Counts a reading that lacks the order; tells whether that is proof by now.
+    fn is_gone(&self, order: &Order, evidence: &Evidence) -> bool {
+        let now = evidence.reading.at;
+        let proof_from = if is_searched(order) {
+            order.updated_at.saturating_add(UNKNOWN_DEADLINE).ok()
+        } else {
+            // The broker confirmed it: only the day's final list can deny that.
+            evidence.closes.get(&order.intent.session).copied().filter(|close| is_final_list(now, *close))
+        };
+        if proof_from.is_none_or(|from| now < from) {
+            return false;
+        }
+        let mut absent = lock(&self.searches.absent);
+        let search = absent.entry(order.intent.order_id).or_insert_with(|| Search::begin(now));
+        if search.readings == 0 {
+            search.first = now;
+        }
+        search.readings += 1;
+        search.readings >= ABSENT_READINGS && search.first.saturating_add(ABSENT_FOR).is_ok_and(|until| now >= until)
+    }
+
+    /// Ends an order that no complete list has.
+    async fn record_absence(&self, line: &Line, order_id: OrderId, evidence: &Arc<Evidence>) -> Result<(), TradingError> {
+        lock(&self.searches.absent).remove(&order_id);
+        let (account, now, evidence) = (line.account_id, evidence.reading.at, evidence.clone());
         let after = line
             .user
-            .write(move |tx| -> Result<Order, StoreError> {
-                tx.record(account, now, Actor::Broker, events.clone())?;
-                if let Some(notice) = &notice {
-                    tx.post(account, now, notice.level(), notice)?;
+            .write(move |tx| -> Result<Option<Order>, StoreError> {
+                let key = account_key(account).id(order_id.as_bytes());
+                let order = tx.require(&ORDERS, &key)?;
+                let own = own_numbers(&tx.view(), account, &order, &evidence)?;
+                if order.state.is_final() || evidence.finding(&order, &own) != Some(Finding::Absent) {
+                    return Ok(None);
                 }
-                tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))
+                let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
+                let (event, notice) = if is_searched(&order) {
+                    let message = "the broker's complete lists do not have this order".to_owned();
+                    let reason = Reason { code: NOT_PLACED.to_owned(), message };
+                    (Event::OrderRejected { order_id, reason }, Notice::OrderNotPlaced { bot, symbol })
+                } else {
+                    let number = order.broker_order_no.clone().unwrap_or_default();
+                    let detail = format!(
+                        "the broker confirmed order {number}, but its final list of {} does not have it: compare with the broker's app",
+                        order.intent.session
+                    );
+                    (Event::OrderExpired { order_id }, Notice::OrderRefused { bot, symbol, reason_code: "not_listed".to_owned(), detail })
+                };
+                tx.record(account, now, Actor::Broker, vec![event])?;
+                tx.post(account, now, notice.level(), &notice)?;
+                tx.get(&ORDERS, &key)
             })
             .await?;
-        self.bus.order(line, &after);
-        for (quantity, price) in fills {
-            self.bus.publish(
-                line.user.id(),
-                LiveEvent::Fill {
-                    account_id: account,
-                    order_id,
-                    symbol: order.intent.symbol.clone(),
-                    side: order.intent.side,
-                    quantity,
-                    price,
-                    bot_name: order.intent.bot_name.clone(),
-                },
-            );
+        if let Some(order) = after {
+            self.bus.order(line, &order);
         }
         Ok(())
     }
 
-    /// Broker numbers of our recent orders, so that an unknown order is not taken for one of them.
-    fn known_numbers(&self, line: &Line, from: Date) -> Result<BTreeSet<(Date, String)>, StoreError> {
-        const RECENT: usize = 2_000;
-        line.user.read(|v| {
-            Ok(v.list_latest(&ORDERS, &account_key(line.account_id), None, RECENT)?
-                .into_iter()
-                .filter_map(|o| Some((o.broker_order_date?, o.broker_order_no?)))
-                .filter(|(date, _)| *date >= from)
-                .collect())
-        })
+    /// Records what the list proves about one order.
+    async fn record_evidence(&self, line: &Line, order_id: OrderId, evidence: &Arc<Evidence>) -> Result<(), TradingError> {
+        let (account, evidence) = (line.account_id, evidence.clone());
+        let (events, after) = line.user.write(move |tx| take_evidence(tx, account, order_id, &evidence)).await?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.bus.order(line, &after);
+        for event in events {
+            if let Event::OrderFilled { fill } = event {
+                let (symbol, bot_name) = (after.intent.symbol.clone(), after.intent.bot_name.clone());
+                let (side, quantity, price) = (after.intent.side, fill.quantity, fill.price);
+                let event = LiveEvent::Fill { account_id: account, order_id, symbol, side, quantity, price, bot_name };
+                self.bus.publish(line.user.id(), event);
+            }
+        }
+        Ok(())
     }
+
+    /// Orders that have ended without being filled: executions that the list shows only now, and
+    /// orders that were taken for never placed and turn up.
+    async fn examine_ended(&self, line: &Line, evidence: &Arc<Evidence>) -> Result<(), TradingError> {
+        let account = line.account_id;
+        let found: Vec<OrderId> = line.user.read(|v| {
+            let orders = recent_orders(v, account, evidence)?;
+            let own: OwnNumbers = orders.iter().collect();
+            let ended = orders.iter().filter(|o| o.settled && o.filled_quantity < o.intent.quantity);
+            let news = ended.filter(|o| matches!(evidence.finding(o, &own), Some(Finding::Facts(events)) if !events.is_empty()));
+            Ok::<_, StoreError>(news.map(|o| o.intent.order_id).collect())
+        })?;
+        let mut problem = None;
+        for order_id in found {
+            keep(&mut problem, self.record_evidence(line, order_id, evidence).await);
+        }
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// Executions of a session's ended orders that the broker lists but our books lack.
+    ///
+    /// # Errors
+    /// The broker's, when its list cannot be read.
+    pub(super) async fn find_late_fills(&self, line: &Line, session: Date) -> Result<(), TradingError> {
+        let account = line.account_id;
+        let unfilled = |o: &Order| {
+            let listed = o.broker_order_no.is_some() || o.is_not_placed();
+            o.intent.session == session && listed && o.filled_quantity < o.intent.quantity
+        };
+        if !line.user.read(|v| orders_from(v, account, session))?.iter().any(unfilled) {
+            return Ok(());
+        }
+        let evidence = self.read_evidence(line, session, session, false).await?;
+        self.examine_ended(line, &evidence).await
+    }
+
+    /// Asks for the cancel of an order whose time is over, until the list shows its end. After the
+    /// close there is nothing left to cancel.
+    async fn cancel_if_over(&self, line: &Line, order: &Order) -> Result<(), TradingError> {
+        let (now, id) = (self.clock.now(), order.intent.order_id);
+        let cancellable = matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled);
+        let closed = self.window(order.intent.session).is_some_and(|w| now >= w.close);
+        if now < order.intent.expires_at || !cancellable || closed {
+            return Ok(());
+        }
+        {
+            let mut cancelled = lock(&self.searches.cancelled_at);
+            if !is_due(cancelled.get(&id), CANCEL_EVERY, now) {
+                return Ok(());
+            }
+            cancelled.retain(|_, at| now.duration_since(*at) < SignedDuration::from_hours(1));
+            cancelled.insert(id, now);
+        }
+        let exchange = self.exchange(line, &order.intent.symbol).await?;
+        self.service.cancel(line, &*self.clock, exchange, order).await
+    }
+}
+
+/// Keeps the first failure of several.
+pub(super) fn keep<T>(problem: &mut Option<TradingError>, outcome: Result<T, TradingError>) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(error) => {
+            problem.get_or_insert(error);
+            None
+        }
+    }
+}
+
+/// Our orders of a session and of later ones: their ids begin with a time of the session.
+fn orders_from(view: &UserView<'_>, account: AccountId, session: Date) -> Result<Vec<Order>, StoreError> {
+    let midnight = session.at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |m| m.timestamp());
+    let (from, to) = (account_key(account).id(first_id_at(midnight).as_bytes()), account_key(account).id(&[0xff; 16]));
+    view.range(&ORDERS, &from, &to)
+}
+
+/// Our orders of the reading's sessions and later ones.
+fn recent_orders(view: &UserView<'_>, account: AccountId, evidence: &Evidence) -> Result<Vec<Order>, StoreError> {
+    match evidence.closes.keys().min() {
+        Some(first) => orders_from(view, account, *first),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Numbers that an order which has none yet cannot have.
+fn own_numbers(view: &UserView<'_>, account: AccountId, order: &Order, evidence: &Evidence) -> Result<OwnNumbers, StoreError> {
+    if is_searched(order) { Ok(recent_orders(view, account, evidence)?.iter().collect()) } else { Ok(OwnNumbers::default()) }
+}
+
+/// Examines an order as it stands in the transaction and records what is new. Fills of an order whose
+/// result was taken already go where that result went.
+fn take_evidence(
+    tx: &mut UserTx<'_>,
+    account: AccountId,
+    order_id: OrderId,
+    evidence: &Evidence,
+) -> Result<(Vec<Event>, Order), StoreError> {
+    let key = account_key(account).id(order_id.as_bytes());
+    let order = tx.require(&ORDERS, &key)?;
+    let own = own_numbers(&tx.view(), account, &order, evidence)?;
+    let Some(Finding::Facts(events)) = evidence.finding(&order, &own) else { return Ok((Vec::new(), order)) };
+    if order.is_not_placed() && rival(tx, account, &order)? {
+        return Ok((Vec::new(), order));
+    }
+    let now = evidence.reading.at;
+    for event in &events {
+        tx.record(account, now, Actor::Broker, vec![event.clone()])?;
+        match event {
+            Event::OrderAccepted { broker_order_no, .. } => {
+                let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
+                let notice = Notice::OrderFound { bot, symbol, broker_order_no: broker_order_no.clone() };
+                tx.post(account, now, notice.level(), &notice)?;
+            }
+            Event::OrderFilled { fill } if order.settled => book_late(tx, account, &order, fill, now)?,
+            _ => {}
+        }
+    }
+    let after = tx.require(&ORDERS, &key)?;
+    Ok((events, after))
+}
+
+/// Another order of the same terms has no number yet: the listed one may be that.
+fn rival(tx: &UserTx<'_>, account: AccountId, order: &Order) -> Result<bool, StoreError> {
+    Ok(tx.view().open_orders(account)?.iter().any(|o| {
+        matches!(o.state, OrderState::Unknown | OrderState::Sent)
+            && o.intent.symbol == order.intent.symbol
+            && o.intent.side == order.intent.side
+    }))
 }

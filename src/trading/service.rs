@@ -1,6 +1,9 @@
 //! The order service: the one place where an order is made and the only caller of a broker's order
 //! functions. Gate → journal → broker → facts; what is not known stays unknown.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::json;
@@ -12,6 +15,7 @@ use crate::brokers::{BrokerError, OrderOutcome};
 use crate::domain::account::AccountMode;
 use crate::domain::clock::Clock;
 use crate::domain::fact::{Actor, Event};
+use crate::domain::id::OrderId;
 use crate::domain::instrument::Exchange;
 use crate::domain::message::Notice;
 use crate::domain::order::{Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent, OrderState, Reason};
@@ -38,15 +42,49 @@ enum Journalled {
     Refused(Order),
 }
 
+/// Orders whose request this process is making right now. Nobody else may conclude anything about
+/// them: their own answer is still to come.
+#[derive(Clone, Debug, Default)]
+struct Sending(Arc<Mutex<HashSet<OrderId>>>);
+
+/// Holds an order among those being sent, until the answer is in the journal or nobody waits for it.
+struct BeingSent {
+    sending: Sending,
+    id: OrderId,
+}
+
+impl Sending {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<OrderId>> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// `None` when somebody is sending it already.
+    fn begin(&self, id: OrderId) -> Option<BeingSent> {
+        self.lock().insert(id).then(|| BeingSent { sending: self.clone(), id })
+    }
+}
+
+impl Drop for BeingSent {
+    fn drop(&mut self) {
+        self.sending.lock().remove(&self.id);
+    }
+}
+
 /// The order service.
 #[derive(Clone, Debug)]
 pub struct OrderService {
     bus: Bus,
+    sending: Sending,
 }
 
 impl OrderService {
     pub fn new(bus: Bus) -> Self {
-        Self { bus }
+        Self { bus, sending: Sending::default() }
+    }
+
+    /// The order's request is on its way from this process.
+    pub fn is_sending(&self, order: OrderId) -> bool {
+        self.sending.lock().contains(&order)
     }
 
     /// Places one order: checks it, journals it, sends it once. The same `order_id` again gives the
@@ -57,7 +95,8 @@ impl OrderService {
     /// state, not an error.
     ///
     /// # Cancel safety
-    /// Dropped after the journal's commit, the order stays `sent` and is resolved by evidence.
+    /// Dropped after the journal's commit, the order stays `sent`, becomes unknown with the next
+    /// reading and is resolved by evidence.
     pub async fn place(
         &self,
         line: &Line,
@@ -67,6 +106,8 @@ impl OrderService {
         intent: OrderIntent,
     ) -> Result<Order, TradingError> {
         let account = line.account_id;
+        // Before the journal: from the first moment that others can see the order as sent.
+        let _being_sent = self.sending.begin(intent.order_id);
         let journalled = line
             .user
             .write({
@@ -119,8 +160,19 @@ impl OrderService {
     /// The broker's, when the request was not taken; it may be repeated.
     pub async fn cancel(&self, line: &Line, clock: &dyn Clock, exchange: Exchange, order: &Order) -> Result<(), TradingError> {
         let (account, order_id, now) = (line.account_id, order.intent.order_id, clock.now());
-        if !order.cancel_requested {
-            line.user.write(move |tx| tx.record(account, now, Actor::Bot, vec![Event::CancelRequested { order_id }]).map(drop)).await?;
+        let still_open = line
+            .user
+            .write(move |tx| -> Result<bool, StoreError> {
+                let order: Order = tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))?;
+                let open = matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled);
+                if open && !order.cancel_requested {
+                    tx.record(account, now, Actor::Bot, vec![Event::CancelRequested { order_id }])?;
+                }
+                Ok(open)
+            })
+            .await?;
+        if !still_open {
+            return Ok(());
         }
         match line.gateway.send_cancel(order, exchange).await {
             // Nothing left to cancel: the next reading of the order list tells why.

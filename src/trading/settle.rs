@@ -2,19 +2,19 @@
 //! transaction, so a crash leaves either the order unsettled or everything done.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::books::Books;
 use super::bus::LiveEvent;
 use super::error::TradingError;
 use super::line::Line;
+use super::reconcile::keep;
 use super::tick::Trading;
 use crate::domain::bot::{Bot, HistoryRow, Sheet, SliceFill, TradeKind};
 use crate::domain::fact::{Actor, BookingOrigin, Event, SheetEnd};
 use crate::domain::id::{AccountId, HistoryId, HoldingId, SheetId};
 use crate::domain::message::{Level, Notice};
 use crate::domain::money::f64_from_decimal;
-use crate::domain::order::{Order, OrderOrigin, Side};
+use crate::domain::order::{Fill, Order, OrderOrigin, Side};
 use crate::quant::egg::book::{self, BookIds, Booked};
 use crate::quant::egg::event::EggEvent;
 use crate::quant::egg::number::cents;
@@ -59,6 +59,25 @@ fn level_of(event: &EggEvent) -> Level {
     }
 }
 
+/// When something is booked, and when it was traded. After an outage they lie apart: a trade belongs
+/// to the session in which it was made, on whichever day the server comes to record it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BookedAt {
+    pub traded: Timestamp,
+    pub now: Timestamp,
+}
+
+impl BookedAt {
+    /// A trade that cannot be later than `end`.
+    pub fn until(end: Option<Timestamp>, now: Timestamp) -> Self {
+        Self { traded: end.map_or(now, |end| end.min(now)), now }
+    }
+
+    fn of(order: &Order, now: Timestamp) -> Self {
+        Self::until(Some(order.intent.expires_at), now)
+    }
+}
+
 /// Records a fill in a bot's books: facts, the bot's state, messages.
 pub(super) fn book_fill(
     tx: &mut UserTx<'_>,
@@ -66,16 +85,17 @@ pub(super) fn book_fill(
     bot: &Bot,
     fill: &SliceFill,
     origin: BookingOrigin,
-    now: Timestamp,
+    at: BookedAt,
 ) -> Result<Option<HistoryRow>, StoreError> {
     let books = Books::read(&tx.view(), account)?;
     let holdings = books.holdings_of(bot.id);
     let booked = if fill.kind.is_buy() {
-        book::buy(bot, &holdings, fill, origin, book_ids(now), now)
+        book::buy(bot, &holdings, fill, origin, book_ids(at.traded), at.traded)
     } else {
         let history = cycle_rows(tx, account, bot)?;
-        book::sell(bot, &holdings, &history, fill, origin, book_ids(now), now)
+        book::sell(bot, &holdings, &history, fill, origin, book_ids(at.traded), at.traded)
     };
+    let now = at.now;
     match booked {
         Some(booked) => store_booked(tx, account, bot, booked, now),
         None => Ok(None),
@@ -125,15 +145,16 @@ pub(super) fn end_sheet(
     sheet: &Sheet,
     completion: Completion,
     end: SheetEnd,
-    now: Timestamp,
+    at: BookedAt,
 ) -> Result<(), StoreError> {
+    let now = at.now;
     let close = |reason| Event::SheetClosed { sheet_id: sheet.id, reason };
     match completion {
         Completion::Book { fill, events } => {
             post_events(tx, account, now, &events)?;
             let books = Books::read(&tx.view(), account)?;
             if let Some(bot) = sheet.bot_id.and_then(|id| books.bot(id)).cloned() {
-                book_fill(tx, account, &bot, &fill, BookingOrigin::Sheet, now)?;
+                book_fill(tx, account, &bot, &fill, BookingOrigin::Sheet, at)?;
             }
             tx.record(account, now, Actor::Bot, vec![close(end)])?;
         }
@@ -148,44 +169,78 @@ pub(super) fn end_sheet(
 
 impl Trading {
     /// Takes the results of finished orders and completes sheets whose slices are done.
+    ///
+    /// # Errors
+    /// The first failure; what else can be settled is.
     pub(super) async fn settle(&self, line: &Line) -> Result<(), TradingError> {
         let account = line.account_id;
         let waiting = line.user.read(|v| v.open_orders(account))?;
-        let mut touched = false;
+        let (mut touched, mut problem) = (false, None);
         for order in waiting.into_iter().filter(|o| o.state.is_final() && !o.settled) {
             let now = self.clock.now();
             touched = true;
-            line.user.write(move |tx| settle_order(tx, account, &order, now)).await?;
+            let settled = line.user.write(move |tx| settle_order(tx, account, &order, now)).await;
+            keep(&mut problem, settled.map_err(TradingError::from));
         }
         let now = self.clock.now();
         let books = line.user.read(|v| Books::read(v, account))?;
-        for sheet in books.sheets.iter().filter(|s| !books.sheet_waits(s)) {
-            if slice::completion(sheet, self.last_slice_passed(line, sheet.session, now), true).is_none() {
+        for sheet in books.sheets.iter().filter(|s| !books.sheet_waits(s) && !books.is_imported(s)) {
+            let passed = self.next_slice_after(line, sheet.session, now)?.is_none();
+            let bot_exists = sheet.bot_id.is_some_and(|id| books.bot(id).is_some());
+            // Without its bot a sheet cannot be completed; the next decision tells its owner.
+            if !bot_exists || slice::completion(sheet, passed, true).is_none() {
                 continue;
             }
             touched = true;
-            let (sheet_id, passed) = (sheet.id, self.last_slice_passed(line, sheet.session, now));
-            line.user.write(move |tx| complete_sheet(tx, account, sheet_id, passed, now)).await?;
+            let (sheet_id, at) = (sheet.id, BookedAt::until(self.window(sheet.session).map(|w| w.close), now));
+            let completed = line.user.write(move |tx| complete_sheet(tx, account, sheet_id, passed, at)).await;
+            keep(&mut problem, completed.map_err(TradingError::from));
             self.bus.publish(line.user.id(), LiveEvent::Sheet { account_id: account, sheet_id });
         }
         if touched {
             self.bus.publish(line.user.id(), LiveEvent::Portfolio { account_id: account });
         }
-        Ok(())
-    }
-
-    /// No slice of the session is to come any more.
-    fn last_slice_passed(&self, line: &Line, session: Date, now: Timestamp) -> bool {
-        self.next_slice_after(line, session, now).is_none()
+        problem.map_or(Ok(()), Err)
     }
 }
 
-fn complete_sheet(tx: &mut UserTx<'_>, account: AccountId, sheet_id: SheetId, last_passed: bool, now: Timestamp) -> Result<(), StoreError> {
+fn complete_sheet(tx: &mut UserTx<'_>, account: AccountId, sheet_id: SheetId, last_passed: bool, at: BookedAt) -> Result<(), StoreError> {
     let books = Books::read(&tx.view(), account)?;
-    let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id) else { return Ok(()) };
+    let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id && !books.sheet_waits(s)) else { return Ok(()) };
     let bot_exists = sheet.bot_id.is_some_and(|id| books.bot(id).is_some());
     match slice::completion(sheet, last_passed, bot_exists) {
-        Some(completion) => end_sheet(tx, account, sheet, completion, SheetEnd::Completed, now),
+        Some(completion) => end_sheet(tx, account, sheet, completion, SheetEnd::Completed, at),
+        None => Ok(()),
+    }
+}
+
+/// An execution that came after its order's result was taken: it goes to the same sheet while that is
+/// open, afterwards to the bot as a trade of its own.
+pub(super) fn book_late(tx: &mut UserTx<'_>, account: AccountId, order: &Order, fill: &Fill, now: Timestamp) -> Result<(), StoreError> {
+    let books = Books::read(&tx.view(), account)?;
+    let kind = if order.intent.side == Side::Buy { TradeKind::Buy } else { TradeKind::SellPart };
+    let (quantity, total) = (fill.quantity as f64, f64_from_decimal(fill.gross));
+    let late = SliceFill { kind, quantity, unit_price: cents(total / quantity), total: cents(total) };
+    if let OrderOrigin::Slice { sheet_id, .. } = &order.intent.origin
+        && let Some(sheet) = books.sheets.iter().find(|s| s.id == *sheet_id)
+    {
+        let mut after = sheet.clone();
+        let late = SliceFill { kind: sheet.kind, ..late };
+        after.remaining = cents(after.remaining) - if sheet.kind.is_buy() { late.total } else { late.quantity };
+        match after.results.last_mut() {
+            Some(result) => {
+                let all: Vec<SliceFill> = result.iter().copied().chain(std::iter::once(late)).collect();
+                *result = slice::merge(sheet.kind, all.iter());
+            }
+            None => after.results.push(Some(late)),
+        }
+        return tx.record(account, now, Actor::Broker, vec![Event::SheetPut { sheet: after }]).map(drop);
+    }
+    let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
+    let notice = Notice::LateFill { bot, symbol, quantity, price: late.unit_price };
+    tx.post(account, now, notice.level(), &notice)?;
+    match books.bot_of(order) {
+        Some(bot) => book_fill(tx, account, bot, &late, BookingOrigin::LateFill, BookedAt::of(order, now)).map(drop),
         None => Ok(()),
     }
 }
@@ -199,7 +254,7 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Tim
         return Ok(());
     };
     let settled = Event::OrderSettled { order_id: order.intent.order_id };
-    let bot = order.intent.bot_id.and_then(|id| books.bot(id));
+    let bot = books.bot_of(order);
     match &order.intent.origin {
         OrderOrigin::Slice { sheet_id, .. } => {
             if let Some(sheet) = books.sheets.iter().find(|s| s.id == *sheet_id) {
@@ -212,18 +267,20 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Tim
                 return Ok(());
             }
             let kind = if order.intent.side == Side::Buy { TradeKind::Buy } else { TradeKind::SellPart };
-            if let (Some(bot), Some(fill)) = (bot, fill_of(order, kind)) {
-                let notice =
-                    Notice::LateFill { bot: bot.name.clone(), symbol: bot.symbol.clone(), quantity: fill.quantity, price: fill.unit_price };
+            if let Some(fill) = fill_of(order, kind) {
+                let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
+                let notice = Notice::LateFill { bot, symbol, quantity: fill.quantity, price: fill.unit_price };
                 tx.post(account, now, notice.level(), &notice)?;
-                book_fill(tx, account, bot, &fill, BookingOrigin::LateFill, now)?;
+                if let Some(bot) = books.bot_of(order) {
+                    book_fill(tx, account, bot, &fill, BookingOrigin::LateFill, BookedAt::of(order, now))?;
+                }
             }
         }
         OrderOrigin::Closing => {
             if let Some(bot) = bot {
                 let (fill, event) = closing::outcome(bot, &request_of(order), fill_of(order, TradeKind::Buy));
                 if let Some(fill) = fill {
-                    book_fill(tx, account, bot, &fill, BookingOrigin::Closing, now)?;
+                    book_fill(tx, account, bot, &fill, BookingOrigin::Closing, BookedAt::of(order, now))?;
                 }
                 post_events(tx, account, now, &[event])?;
             }
@@ -235,7 +292,7 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Tim
                 let (fill, event) = force_sell::outcome(bot, &request_of(order), f64_from_decimal(*ratio_percent), fill, reason);
                 post_events(tx, account, now, &[event])?;
                 if let Some(fill) = fill {
-                    book_fill(tx, account, bot, &fill, BookingOrigin::ForceSell, now)?;
+                    book_fill(tx, account, bot, &fill, BookingOrigin::ForceSell, BookedAt::of(order, now))?;
                 }
             }
         }

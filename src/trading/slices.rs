@@ -9,8 +9,9 @@ use super::books::Books;
 use super::bus::LiveEvent;
 use super::error::TradingError;
 use super::line::Line;
+use super::reconcile::keep;
 use super::settle::post_events;
-use super::slots::{Outcome, mark};
+use super::slots::{Outcome, handle, mark, run_of};
 use super::tick::Trading;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Sheet;
@@ -19,9 +20,11 @@ use crate::domain::id::{AccountId, BotId, OrderId, SheetId};
 use crate::domain::money::{decimal_from_f64, f64_from_decimal};
 use crate::domain::order::{OrderIntent, OrderOrigin, Side};
 use crate::domain::schedule::{SessionPlan, Slot};
-use crate::domain::slot::RunState;
+use crate::domain::slot::{RunState, SlotRun};
+use crate::quant::egg::event::EggEvent;
 use crate::quant::egg::slice::{self, Request, SlicePlan};
-use crate::storage::StoreError;
+use crate::storage::tables::ORDERS;
+use crate::storage::{StoreError, UserView, account_key};
 
 /// Longest life of a slice's order.
 const ORDER_LIFE: SignedDuration = SignedDuration::from_mins(5);
@@ -104,7 +107,7 @@ impl Trading {
         let account = line.account_id;
         let now = self.clock.now();
         let books = line.user.read(|v| Books::read(v, account))?;
-        let sheets: Vec<Sheet> = in_bot_order(&books).filter(|s| s.session == plan.session).cloned().collect();
+        let sheets: Vec<Sheet> = in_bot_order(&books).filter(|s| s.session == plan.session && !books.is_imported(s)).cloned().collect();
         if sheets.is_empty() {
             return Ok(Outcome::Done("no sheets".to_owned()));
         }
@@ -112,51 +115,61 @@ impl Trading {
             return Ok(Outcome::Done("the account only observes".to_owned()));
         }
         line.user.write(move |tx| mark(tx, account, slot, RunState::Running, now, "")).await?;
-        let mut later = false;
+        let (mut waits, mut problem) = (false, None);
         for sheet in sheets {
-            later |= self.slice_of(line, plan, slot, sheet.id).await? == Step::Waits;
+            // One sheet's trouble keeps no other from its slice.
+            waits |= keep(&mut problem, self.slice_of(line, plan, slot, sheet.id).await) == Some(Step::Waits);
         }
-        // Most orders fill at once: take the result now instead of at the next tick.
-        self.refresh_orders(line, true).await?;
-        self.settle(line).await?;
-        Ok(if later { Outcome::Later } else { Outcome::Done(String::new()) })
+        // Most orders fill at once: take the result now instead of at the next tick, which also tells
+        // when the list cannot be read.
+        if self.refresh_orders(line, true).await.is_ok() {
+            self.settle(line).await?;
+        }
+        // With the next slice's time this one is over; what it left undone is in the sheet's remainder.
+        let overtaken = usize::try_from(slot.n).ok().and_then(|next| plan.slices.get(next)).is_some_and(|next| self.clock.now() >= *next);
+        match problem {
+            Some(error) => Err(error),
+            None if waits && !overtaken => Ok(Outcome::Later),
+            None if waits => Ok(Outcome::Done("an earlier order was still open".to_owned())),
+            None => Ok(Outcome::Done(String::new())),
+        }
+    }
+
+    /// Something was sent or noted in a slice that is still running.
+    pub(super) fn is_partly_done(&self, view: &UserView<'_>, books: &Books, plan: &SessionPlan, run: &SlotRun) -> Result<bool, StoreError> {
+        let account = books.account.id;
+        for sheet in books.sheets.iter().filter(|s| s.session == plan.session) {
+            let id = slice_order_id(account, plan, sheet.id, run.slot.n);
+            if view.get(&ORDERS, &account_key(account).id(id.as_bytes()))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(!run.handled.is_empty())
     }
 
     async fn slice_of(&self, line: &Line, plan: &SessionPlan, slot: Slot, sheet_id: SheetId) -> Result<Step, TradingError> {
         let account = line.account_id;
-        let books = line.user.read(|v| Books::read(v, account))?;
+        let order_id = slice_order_id(account, plan, sheet_id, slot.n);
+        let (books, run, sent) = line.user.read(|v| {
+            let sent = v.get(&ORDERS, &account_key(account).id(order_id.as_bytes()))?.is_some();
+            Ok::<_, StoreError>((Books::read(v, account)?, run_of(v, account, &slot)?, sent))
+        })?;
         let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id) else { return Ok(Step::Gone) };
-        // The slice's number stands in the id's time, so that orders list in the order of their slices.
-        let place = plan.open.saturating_add(SignedDuration::from_secs(i64::from(slot.n))).unwrap_or(plan.open);
-        let order_id = derived_order_id(place, &[b"slice", account.as_bytes(), sheet_id.as_bytes(), &slot.n.to_be_bytes()]);
-        if books.sheet_waits(sheet) {
-            // This slice's own order, or an earlier one whose fate is still open.
-            let own = books.open_orders.iter().any(|o| o.intent.order_id == order_id);
-            return Ok(if own { Step::Gone } else { Step::Waits });
-        }
-        if line
-            .user
-            .read(|v| v.get(&crate::storage::tables::ORDERS, &crate::storage::account_key(account).id(order_id.as_bytes())))?
-            .is_some()
-        {
+        if sent || run.is_some_and(|r| r.handled.contains(&sheet_id.0)) {
             return Ok(Step::Gone);
+        }
+        let side = if sheet.kind.is_buy() { Side::Buy } else { Side::Sell };
+        if books.sheet_waits(sheet) || books.stands_in_the_way(&sheet.symbol, side) {
+            return Ok(Step::Waits);
         }
         if let Some(event) = slice::obstacle(sheet, plan.session) {
-            let now = self.clock.now();
-            line.user.write(move |tx| post_events(tx, account, now, std::slice::from_ref(&event))).await?;
+            self.skip_slice(line, slot, sheet, false, Some(event)).await?;
             return Ok(Step::Gone);
-        }
-        // An own order of the other side may still stand: behind it, not against it.
-        let side = if sheet.kind.is_buy() { Side::Buy } else { Side::Sell };
-        if books.open_orders.iter().any(|o| !o.state.is_final() && o.intent.symbol == sheet.symbol && o.intent.side != side) {
-            return Ok(Step::Waits);
         }
         let price = self.price(line, &sheet.symbol).await?.map(|q| f64_from_decimal(q.last));
         match slice::plan(sheet, price) {
-            SlicePlan::NoPrice => {
-                self.empty_slice(line, sheet, Some(slice::no_price_event(sheet))).await?;
-            }
-            SlicePlan::NoShares { .. } => self.empty_slice(line, sheet, None).await?,
+            SlicePlan::NoPrice => self.skip_slice(line, slot, sheet, true, Some(slice::no_price_event(sheet))).await?,
+            SlicePlan::NoShares { .. } => self.skip_slice(line, slot, sheet, true, None).await?,
             SlicePlan::Send(request) => {
                 let now = self.clock.now();
                 let next = plan.slices.iter().copied().find(|at| *at > now);
@@ -177,22 +190,33 @@ impl Trading {
         Ok(Step::Gone)
     }
 
-    /// Notes a slice that sends nothing. The check inside the transaction keeps it from counting twice.
-    async fn empty_slice(&self, line: &Line, sheet: &Sheet, event: Option<crate::quant::egg::event::EggEvent>) -> Result<(), TradingError> {
-        let (account, now, before, sheet_id) = (line.account_id, self.clock.now(), sheet.results.len(), sheet.id);
+    /// Notes a slice that sends nothing, once per slot; an empty one counts as a slice.
+    async fn skip_slice(&self, line: &Line, slot: Slot, sheet: &Sheet, counts: bool, event: Option<EggEvent>) -> Result<(), TradingError> {
+        let (account, now, sheet_id) = (line.account_id, self.clock.now(), sheet.id);
         line.user
             .write(move |tx| -> Result<(), StoreError> {
                 let books = Books::read(&tx.view(), account)?;
-                let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id && s.results.len() == before) else { return Ok(()) };
-                let mut after = sheet.clone();
-                slice::apply(&mut after, None);
-                let done = Event::SliceDone { sheet_id, fill: None, remaining: after.remaining };
-                tx.record(account, now, Actor::Bot, vec![done])?;
+                let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id) else { return Ok(()) };
+                if !handle(tx, account, slot, sheet_id.0, now)? {
+                    return Ok(());
+                }
+                if counts {
+                    let mut after = sheet.clone();
+                    slice::apply(&mut after, None);
+                    tx.record(account, now, Actor::Bot, vec![Event::SliceDone { sheet_id, fill: None, remaining: after.remaining }])?;
+                }
                 post_events(tx, account, now, event.as_slice())
             })
             .await?;
         Ok(())
     }
+}
+
+/// The id of a sheet's order in a slice. The slice's number stands in the id's time, so that orders
+/// list in the order of their slices.
+fn slice_order_id(account: AccountId, plan: &SessionPlan, sheet: SheetId, n: u32) -> OrderId {
+    let place = plan.open.saturating_add(SignedDuration::from_secs(i64::from(n))).unwrap_or(plan.open);
+    derived_order_id(place, &[b"slice", account.as_bytes(), sheet.as_bytes(), &n.to_be_bytes()])
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

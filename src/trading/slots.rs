@@ -1,17 +1,23 @@
 //! Which slots of an account are due, and the record that each runs at most once.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::books::Books;
 use super::error::TradingError;
 use super::line::Line;
+use super::reconcile::keep;
 use super::tick::Trading;
+use crate::brokers::BrokerError;
+use crate::domain::bot::Sheet;
 use crate::domain::calendar::CalendarError;
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::AccountId;
 use crate::domain::message::Notice;
-use crate::domain::schedule::respace::respaced;
+use crate::domain::schedule::respace::{MAX_SHARE, respaced};
 use crate::domain::schedule::{Job, SessionPlan, Slot};
 use crate::domain::slot::{RunState, SliceTimes, SlotRun};
 use crate::storage::tables::{ACCOUNTS, SLICE_TIMES, SLOTS};
@@ -30,9 +36,10 @@ fn last_call(job: Job, due: Timestamp, plan: &SessionPlan) -> Timestamp {
     let after = |at: Timestamp, by: i64| at.saturating_add(SignedDuration::from_mins(by)).unwrap_or(at);
     match job {
         Job::Readiness => plan.open,
-        // A decision needs time for at least one slice before the close.
-        Job::Decision => after(plan.close, -15),
-        Job::Slice => after(plan.close, -2),
+        // A decision needs time for at least one slice before the close. What a schedule puts later
+        // than that runs at its time.
+        Job::Decision => after(plan.close, -15).max(after(due, 1)).min(plan.close),
+        Job::Slice => after(plan.close, -2).max(after(due, 1)).min(plan.close),
         // A closing buy is only right near the close: it is reported, not caught up.
         Job::ClosingBuy => after(due, 5).min(plan.close),
         Job::Message | Job::Report => after(due, 12 * 60),
@@ -53,9 +60,27 @@ pub(super) fn mark(
     detail: &str,
 ) -> Result<(), StoreError> {
     let key = slot_key(account, &slot);
-    let started_at = tx.get(&SLOTS, &key)?.map_or(now, |r| r.started_at);
-    let finished_at = (state != RunState::Running).then_some(now);
-    tx.put(&SLOTS, &key, &SlotRun { slot, state, started_at, finished_at, detail: detail.to_owned() })
+    let before = tx.get(&SLOTS, &key)?;
+    let started_at = before.as_ref().map_or(now, |r| r.started_at);
+    let (finished_at, handled) = match state {
+        RunState::Running => (None, before.map(|r| r.handled).unwrap_or_default()),
+        RunState::Done | RunState::Failed | RunState::Missed => (Some(now), Vec::new()),
+    };
+    tx.put(&SLOTS, &key, &SlotRun { slot, state, started_at, finished_at, detail: detail.to_owned(), handled })
+}
+
+/// Notes in a running slot that it is done with one bot or sheet; `false` when it was already.
+pub(super) fn handle(tx: &mut UserTx<'_>, account: AccountId, slot: Slot, part: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+    let key = slot_key(account, &slot);
+    let started =
+        SlotRun { slot, state: RunState::Running, started_at: now, finished_at: None, detail: String::new(), handled: Vec::new() };
+    let mut run = tx.get(&SLOTS, &key)?.unwrap_or(started);
+    if run.handled.contains(&part) {
+        return Ok(false);
+    }
+    run.handled.push(part);
+    tx.put(&SLOTS, &key, &run)?;
+    Ok(true)
 }
 
 /// The record of a slot, if it was begun.
@@ -80,26 +105,38 @@ impl Trading {
         Ok(Some(plan))
     }
 
-    /// The time of the first slice after `now` that has not run.
-    pub(super) fn next_slice_after(&self, line: &Line, session: Date, now: Timestamp) -> Option<Timestamp> {
-        let (plan, runs) = line
-            .user
-            .read(|v| Ok::<_, TradingError>((self.plan(v, line.account_id, session)?, runs_of(v, line.account_id, session)?)))
-            .ok()?;
-        let plan = plan?;
+    /// The time of the first slice of a session that has not run; `None` when no slice is to come any more.
+    pub(super) fn next_slice_after(&self, line: &Line, session: Date, now: Timestamp) -> Result<Option<Timestamp>, TradingError> {
+        let (plan, runs) =
+            line.user.read(|v| Ok::<_, TradingError>((self.plan(v, line.account_id, session)?, runs_of(v, line.account_id, session)?)))?;
+        let Some(plan) = plan.filter(|plan| now < plan.close) else { return Ok(None) };
         let finished = |n: u32| runs.iter().any(|r| r.slot.job == Job::Slice && r.slot.n == n && r.state != RunState::Running);
-        (1_u32..).zip(&plan.slices).find(|(n, _)| !finished(*n)).map(|(_, at)| *at).filter(|_| now < plan.close)
+        Ok((1_u32..).zip(&plan.slices).find(|(n, _)| !finished(*n)).map(|(_, at)| *at))
     }
 
     /// Runs what is due, in order; what is too late is told and left.
+    ///
+    /// # Errors
+    /// The first failure that is worth another try; whatever does not depend on it was run.
     pub(super) async fn run_due(&self, line: &Line) -> Result<(), TradingError> {
         let now = self.clock.now();
         let today = self.calendar.trading_date_for(now).map_err(calendar)?;
         let yesterday = self.calendar.previous_session(today).map_err(calendar)?.date;
+        let mut problem = None;
         for session in [yesterday, today] {
-            let Some(plan) = line.user.read(|v| self.plan(v, line.account_id, session))? else { continue };
-            self.respace_after_outage(line, &plan).await?;
-            let Some(plan) = line.user.read(|v| self.plan(v, line.account_id, session))? else { continue };
+            keep(&mut problem, self.run_session(line, session).await);
+        }
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// Runs a session's slots. Slices wait for the decision and for the slice before them, the closing
+    /// buy waits for the decision; nothing else waits for anything.
+    async fn run_session(&self, line: &Line, session: Date) -> Result<(), TradingError> {
+        let mut held: BTreeSet<Job> = BTreeSet::new();
+        let mut problem = None;
+        'again: loop {
+            self.respace_after_outage(line, session).await?;
+            let Some(plan) = line.user.read(|v| self.plan(v, line.account_id, session))? else { break };
             let created = line.user.read(|v| v.require(&ACCOUNTS, &account_key(line.account_id)))?.created_at;
             for slot in plan.slots() {
                 let now = self.clock.now();
@@ -112,13 +149,24 @@ impl Trading {
                 }
                 if now > last_call(slot.job, slot.at, &plan) {
                     self.miss(line, slot, now).await?;
-                } else if self.run_slot(line, &plan, slot).await? == Progress::Waits {
-                    // Later slots of the session build on this one.
-                    break;
+                    continue;
+                }
+                if held.contains(&slot.job) {
+                    continue;
+                }
+                match keep(&mut problem, self.run_slot(line, &plan, slot).await) {
+                    // What it left behind may call for another plan of the slices to come.
+                    Some(Progress::Goes) if matches!(slot.job, Job::Decision | Job::Slice) => continue 'again,
+                    Some(Progress::Goes) => {}
+                    Some(Progress::Waits) | None => match slot.job {
+                        Job::Decision => held.extend([Job::Decision, Job::Slice, Job::ClosingBuy]),
+                        job => held.extend([job]),
+                    },
                 }
             }
+            break;
         }
-        Ok(())
+        problem.map_or(Ok(()), Err)
     }
 
     async fn run_slot(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Progress, TradingError> {
@@ -153,11 +201,20 @@ impl Trading {
         }
     }
 
+    /// Notes that a slot's time has passed, and tells the owner if there was something to do in it.
     async fn miss(&self, line: &Line, slot: Slot, now: Timestamp) -> Result<(), TradingError> {
         let account = line.account_id;
         line.user
             .write(move |tx| -> Result<(), StoreError> {
+                let books = Books::read(&tx.view(), account)?;
                 mark(tx, account, slot, RunState::Missed, now, "its time passed while the server could not run it")?;
+                let matters = match slot.job {
+                    Job::Slice => books.sheets.iter().any(|s| s.session == slot.session && !books.is_imported(s)),
+                    _ => books.bots.iter().any(|b| b.active),
+                };
+                if !matters {
+                    return Ok(());
+                }
                 let notice = Notice::SlotMissed { job: slot.job.name().to_owned(), due: slot.at };
                 tx.post(account, now, notice.level(), &notice).map(drop)
             })
@@ -167,32 +224,36 @@ impl Trading {
 
     /// After an outage (two slices or more overdue) the slices that are left are spread over what is
     /// left of the session; none carries more than twice a planned slice.
-    async fn respace_after_outage(&self, line: &Line, plan: &SessionPlan) -> Result<(), TradingError> {
+    async fn respace_after_outage(&self, line: &Line, session: Date) -> Result<(), TradingError> {
         let (account, now) = (line.account_id, self.clock.now());
-        let runs = line.user.read(|v| runs_of(v, account, plan.session))?;
-        let done = runs.iter().filter(|r| r.slot.job == Job::Slice && r.state != RunState::Running).count();
-        let running = runs.iter().any(|r| r.slot.job == Job::Slice && r.state == RunState::Running);
+        let Some(plan) = line.user.read(|v| self.plan(v, account, session))? else { return Ok(()) };
+        let (runs, books) = line.user.read(|v| Ok::<_, StoreError>((runs_of(v, account, session)?, Books::read(v, account)?)))?;
+        let of_slices = || runs.iter().filter(|r| r.slot.job == Job::Slice);
+        let done = of_slices().filter(|r| r.state != RunState::Running).count();
         let overdue = plan.slices.iter().skip(done).filter(|at| **at <= now).count();
-        let books = line.user.read(|v| Books::read(v, account))?;
-        if overdue < 2 || running || now >= last_call(Job::Slice, now, plan) || books.sheets.iter().all(|s| s.session != plan.session) {
+        let traded = |s: &&Sheet| s.session == session && !books.is_imported(s);
+        if overdue < 2 || now > last_call(Job::Slice, plan.open, &plan) || !books.sheets.iter().any(|s| traded(&s)) {
+            return Ok(());
+        }
+        // A slice that was begun is brought to its end first; then the rest is spread.
+        let begun = of_slices().find(|r| r.state == RunState::Running);
+        if let Some(run) = begun
+            && line.user.read(|v| self.is_partly_done(v, &books, &plan, run))?
+        {
             return Ok(());
         }
         let spread = respaced(&plan.slices, done, now, plan.close);
         let times: Vec<Timestamp> = plan.slices.iter().take(done).copied().chain(spread.times.iter().copied()).collect();
-        let (session, share, planned) = (plan.session, spread.share, u32::try_from(spread.times.len()).unwrap_or(u32::MAX));
+        let slots = i64::try_from(spread.times.len()).unwrap_or(i64::MAX);
         line.user
             .write(move |tx| -> Result<(), StoreError> {
                 tx.put(&SLICE_TIMES, &account_key(account).date(session), &SliceTimes { times: times.clone() })?;
-                for mut sheet in Books::read(&tx.view(), account)?.sheets {
-                    if sheet.session != session || sheet.slices_left <= 0 {
-                        continue;
-                    }
-                    // The next slice takes remaining / slices_left, so this bounds it by `share` planned ones.
-                    let fewer = (sheet.slices_left as f64 / share).ceil();
-                    let notice =
-                        Notice::SlicesRespaced { bot: sheet.name.clone(), slices: planned, last: times.last().copied().unwrap_or(now) };
-                    sheet.slices_left = (fewer as i64).clamp(1, sheet.slices_left);
-                    tx.record(account, now, Actor::Bot, vec![Event::SheetPut { sheet }])?;
+                let books = Books::read(&tx.view(), account)?;
+                for sheet in books.sheets.iter().filter(|s| s.session == session && s.slices_left > 0 && !books.is_imported(s)) {
+                    let slices_left = fewer_slices(sheet, slots, i64::from(books.sheet_waits(sheet)));
+                    let (bot, last) = (sheet.name.clone(), times.last().copied().unwrap_or(now));
+                    let notice = Notice::SlicesRespaced { bot, slices: u32::try_from(slots).unwrap_or(u32::MAX), last };
+                    tx.record(account, now, Actor::Bot, vec![Event::SheetPut { sheet: Sheet { slices_left, ..sheet.clone() } }])?;
                     tx.post(account, now, notice.level(), &notice)?;
                 }
                 Ok(())
@@ -200,6 +261,16 @@ impl Trading {
             .await?;
         Ok(())
     }
+}
+
+/// Slices of a sheet when `slots` times are left for it. The next slice takes remaining / slices_left:
+/// never more than twice what was planned for one, whatever happened before. An order that is still
+/// open (`pending`) takes one slice with its result.
+fn fewer_slices(sheet: &Sheet, slots: i64, pending: i64) -> i64 {
+    let planned = sheet.total / sheet.slices_total.max(1) as f64;
+    let least = if planned > 0.0 { (sheet.remaining / (MAX_SHARE * planned) - 1e-9).ceil() as i64 } else { 1 };
+    let left = (sheet.slices_left - pending).max(1);
+    slots.max(least).clamp(1, left) + pending.min(sheet.slices_left - 1)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -210,7 +281,8 @@ enum Progress {
 
 fn retryable(error: &TradingError) -> bool {
     match error {
-        TradingError::Broker(error) => error.is_transient() || matches!(error, crate::brokers::BrokerError::Unauthorized { .. }),
+        // A reading that makes no sense may be a broker's bad minute; the owner hears of it at once.
+        TradingError::Broker(error) => error.is_transient() || matches!(error, BrokerError::Unauthorized { .. } | BrokerError::Protocol(_)),
         TradingError::Store(error) => matches!(error, StoreError::Busy | StoreError::Full),
         TradingError::Refused { .. } | TradingError::Invalid { .. } | TradingError::Fields(_) | TradingError::Calendar(_) => false,
     }

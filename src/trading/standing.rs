@@ -124,7 +124,8 @@ fn cycle_profit_of(rows: &[HistoryRow], holding: &Holding) -> f64 {
 }
 
 /// What a level of the ladder is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum LevelKind {
     Average,
     Point,
@@ -132,19 +133,6 @@ pub enum LevelKind {
     TrailingStop,
     Price,
     ClosingDrop,
-}
-
-impl LevelKind {
-    pub fn name(self) -> &'static str {
-        match self {
-            LevelKind::Average => "average",
-            LevelKind::Point => "point",
-            LevelKind::TakeProfit => "take_profit",
-            LevelKind::TrailingStop => "trailing_stop",
-            LevelKind::Price => "price",
-            LevelKind::ClosingDrop => "closing_drop",
-        }
-    }
 }
 
 /// A price that matters to a bot.

@@ -14,7 +14,7 @@ use super::bus::{Bus, LiveEvent};
 use super::error::TradingError;
 use super::line::{Connector, Line};
 use super::quotes::Quotes;
-use super::reconcile::Searches;
+use super::reconcile::{Searches, keep};
 use super::service::{OrderService, Window};
 use crate::brokers::BrokerError;
 use crate::domain::account::Account;
@@ -40,6 +40,18 @@ pub struct Attention {
     pub since: jiff::Timestamp,
 }
 
+/// An account's problem with what its owner was told of it.
+#[derive(Debug)]
+struct Trouble {
+    attention: Attention,
+    last_failure: jiff::Timestamp,
+    told: HashSet<String>,
+}
+
+/// A problem is over when the broker has answered this long after the last failure. Shorter, and a
+/// broker that answers now and then would fill the messages.
+const CALM: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
 /// Trading for all accounts.
 pub struct Trading {
     pub(super) store: Store,
@@ -53,8 +65,9 @@ pub struct Trading {
     pub(super) searches: Searches,
     /// Accounts that a tick is working on: the next tick leaves them alone.
     busy: Mutex<HashSet<AccountId>>,
-    adopted: Mutex<HashSet<AccountId>>,
-    attention: Mutex<HashMap<AccountId, Attention>>,
+    trouble: Mutex<HashMap<AccountId, Trouble>>,
+    /// When each account's broker gave its last good answer.
+    heard: Mutex<HashMap<AccountId, jiff::Timestamp>>,
     /// The newest message of each user that open pages were told of.
     published: Mutex<HashMap<UserId, MessageId>>,
     pub(super) refreshed: Mutex<HashMap<AccountId, jiff::Timestamp>>,
@@ -99,8 +112,8 @@ impl Trading {
             quotes: Quotes::default(),
             searches: Searches::default(),
             busy: Mutex::default(),
-            adopted: Mutex::default(),
-            attention: Mutex::default(),
+            trouble: Mutex::default(),
+            heard: Mutex::default(),
             published: Mutex::default(),
             refreshed: Mutex::default(),
         }
@@ -129,7 +142,12 @@ impl Trading {
 
     /// What is wrong with an account at the moment.
     pub fn attention(&self, account: AccountId) -> Option<Attention> {
-        lock(&self.attention).get(&account).cloned()
+        lock(&self.trouble).get(&account).map(|t| t.attention.clone())
+    }
+
+    /// The account's broker answered.
+    pub(super) fn heard_from_broker(&self, account: AccountId, at: jiff::Timestamp) {
+        lock(&self.heard).insert(account, at);
     }
 
     /// Works on every account that no earlier tick is still working on, all at the same time, and
@@ -177,27 +195,44 @@ impl Trading {
         };
         self.publish_messages(user);
         let now = self.clock.now();
-        let (changed, notice) = {
-            let mut attention = lock(&self.attention);
-            match problem {
-                None => (attention.remove(&id).is_some(), Notice::BrokerRecovered),
-                Some((code, detail)) => {
-                    tracing::warn!(account_id = %id, %code, %detail, "account cannot be served");
-                    let new = attention.get(&id).is_none_or(|a| a.code != code);
-                    if new {
-                        attention.insert(id, Attention { code: code.clone(), detail: detail.clone(), since: now });
-                    }
-                    (new, Notice::BrokerProblem { reason_code: code, detail })
-                }
+        let notice = match problem {
+            None => self.calmed(id, now).then_some(Notice::BrokerRecovered),
+            Some((code, detail)) => {
+                tracing::warn!(account_id = %id, %code, %detail, "account cannot be served");
+                self.troubled(id, &code, &detail, now).then_some(Notice::BrokerProblem { reason_code: code, detail })
             }
         };
-        if changed {
+        if let Some(notice) = notice {
             let told = self.store.user(user).write(move |tx| tx.post(id, now, notice.level(), &notice)).await;
             if let Err(error) = told {
                 tracing::error!(%error, account_id = %id, "cannot store a message");
             }
             self.bus.publish(user, LiveEvent::Account { account_id: id });
         }
+    }
+
+    /// Remembers a failure; tells whether it is news to the owner.
+    fn troubled(&self, id: AccountId, code: &str, detail: &str, now: jiff::Timestamp) -> bool {
+        let mut all = lock(&self.trouble);
+        let trouble = all.entry(id).or_insert_with(|| Trouble {
+            attention: Attention { code: String::new(), detail: String::new(), since: now },
+            last_failure: now,
+            told: HashSet::new(),
+        });
+        trouble.attention.code = code.to_owned();
+        trouble.attention.detail = detail.to_owned();
+        trouble.last_failure = now;
+        trouble.told.insert(code.to_owned())
+    }
+
+    /// Ends an account's trouble when that is proved: the broker has answered, and for a while nothing
+    /// failed. Work that asked the broker nothing proves nothing.
+    fn calmed(&self, id: AccountId, now: jiff::Timestamp) -> bool {
+        let mut all = lock(&self.trouble);
+        let Some(trouble) = all.get(&id) else { return false };
+        let calm = trouble.last_failure.saturating_add(CALM).is_ok_and(|until| now >= until);
+        let answered = lock(&self.heard).get(&id).is_some_and(|at| *at > trouble.last_failure);
+        calm && answered && all.remove(&id).is_some()
     }
 
     /// Tells open pages of the messages that were stored since the last time.
@@ -212,17 +247,18 @@ impl Trading {
         }
     }
 
+    /// Every step is done, whatever became of those before it: what cannot be done without them waits
+    /// by itself.
     async fn work(self: &Arc<Self>, user: UserId, account: &Account) -> Result<(), TradingError> {
         let gateway = self.connector.connect(user, account).await?;
         let line = Line { user: self.store.user(user), account_id: account.id, gateway };
-        if lock(&self.adopted).insert(account.id) {
-            self.adopt_interrupted(&line).await?;
-        }
-        self.refresh_orders(&line, false).await?;
-        self.settle(&line).await?;
-        self.run_due(&line).await?;
-        self.settle(&line).await?;
-        self.refresh_prices(&line).await
+        let mut problem = None;
+        keep(&mut problem, self.refresh_orders(&line, false).await);
+        keep(&mut problem, self.settle(&line).await);
+        keep(&mut problem, self.run_due(&line).await);
+        keep(&mut problem, self.settle(&line).await);
+        keep(&mut problem, self.refresh_prices(&line).await);
+        problem.map_or(Ok(()), Err)
     }
 
     /// The session of a trading date as the order service needs it.
@@ -260,6 +296,7 @@ impl Trading {
         };
         match line.gateway.quote(exchange, symbol).await {
             Ok(quote) if quote.last > Decimal::ZERO => {
+                self.heard_from_broker(line.account_id, self.clock.now());
                 self.quotes.put(symbol, quote.clone());
                 Ok(Some(quote))
             }

@@ -463,10 +463,7 @@ async fn figures_carry_their_source_and_tickers_are_looked_up() {
 
     let indicators = ok(caller.get(&format!("/api/v1/market/indicators?account_id={account}")).await, 200).await;
     let item = indicators["items"].as_array().unwrap().iter().find(|i| i["symbol"] == "TQQQ").unwrap();
-    assert_eq!(
-        (item["closes"].as_array().unwrap().len(), &item["source"], &indicators["vix"]),
-        (90, &json!("KIS daily bars"), &Value::Null)
-    );
+    assert_eq!((item["closes"].as_array().unwrap().len(), &item["source"], &indicators["vix"]), (90, &json!("daily_bars"), &Value::Null));
     assert_eq!(item["closes"][89]["date"], "2026-05-14", "only closed sessions count");
     for known in ["rsi", "ma20", "ma60", "trend", "drawdown", "atr", "at"] {
         assert!(!item[known].is_null(), "{known}: {item}");

@@ -11,6 +11,7 @@ mod http_foundation;
 mod import;
 mod kis_client;
 mod night;
+mod openapi;
 mod simulated_broker;
 mod support;
 mod tenancy;

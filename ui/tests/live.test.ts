@@ -33,6 +33,7 @@ describe('live events', () => {
       quantity: '4',
       price: '63.1',
       bot_name: 'TQ_1',
+      at: '2026-11-20T15:00:00Z',
     };
     apply(new QueryClient(), fill, refetch);
     const touched = refetch.mock.calls.flat();

@@ -94,7 +94,7 @@ export function aBot(change: Partial<Bot> = {}): Bot {
     t: 16.5,
     point: 0.0762,
     point_price: '66.05',
-    price: { value: '63.12', at: '2026-11-20T15:00:00Z' },
+    price: { value: '63.12', at: '2026-11-20T15:00:00Z', source: 'broker' },
     cycle_start: '2026-11-01T15:00:00Z',
     cycle_profit: '118.42',
     ...change,

@@ -23,12 +23,15 @@ pub const SESSION_MINUTES: u32 = 390;
 pub const MAX_SLICES: u32 = SESSION_MINUTES / 5;
 
 /// A time of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TimeRule {
     /// A fixed Korean wall-clock time, as the old program had it. It means the night of the
     /// session: from noon of the trading date to the next noon.
-    Kst { time: Time },
+    Kst {
+        #[schema(value_type = String, example = "00:05:00")]
+        time: Time,
+    },
     /// Minutes after the regular open.
     AfterOpen { minutes: u32 },
     /// Minutes before the regular close; follows daylight saving and early closes.
@@ -36,7 +39,7 @@ pub enum TimeRule {
 }
 
 /// An account's schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// When the bots decide.
@@ -224,18 +227,22 @@ impl TimeRule {
 }
 
 /// A schedule's times in Korea in both halves of the year, side by side.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SeasonalTimes {
     pub summer: EffectiveTimes,
     pub winter: EffectiveTimes,
 }
 
 /// The Korean times of one regular session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct EffectiveTimes {
+    #[schema(value_type = String)]
     pub decision: Time,
+    #[schema(value_type = Vec<String>)]
     pub slices: Vec<Time>,
+    #[schema(value_type = String)]
     pub closing_buy: Time,
+    #[schema(value_type = String)]
     pub message: Time,
     /// Slots that the session's hours forced elsewhere.
     pub moved: Vec<Moved>,

@@ -14,7 +14,7 @@ pub const READINESS_LEAD: SignedDuration = SignedDuration::from_hours(1);
 pub const REPORT_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
 /// A kind of slot. Slots of one instant run in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
     /// Can this account trade today: connection, key, cash.
@@ -57,7 +57,7 @@ pub struct Slot {
 }
 
 /// Why a slot does not run when its rule says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveReason {
     /// Its time is at or past the real close: ten minutes before it instead.
@@ -71,7 +71,7 @@ pub enum MoveReason {
 }
 
 /// A slot that was moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Moved {
     pub job: Job,
     /// Number of the planned slice, from 1; 0 for the other jobs.

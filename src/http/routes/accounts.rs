@@ -31,7 +31,6 @@ pub fn routes() -> Vec<Route> {
 struct NewAccount {
     name: String,
     /// `mock` or `live`
-    #[schema(value_type = String)]
     environment: Environment,
 }
 
@@ -49,7 +48,6 @@ struct AccountChange {
 #[serde(deny_unknown_fields)]
 struct SettingsChange {
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
     schedule: Option<Schedule>,
     /// USD; `null` removes it.
     #[serde(default, deserialize_with = "present")]

@@ -28,7 +28,6 @@ struct UserItem {
     #[schema(value_type = uuid::Uuid)]
     id: UserId,
     username: String,
-    #[schema(value_type = String)]
     role: Role,
     active: bool,
     created_at: Timestamp,
@@ -37,9 +36,9 @@ struct UserItem {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = InstallationSettings)]
 struct SettingsView {
     /// `open` or `closed`
-    #[schema(value_type = String)]
     registration: RegistrationPolicy,
 }
 
@@ -50,10 +49,10 @@ impl From<Settings> for SettingsView {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = InstallationSettingsPatch)]
 #[serde(deny_unknown_fields)]
 struct SettingsPatch {
     /// `open` or `closed`
-    #[schema(value_type = String)]
     registration: RegistrationPolicy,
 }
 

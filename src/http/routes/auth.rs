@@ -47,7 +47,6 @@ struct RegisteredUser {
     #[schema(value_type = uuid::Uuid)]
     id: UserId,
     username: String,
-    #[schema(value_type = String)]
     role: Role,
 }
 
@@ -74,6 +73,7 @@ struct TokenAnswer {
     access_token: String,
     /// Absent for the web client, which has it in a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
     /// `bearer`
     token_type: &'static str,
@@ -87,9 +87,7 @@ struct SignedInUser {
     #[schema(value_type = uuid::Uuid)]
     id: UserId,
     username: String,
-    #[schema(value_type = String)]
     role: Role,
-    #[schema(value_type = String)]
     language: Language,
 }
 

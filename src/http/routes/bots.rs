@@ -75,7 +75,6 @@ struct NewBotInput {
     active: Option<bool>,
     buy_below_average: Option<bool>,
     buy_below_point: Option<bool>,
-    #[schema(value_type = Option<String>)]
     point_curve: Option<PointCurve>,
     skip_sell: Option<bool>,
     closing_conditions: Option<Vec<ConditionInput>>,
@@ -132,7 +131,6 @@ struct BotChange {
     max_tier: Option<i64>,
     buy_below_average: Option<bool>,
     buy_below_point: Option<bool>,
-    #[schema(value_type = Option<String>)]
     point_curve: Option<PointCurve>,
     skip_sell: Option<bool>,
     closing_conditions: Option<Vec<ConditionInput>>,

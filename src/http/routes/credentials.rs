@@ -29,7 +29,6 @@ pub fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 struct NewBrokerKey {
     /// `mock` or `live`
-    #[schema(value_type = String)]
     environment: Environment,
     #[schema(value_type = String)]
     app_key: SecretString,

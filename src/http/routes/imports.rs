@@ -53,7 +53,6 @@ struct StagedImport {
     #[schema(value_type = uuid::Uuid)]
     id: ImportId,
     /// What would be imported; counts and sums are JSON numbers.
-    #[schema(value_type = Object)]
     report: Report,
     account_name: String,
     /// Until then it can be confirmed.
@@ -87,7 +86,6 @@ fn yes() -> bool {
 struct FinishedImport {
     #[schema(value_type = uuid::Uuid)]
     account_id: AccountId,
-    #[schema(value_type = Object)]
     report: Report,
 }
 
@@ -97,18 +95,15 @@ struct FinishedImport {
 struct SettleRequest {
     /// `unbooked_fills` or `duplicate_holdings`
     #[serde(rename = "type")]
-    #[schema(value_type = String)]
     kind: QuestionKind,
     /// The bot's name.
     name: String,
     /// `book` or `discard` fills, `merge` positions
-    #[schema(value_type = String)]
     action: Action,
 }
 
 #[derive(Serialize, ToSchema)]
 struct Questions {
-    #[schema(value_type = Vec<Object>)]
     items: Vec<egg::Question>,
 }
 

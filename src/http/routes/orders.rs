@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::domain::id::{AccountId, BotId, OrderId};
-use crate::domain::schedule::{Schedule, Slot};
+use crate::domain::schedule::{Job, Schedule, SeasonalTimes, Slot};
 use crate::domain::slot::RunState;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::{ApiError, FieldError};
@@ -56,7 +56,6 @@ struct OrderEvent {
     at: Timestamp,
     #[serde(rename = "type")]
     kind: String,
-    #[schema(value_type = Object)]
     detail: serde_json::Value,
 }
 
@@ -70,32 +69,27 @@ struct OrderDetail {
 #[derive(Serialize, ToSchema)]
 struct RunView {
     slot: String,
-    job: &'static str,
+    job: Job,
     n: u32,
     session: String,
     due_at: Timestamp,
     started_at: Timestamp,
     finished_at: Option<Timestamp>,
-    #[schema(value_type = String)]
     state: RunState,
     detail: String,
 }
 
 #[derive(Serialize, ToSchema)]
 struct ScheduleView {
-    #[schema(value_type = Object)]
     schedule: Schedule,
-    #[schema(value_type = Vec<Object>)]
     upcoming: Vec<SessionTimes>,
-    #[schema(value_type = Object)]
-    seasons: serde_json::Value,
+    seasons: SeasonalTimes,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewSchedule {
     version: u64,
-    #[schema(value_type = Object)]
     schedule: Schedule,
 }
 
@@ -159,7 +153,7 @@ async fn list_runs(who: Require<perm::AccountsRead>, app: AppData, id: web::Path
             let Slot { at, job, n, session } = run.slot;
             RunView {
                 slot: format!("{session}/{}/{n}", job.name()),
-                job: job.name(),
+                job,
                 n,
                 session: session.to_string(),
                 due_at: at,
@@ -175,8 +169,7 @@ async fn list_runs(who: Require<perm::AccountsRead>, app: AppData, id: web::Path
 
 fn schedule_view(app: &AppData, user: crate::domain::id::UserId, account: AccountId) -> Result<ScheduleView, ApiError> {
     let (schedule, upcoming) = app.trading.upcoming(user, account, 5)?;
-    let seasons = serde_json::to_value(schedule.seasonal_times()).map_err(ApiError::internal)?;
-    Ok(ScheduleView { schedule, upcoming, seasons })
+    Ok(ScheduleView { seasons: schedule.seasonal_times(), schedule, upcoming })
 }
 
 /// The schedule of an account with the times of the next sessions.

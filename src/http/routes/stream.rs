@@ -6,12 +6,15 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{Closed, Message, Session};
 use futures_util::StreamExt;
-use serde::Deserialize;
-use serde_json::json;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::interval;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::auth::Identity;
+use crate::domain::order::Side;
 use crate::http::access::{AppData, Public};
 use crate::http::route::{Route, route};
 use crate::http::views::alert::AlertView;
@@ -36,7 +39,7 @@ enum Hello {
 }
 
 /// The caller's live events (websocket). First frame: `{"type":"auth","token":"…"}`.
-#[utoipa::path(get, path = "/ws/events", tag = "live", responses((status = 101)))]
+#[utoipa::path(get, path = "/ws/events", tag = "live", responses((status = 101, description = "Frames of this form follow", body = Frame)))]
 async fn events(_: Public, app: AppData, req: HttpRequest, body: web::Payload) -> actix_web::Result<HttpResponse> {
     let (response, session, stream) = actix_ws::handle(&req, body)?;
     actix_web::rt::spawn(serve(app, session, stream.max_frame_size(16 * 1024)));
@@ -61,13 +64,13 @@ async fn serve(app: AppData, mut session: Session, mut stream: actix_ws::Message
 }
 
 async fn refuse(mut session: Session, detail: &str) {
-    let _ = session.text(json!({ "type": "error", "code": "unauthorized", "detail": detail }).to_string()).await;
+    let _ = session.text(Frame::Error { code: "unauthorized", detail: detail.to_owned() }.text()).await;
     let _ = session.close(None).await;
 }
 
 async fn pump(app: &AppData, who: &Identity, session: &mut Session, stream: &mut actix_ws::MessageStream) -> Result<(), Closed> {
     let mut events = app.trading.bus().subscribe();
-    session.text(json!({ "type": "ready" }).to_string()).await?;
+    session.text(Frame::Ready.text()).await?;
     let mut check = interval(RECHECK);
     let mut beats = 0_u32;
     loop {
@@ -78,10 +81,10 @@ async fn pump(app: &AppData, who: &Identity, session: &mut Session, stream: &mut
                 Some(Ok(_)) => {}
             },
             event = events.recv() => match event {
-                Ok(addressed) if addressed.user_id == who.user_id => session.text(text_of(&addressed.event)).await?,
+                Ok(addressed) if addressed.user_id == who.user_id => session.text(Frame::of(&addressed.event, app.market.now()).text()).await?,
                 Ok(_) => {}
                 // Some were missed: the page reads everything again.
-                Err(RecvError::Lagged(_)) => session.text(json!({ "type": "resync" }).to_string()).await?,
+                Err(RecvError::Lagged(_)) => session.text(Frame::Resync.text()).await?,
                 Err(RecvError::Closed) => return Ok(()),
             },
             _ = check.tick() => {
@@ -92,23 +95,81 @@ async fn pump(app: &AppData, who: &Identity, session: &mut Session, stream: &mut
                 if beats.is_multiple_of(PING_EVERY) {
                     session.ping(b"").await?;
                 }
-                session.text(json!({ "type": "clock", "market_time": app.market.now() }).to_string()).await?;
+                session.text(Frame::Clock { market_time: app.market.now() }.text()).await?;
             }
         }
     }
 }
 
-fn text_of(event: &LiveEvent) -> String {
-    match event {
-        LiveEvent::Order { account_id, order } => json!({ "type": "order", "account_id": account_id, "order": OrderView::from(&**order) }),
-        LiveEvent::Fill { account_id, order_id, symbol, side, quantity, price, bot_name } => json!({
-            "type": "fill", "account_id": account_id, "order_id": order_id, "symbol": symbol, "side": side,
-            "quantity": quantity.to_string(), "price": crate::http::views::decimal(*price), "bot_name": bot_name,
-        }),
-        LiveEvent::Sheet { account_id, sheet_id } => json!({ "type": "sheet", "account_id": account_id, "sheet_id": sheet_id }),
-        LiveEvent::Alert { message } => json!({ "type": "alert", "alert": AlertView::from(&**message) }),
-        LiveEvent::Account { account_id } => json!({ "type": "account", "account_id": account_id }),
-        LiveEvent::Portfolio { account_id } => json!({ "type": "portfolio", "account_id": account_id }),
+/// A frame that the server sends.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[schema(as = LiveEvent)]
+enum Frame {
+    /// The token was good; events follow.
+    Ready,
+    /// The token was not; the connection closes.
+    Error {
+        code: &'static str,
+        detail: String,
+    },
+    /// Events were missed: read everything again.
+    Resync,
+    Clock {
+        market_time: Timestamp,
+    },
+    Order {
+        account_id: Uuid,
+        order: Box<OrderView>,
+    },
+    Fill {
+        account_id: Uuid,
+        order_id: Uuid,
+        symbol: String,
+        side: Side,
+        quantity: String,
+        price: String,
+        bot_name: String,
+        at: Timestamp,
+    },
+    Sheet {
+        account_id: Uuid,
+        sheet_id: Uuid,
+    },
+    Alert {
+        alert: Box<AlertView>,
+    },
+    Account {
+        account_id: Uuid,
+    },
+    Portfolio {
+        account_id: Uuid,
+    },
+}
+
+impl Frame {
+    /// `now` is the market's time.
+    fn of(event: &LiveEvent, now: Timestamp) -> Self {
+        match event {
+            LiveEvent::Order { account_id, order } => Self::Order { account_id: account_id.0, order: Box::new(OrderView::from(&**order)) },
+            LiveEvent::Fill { account_id, order_id, symbol, side, quantity, price, bot_name } => Self::Fill {
+                account_id: account_id.0,
+                order_id: order_id.0,
+                symbol: symbol.clone(),
+                side: *side,
+                quantity: quantity.to_string(),
+                price: crate::http::views::decimal(*price),
+                bot_name: bot_name.clone(),
+                at: now,
+            },
+            LiveEvent::Sheet { account_id, sheet_id } => Self::Sheet { account_id: account_id.0, sheet_id: sheet_id.0 },
+            LiveEvent::Alert { message } => Self::Alert { alert: Box::new(AlertView::from(&**message)) },
+            LiveEvent::Account { account_id } => Self::Account { account_id: account_id.0 },
+            LiveEvent::Portfolio { account_id } => Self::Portfolio { account_id: account_id.0 },
+        }
     }
-    .to_string()
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }

@@ -27,7 +27,6 @@ struct SystemInfo {
     /// The first administrator is still to be made.
     setup_required: bool,
     /// `open` or `closed`
-    #[schema(value_type = String)]
     registration: RegistrationPolicy,
 }
 

@@ -29,9 +29,7 @@ struct Profile {
     id: UserId,
     username: String,
     email: Option<String>,
-    #[schema(value_type = String)]
     role: Role,
-    #[schema(value_type = String)]
     language: Language,
     created_at: Timestamp,
 }
@@ -54,7 +52,6 @@ impl From<User> for Profile {
 #[serde(deny_unknown_fields)]
 struct ProfilePatch {
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     language: Option<Language>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]

@@ -16,7 +16,6 @@ use crate::http::error::ApiError;
 /// What the owner sets for an account.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SettingsView {
-    #[schema(value_type = Object)]
     pub schedule: Schedule,
     /// USD.
     pub total_budget: Option<f64>,
@@ -40,10 +39,8 @@ pub struct AccountView {
     pub id: Uuid,
     pub name: String,
     /// `mock` or `live`
-    #[schema(value_type = String)]
     pub environment: Environment,
     /// `observe` or `trading`
-    #[schema(value_type = String)]
     pub mode: AccountMode,
     pub version: u64,
     pub created_at: Timestamp,
@@ -51,7 +48,6 @@ pub struct AccountView {
     pub broker_key: Option<MaskedKey>,
     pub telegram: Option<MaskedChat>,
     pub settings: SettingsView,
-    #[schema(value_type = Vec<Object>)]
     pub unsettled: Vec<Unsettled>,
     pub attention: Vec<AttentionView>,
     /// This build sends nothing to live hosts.

@@ -24,11 +24,9 @@ pub struct AlertView {
     pub at: Timestamp,
     pub code: String,
     /// `info`, `warning` or `error`
-    #[schema(value_type = String)]
     pub level: Level,
     pub text: Words,
     pub read: bool,
-    #[schema(value_type = Object)]
     pub data: serde_json::Value,
 }
 

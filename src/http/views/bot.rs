@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{ValueAt, amount, cents, price};
 use crate::domain::bot::{Bot, PointCurve};
-use crate::trading::{BotStanding, Ladder};
+use crate::trading::{BotStanding, Ladder, LevelKind};
 
 /// One rule of the closing-drop buy, fractions.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,7 +37,6 @@ pub struct BotSettingsView {
     pub buy_below_average: bool,
     pub buy_below_point: bool,
     /// `P1`, `P1_2` or `P2_3`
-    #[schema(value_type = String)]
     pub point_curve: PointCurve,
     pub skip_sell: bool,
     pub closing_conditions: Vec<ConditionView>,
@@ -53,7 +52,7 @@ pub struct BotSettingsView {
     pub trailing_high_watermark: String,
     pub trailing_stop: String,
     /// Values of the old program that no rule reads any more.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     pub legacy: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -143,8 +142,7 @@ impl From<&BotStanding> for BotView {
 /// A price that a bot's rules look at.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LevelView {
-    /// `average`, `point`, `take_profit`, `trailing_stop`, `price` or `closing_drop`
-    pub kind: &'static str,
+    pub kind: LevelKind,
     pub price: String,
     /// The rate behind it, as text (`+10%`); may be empty.
     pub label: String,
@@ -169,7 +167,7 @@ pub struct LadderView {
 
 impl From<&Ladder> for LadderView {
     fn from(ladder: &Ladder) -> Self {
-        let level = |l: &crate::trading::Level| LevelView { kind: l.kind.name(), price: price(l.price), label: l.label.clone() };
+        let level = |l: &crate::trading::Level| LevelView { kind: l.kind, price: price(l.price), label: l.label.clone() };
         Self {
             price: ladder.price.as_ref().map(ValueAt::quote),
             average_price: ladder.average_price.map(price),

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{amount, cents, decimal, price, won};
-use crate::domain::bot::{HistoryRow, Holding};
+use crate::domain::bot::{HistoryRow, Holding, TradeKind};
 use crate::domain::ledger::Position;
 use crate::portfolio::{HistoryPage, Positions, ProfitSummary};
+use crate::quant::figures::rates::RateSource;
 
 /// One row of the trade history.
 #[derive(Debug, Serialize, ToSchema)]
@@ -18,8 +19,7 @@ pub struct HistoryRowView {
     pub bot: String,
     pub bot_id: Option<Uuid>,
     pub symbol: String,
-    /// `BUY`, `SELL`, `SELL_1_4` …
-    pub trade_type: &'static str,
+    pub trade_type: TradeKind,
     pub trade_date: Timestamp,
     /// Start of the cycle.
     pub cycle_date: Timestamp,
@@ -41,7 +41,7 @@ impl From<&HistoryRow> for HistoryRowView {
             bot: row.name.clone(),
             bot_id: row.bot_id.map(|b| b.0),
             symbol: row.symbol.clone(),
-            trade_type: row.kind.name(),
+            trade_type: row.kind,
             trade_date: row.traded_at,
             cycle_date: row.cycle_start,
             quantity: row.quantity.map(amount),
@@ -90,8 +90,7 @@ pub struct MonthView {
     pub profit_krw: Option<String>,
     /// Won per dollar; `null` when none is known.
     pub rate: Option<f64>,
-    /// `stored`, `present` (the month is not over) or `stand_in` (the present rate for want of a better one)
-    pub rate_source: Option<&'static str>,
+    pub rate_source: Option<RateSource>,
 }
 
 /// A year's realised profit.
@@ -170,7 +169,7 @@ pub struct HoldingView {
     pub average_price: String,
     /// Cost.
     pub total: String,
-    pub last_kind: &'static str,
+    pub last_kind: TradeKind,
     pub cycle_start: Timestamp,
     pub last_trade_at: Timestamp,
     pub reserve: bool,
@@ -188,7 +187,7 @@ impl HoldingView {
             quantity: amount(holding.quantity),
             average_price: price(holding.average_price),
             total: cents(holding.total_cost),
-            last_kind: holding.last_kind.name(),
+            last_kind: holding.last_kind,
             cycle_start: holding.cycle_start,
             last_trade_at: holding.last_trade_at,
             reserve: holding.reserve,

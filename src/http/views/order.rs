@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{amount, decimal};
-use crate::domain::bot::{Sheet, SliceFill};
+use crate::domain::bot::{Sheet, SliceFill, TradeKind};
 use crate::domain::order::{Order, OrderOrigin, Side};
 
 /// Code and sentence of a refusal or an uncertainty.
@@ -17,6 +17,15 @@ pub struct ReasonView {
 }
 
 /// An order.
+/// What asked for an order.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OriginView {
+    Slice,
+    Closing,
+    ForceSell,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderView {
     pub id: Uuid,
@@ -25,22 +34,19 @@ pub struct OrderView {
     pub bot_name: String,
     pub symbol: String,
     pub market: String,
-    /// `buy` or `sell`
-    pub side: &'static str,
+    pub side: Side,
     pub quantity: String,
     pub filled_quantity: String,
     pub price: String,
     pub filled_amount: String,
     pub average_price: Option<String>,
+    /// `pending`, `partially_filled`, `filled`, `rejected`, `cancelled`, `expired` or `unknown`
     pub status: &'static str,
-    #[schema(value_type = String)]
     pub state: crate::domain::order::OrderState,
     pub broker_order_no: Option<String>,
     pub reason: Option<ReasonView>,
-    /// `slice`, `closing` or `force_sell`
-    pub origin: &'static str,
+    pub origin: OriginView,
     /// `mock` or `live`
-    #[schema(value_type = String)]
     pub environment: crate::domain::order::Environment,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -56,10 +62,7 @@ impl From<&Order> for OrderView {
             bot_name: intent.bot_name.clone(),
             symbol: intent.symbol.clone(),
             market: intent.market.code().to_owned(),
-            side: match intent.side {
-                Side::Buy => "buy",
-                Side::Sell => "sell",
-            },
+            side: intent.side,
             quantity: intent.quantity.to_string(),
             filled_quantity: order.filled_quantity.to_string(),
             price: decimal(intent.limit_price),
@@ -71,9 +74,9 @@ impl From<&Order> for OrderView {
             broker_order_no: order.broker_order_no.clone(),
             reason: order.reason.as_ref().map(|r| ReasonView { code: r.code.clone(), message: r.message.clone() }),
             origin: match intent.origin {
-                OrderOrigin::Slice { .. } => "slice",
-                OrderOrigin::Closing => "closing",
-                OrderOrigin::ForceSell { .. } => "force_sell",
+                OrderOrigin::Slice { .. } => OriginView::Slice,
+                OrderOrigin::Closing => OriginView::Closing,
+                OrderOrigin::ForceSell { .. } => OriginView::ForceSell,
             },
             environment: intent.environment,
             created_at: order.created_at,
@@ -103,7 +106,7 @@ pub struct SheetView {
     pub bot_id: Option<Uuid>,
     pub bot_name: String,
     pub symbol: String,
-    pub kind: &'static str,
+    pub kind: TradeKind,
     pub session: String,
     pub slices_total: i64,
     pub slices_left: i64,
@@ -122,7 +125,7 @@ impl SheetView {
             bot_id: sheet.bot_id.map(|b| b.0),
             bot_name: sheet.name.clone(),
             symbol: sheet.symbol.clone(),
-            kind: sheet.kind.name(),
+            kind: sheet.kind,
             session: sheet.session.to_string(),
             slices_total: sheet.slices_total,
             slices_left: sheet.slices_left,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{ValueAt, amount, cents, price, won};
 use crate::portfolio::{Alert, AlertCode, BotFigures, Indicators, Rate, Summary};
+use crate::quant::market::{Mood, Trend};
 
 /// Won per dollar.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,23 +30,33 @@ pub struct AtView {
 }
 
 /// Something to look at.
+/// What is unusual about an account's cash.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HintCode {
+    LowCash,
+    HighCash,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HintView {
-    /// `low_cash` or `high_cash`
-    pub code: &'static str,
+    pub code: HintCode,
     pub detail: String,
+    pub account: String,
+    /// The account's cash in dollars.
+    pub cash_usd: String,
+    /// What one turn of the account's bots costs in dollars.
+    pub seed_per_turn_usd: String,
 }
 
 impl From<&Alert> for HintView {
     fn from(alert: &Alert) -> Self {
-        let (account, cash) = (&alert.account, cents(alert.cash));
-        match alert.code {
-            AlertCode::LowCash => {
-                let detail = format!("{account}: {cash} USD is less than two turns of {} USD", cents(alert.seed_per_turn));
-                Self { code: "low_cash", detail }
-            }
-            AlertCode::HighCash => Self { code: "high_cash", detail: format!("{account}: {cash} USD lies idle") },
-        }
+        let (account, cash, turn) = (&alert.account, cents(alert.cash), cents(alert.seed_per_turn));
+        let (code, detail) = match alert.code {
+            AlertCode::LowCash => (HintCode::LowCash, format!("{account}: {cash} USD is less than two turns of {turn} USD")),
+            AlertCode::HighCash => (HintCode::HighCash, format!("{account}: {cash} USD lies idle")),
+        };
+        Self { code, detail, account: account.clone(), cash_usd: cash, seed_per_turn_usd: turn }
     }
 }
 
@@ -164,8 +175,7 @@ impl From<&Summary> for SummaryView {
 pub struct RsiView {
     pub value: f64,
     /// `extreme_greed`, `greed`, `neutral` or `fear`
-    #[schema(value_type = String)]
-    pub level: crate::quant::market::Mood,
+    pub level: Mood,
     /// Session.
     pub at: String,
 }
@@ -186,6 +196,27 @@ pub struct CloseView {
 }
 
 /// A ticker's indicators; what is not known is `null`.
+/// Where a price stands to its averages of 20 and 60 sessions.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TrendView {
+    StrongUptrend,
+    WeakUptrend,
+    WeakDowntrend,
+    StrongDowntrend,
+}
+
+impl From<Trend> for TrendView {
+    fn from(trend: Trend) -> Self {
+        match trend {
+            Trend::StrongUptrend => Self::StrongUptrend,
+            Trend::WeakUptrend => Self::WeakUptrend,
+            Trend::WeakDowntrend => Self::WeakDowntrend,
+            Trend::StrongDowntrend => Self::StrongDowntrend,
+        }
+    }
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IndicatorView {
     pub symbol: String,
@@ -193,8 +224,7 @@ pub struct IndicatorView {
     pub rsi: Option<RsiView>,
     pub ma20: Option<String>,
     pub ma60: Option<String>,
-    /// `strong_uptrend`, `weak_uptrend`, `weak_downtrend` or `strong_downtrend`
-    pub trend: Option<String>,
+    pub trend: Option<TrendView>,
     pub drawdown: Option<DrawdownView>,
     pub atr: Option<String>,
     pub closes: Vec<CloseView>,
@@ -211,7 +241,7 @@ impl IndicatorView {
             rsi: i.and_then(|i| i.rsi).map(|r| RsiView { value: r.value, level: r.mood, at: r.date.to_string() }),
             ma20: i.and_then(|i| i.ma20).map(amount),
             ma60: i.and_then(|i| i.ma60).map(amount),
-            trend: i.and_then(|i| i.trend).map(|t| t.name().replace('-', "_")),
+            trend: i.and_then(|i| i.trend).map(TrendView::from),
             drawdown: i.map(|i| DrawdownView {
                 rate: i.drawdown.rate,
                 high: amount(i.drawdown.high),
@@ -221,7 +251,7 @@ impl IndicatorView {
             closes: i
                 .map(|i| i.closes.iter().map(|(date, close)| CloseView { date: date.to_string(), close: amount(*close) }).collect())
                 .unwrap_or_default(),
-            source: i.map(|_| "KIS daily bars"),
+            source: i.map(|_| "daily_bars"),
             at: i.map(|i| i.at),
         }
     }

@@ -7,19 +7,30 @@ use uuid::Uuid;
 
 use super::alert::Words;
 use super::{ValueAt, amount, cents};
+use crate::domain::bot::TradeKind;
 use crate::domain::clock::kst_datetime;
 use crate::trading::{BotPreview, Planned, Preview, PriceRange, Why};
 
 /// What happens at the prices from `from` to `to`, both included.
+/// What a bot does at a price.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionView {
+    Buy,
+    Sell,
+    None,
+    /// Only follows the price with its stop.
+    Trail,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RangeView {
     /// `null`: from nothing up.
     pub from: Option<String>,
     /// `null`: without end.
     pub to: Option<String>,
-    /// `buy`, `sell`, `none` or `trail`
-    pub action: &'static str,
-    pub kind: Option<&'static str>,
+    pub action: ActionView,
+    pub kind: Option<TradeKind>,
     /// Shares of a sell.
     pub quantity: Option<String>,
     /// Dollars of a buy.
@@ -104,12 +115,12 @@ impl From<&PriceRange> for RangeView {
             from: range.from.map(amount),
             to: range.to.map(amount),
             action: match order {
-                Some(_) if buys => "buy",
-                Some(_) => "sell",
-                None if *trailing => "trail",
-                None => "none",
+                Some(_) if buys => ActionView::Buy,
+                Some(_) => ActionView::Sell,
+                None if *trailing => ActionView::Trail,
+                None => ActionView::None,
             },
-            kind: order.map(|o| o.kind.name()),
+            kind: order.map(|o| o.kind),
             quantity: order.filter(|_| !buys).map(|o| amount(o.value)),
             amount: order.filter(|_| buys).map(|o| cents(o.value)),
             reason_code: reason.code(),

@@ -32,7 +32,7 @@ pub struct OldSettings {
 }
 
 /// Keys that are known and deliberately not taken.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct LeftOut {
     /// Marks of the price cache, which is rebuilt.
     pub cache_marks: usize,

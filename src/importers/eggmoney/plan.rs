@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::cycles::{CycleStart, Cycles};
 use super::dotenv::OldEnv;
@@ -19,7 +19,7 @@ use super::value::OldTime;
 use crate::domain::account::{AccountSettings, Unsettled};
 use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet, TradeKind};
 use crate::domain::clock::{from_kst, kst_datetime};
-use crate::domain::id::{AccountId, BotId, HoldingId};
+use crate::domain::id::{AccountId, BotId, HoldingId, SheetId};
 use crate::domain::instrument::{Instrument, Market};
 use crate::domain::money::{Currency, decimal_from_f64};
 use crate::domain::order::Environment;
@@ -63,7 +63,7 @@ impl OldAccount {
 }
 
 /// Something that the owner should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Warning {
     pub code: &'static str,
     /// What it is about: a bot, a setting, a table.
@@ -72,12 +72,68 @@ pub struct Warning {
 }
 
 /// Something that has no place here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Unplaced {
     /// File or table.
     pub source: String,
     pub name: String,
     pub detail: String,
+}
+
+/// A question as a report shows it, with what it is about. Times are in the old notation.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Unbooked {
+    /// A sheet holds fills that never reached the old books.
+    UnbookedFills {
+        #[schema(value_type = uuid::Uuid)]
+        sheet_id: SheetId,
+        name: String,
+        symbol: String,
+        kind: TradeKind,
+        /// How many slices were filled.
+        fills: usize,
+        quantity: f64,
+        /// USD.
+        total: f64,
+        slices_left: i64,
+        opened: String,
+    },
+    /// One bot has several open positions.
+    DuplicateHoldings {
+        name: String,
+        rows: Vec<OpenRow>,
+        /// The position that they would become.
+        merged: MergedRow,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct OpenRow {
+    pub symbol: String,
+    pub amount: f64,
+    pub price: f64,
+    pub total: f64,
+    pub date_added: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct MergedRow {
+    pub amount: f64,
+    pub total: f64,
+    pub price: f64,
+    pub date_added: Option<String>,
+}
+
+impl Unbooked {
+    /// Whether it is about this open question.
+    pub fn is_about(&self, open: &Unsettled) -> bool {
+        match (self, open) {
+            (Self::UnbookedFills { sheet_id, .. }, Unsettled::UnbookedFills { sheet_id: asked, .. }) => sheet_id == asked,
+            (Self::DuplicateHoldings { name, .. }, Unsettled::DuplicateHoldings { name: asked, .. }) => name == asked,
+            _ => false,
+        }
+    }
 }
 
 /// One account, ready to be written.
@@ -96,7 +152,7 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
     pub unplaced: Vec<Unplaced>,
     /// The open questions with what they are about, for people.
-    pub unbooked: Vec<Value>,
+    pub unbooked: Vec<Unbooked>,
 }
 
 /// What the owner chose.
@@ -314,14 +370,20 @@ impl Plan {
         let total: f64 = held.iter().map(|t| t.total).sum();
         let start = held.iter().map(|t| &t.started).min_by_key(|t| t.at);
         self.unsettled.push(Unsettled::DuplicateHoldings { name: name.to_owned(), rows: u32::try_from(held.len()).unwrap_or(u32::MAX) });
-        self.unbooked.push(json!({
-            "type": "duplicate_holdings",
-            "name": name,
-            "rows": held.iter().map(|t| json!({
-                "symbol": t.symbol, "amount": t.amount, "price": t.price, "total": t.total, "date_added": t.started.text,
-            })).collect::<Vec<_>>(),
-            "merged": {"amount": amount, "total": total, "price": cents(total / amount), "date_added": start.map(|t| t.text.as_str())},
-        }));
+        self.unbooked.push(Unbooked::DuplicateHoldings {
+            name: name.to_owned(),
+            rows: held
+                .iter()
+                .map(|t| OpenRow {
+                    symbol: t.symbol.clone(),
+                    amount: t.amount,
+                    price: t.price,
+                    total: t.total,
+                    date_added: t.started.text.clone(),
+                })
+                .collect(),
+            merged: MergedRow { amount, total, price: cents(total / amount), date_added: start.map(|t| t.text.clone()) },
+        });
     }
 
     fn take_history(&mut self, account: AccountId, rows: &OldRows) {
@@ -403,18 +465,17 @@ impl Plan {
             let (fills, quantity, total) = sheet.fills().fold((0, 0.0, 0.0), |(n, q, t), f| (n + 1, q + f.quantity, t + f.total));
             if quantity > 0.0 {
                 self.unsettled.push(Unsettled::UnbookedFills { sheet_id: id, name: old.name.clone(), quantity, total });
-                self.unbooked.push(json!({
-                    "type": "unbooked_fills",
-                    "sheet_id": id,
-                    "name": old.name,
-                    "symbol": old.symbol,
-                    "kind": old.kind.name(),
-                    "fills": fills,
-                    "quantity": quantity,
-                    "total": total,
-                    "slices_left": old.slices_left,
-                    "opened": old.opened.text,
-                }));
+                self.unbooked.push(Unbooked::UnbookedFills {
+                    sheet_id: id,
+                    name: old.name.clone(),
+                    symbol: old.symbol.clone(),
+                    kind: old.kind,
+                    fills,
+                    quantity,
+                    total,
+                    slices_left: old.slices_left,
+                    opened: old.opened.text.clone(),
+                });
             } else {
                 self.warn("sheet_ended", &old.name, "a sliced order without fills was in flight; it is not carried on here");
             }

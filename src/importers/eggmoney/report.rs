@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use super::dotenv::{OldEnv, masked, masked_account};
 use super::key_store::LeftOut;
-use super::plan::{OldAccount, Plan, Unplaced, Warning};
+use super::plan::{OldAccount, Plan, Unbooked, Unplaced, Warning};
 use super::rows::Fault;
-use super::schedule;
+use super::schedule::{self, DescribedSchedule};
 use super::source::FileMark;
 use super::summary::{self, Notation};
 use crate::domain::id::AccountId;
 use crate::domain::order::Environment;
 
 /// What became, or would become, of the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A new account.
@@ -30,15 +30,16 @@ pub enum Outcome {
 }
 
 /// An earlier import of the same database file by this user.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Previous {
+    #[schema(value_type = uuid::Uuid)]
     pub account_id: AccountId,
     pub account_name: String,
     pub at: Timestamp,
 }
 
 /// The files, by name and hash.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Files {
     pub db: FileMark,
     pub key_store: Option<FileMark>,
@@ -46,7 +47,7 @@ pub struct Files {
 }
 
 /// Credentials that were found, masked.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Secrets {
     pub app_key_masked: Option<String>,
     pub app_secret: bool,
@@ -59,7 +60,7 @@ pub struct Secrets {
 }
 
 /// The report of an import or of its rehearsal.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Report {
     pub account_name: Option<String>,
     pub outcome: Outcome,
@@ -73,10 +74,10 @@ pub struct Report {
     pub unplaced: Vec<Unplaced>,
     pub warnings: Vec<Warning>,
     /// Questions to be answered before the account can be started.
-    pub unbooked: Vec<Value>,
+    pub unbooked: Vec<Unbooked>,
     /// Bots whose fills of a sheet in flight were booked by this import.
     pub booked: Vec<String>,
-    pub schedule: Value,
+    pub schedule: DescribedSchedule,
     pub secrets: Secrets,
     pub settings_left_out: LeftOut,
     pub files: Files,

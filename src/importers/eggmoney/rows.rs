@@ -12,7 +12,7 @@ use crate::domain::bot::{ClosingCondition, PointCurve, SliceFill, TradeKind};
 use crate::quant::egg::number::cents;
 
 /// A row or a setting that was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Fault {
     pub table: String,
     pub row: String,

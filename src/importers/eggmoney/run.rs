@@ -252,18 +252,8 @@ fn already_there(
         previous,
         ..Report::of(old, &plan, notation)
     };
-    report.unbooked.retain(|question| account.unsettled.iter().any(|open| is_about(question, open)));
+    report.unbooked.retain(|question| account.unsettled.iter().any(|open| question.is_about(open)));
     Ok(report)
-}
-
-/// Whether an entry of a report is about an open question.
-fn is_about(entry: &serde_json::Value, open: &Unsettled) -> bool {
-    match open {
-        Unsettled::UnbookedFills { sheet_id, .. } => entry.get("sheet_id") == Some(&json!(sheet_id)),
-        Unsettled::DuplicateHoldings { name, .. } => {
-            entry.get("type") == Some(&json!("duplicate_holdings")) && entry.get("name") == Some(&json!(name))
-        }
-    }
 }
 
 /// The same files again, this time with the wish to book what is open: only that is done.
@@ -361,7 +351,7 @@ fn book_all(tx: &mut Tx<'_>, request: &ImportRequest, account: &mut Account, rep
         match settle::book_fills(&mut tx.user(request.user), account.id, *sheet_id, actor, request.at) {
             Ok(()) => {
                 account.unsettled.retain(|q| *q != question);
-                report.unbooked.retain(|q| q.get("sheet_id") != Some(&json!(sheet_id)));
+                report.unbooked.retain(|q| !q.is_about(&question));
                 report.booked.push(name.clone());
             }
             Err(super::error::SettleError::Store(error)) => return Err(error.into()),

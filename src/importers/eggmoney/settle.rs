@@ -18,7 +18,7 @@ use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, SHEETS};
 use crate::storage::{Key, StoreError, UserTx, UserView, account_key};
 
 /// Which kind of question is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
     UnbookedFills,
@@ -26,7 +26,7 @@ pub enum QuestionKind {
 }
 
 /// What to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Record the fills in the bot's books, as the completion of the sheet would have.
@@ -49,13 +49,15 @@ pub struct Answer {
 }
 
 /// An open question with what it is about.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Question {
     #[serde(flatten)]
     pub question: Unsettled,
     /// The sheet whose fills are not booked.
+    #[schema(value_type = Option<serde_json::Value>)]
     pub sheet: Option<Sheet>,
     /// The positions that would become one.
+    #[schema(value_type = Vec<serde_json::Value>)]
     pub holdings: Vec<Holding>,
     /// There is a bot of this name: fills can be booked.
     pub bot_exists: bool,

@@ -44,7 +44,7 @@ impl SourceError {
 }
 
 /// A file by name and content.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct FileMark {
     pub name: String,
     pub bytes: u64,

@@ -41,7 +41,7 @@ pub fn current_rate(stored: Option<&KnownRate>, now: Timestamp, fetch: impl FnOn
 }
 
 /// Where a month's rate comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RateSource {
     /// Stored before; final.

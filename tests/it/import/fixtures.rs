@@ -136,7 +136,8 @@ fn reserves_orphans_and_duplicates_are_told_apart() {
         |u| matches!(u, Unsettled::UnbookedFills { name, quantity, total, .. } if name == "TQ_1" && *quantity == 48.0 && *total == 6970.08)
     ));
     assert_eq!(choe.report.unbooked.len(), 2);
-    let merged = choe.report.unbooked.iter().find(|q| q["type"] == "duplicate_holdings").unwrap();
+    let merged = serde_json::to_value(&choe.report.unbooked).unwrap();
+    let merged = merged.as_array().unwrap().iter().find(|q| q["type"] == "duplicate_holdings").unwrap();
     assert_eq!((merged["merged"]["amount"].as_f64(), merged["merged"]["price"].as_f64()), (Some(10.0), Some(61.94)));
 }
 
@@ -210,7 +211,7 @@ fn settings_follow_the_file_and_frozen_times_follow_the_close_again() {
     assert_eq!(settings.usd_krw.map(|r| (r.rate, r.at.as_second())), Some((1391.0, 1_778_811_723)));
     assert_eq!(settings.telegram_chat.as_deref(), Some("-1000000000000"));
     assert!(settings.total_budget.is_some());
-    let schedule = &imported.report.schedule;
+    let schedule = serde_json::to_value(&imported.report.schedule).unwrap();
     assert_eq!(schedule["as_stored"]["twap_end"], "04:30");
     assert_eq!(schedule["seasons"]["winter"]["closing_buy"], "05:50");
     assert_eq!(schedule["seasons"]["summer"]["slices"][4], "04:30");
@@ -222,7 +223,7 @@ fn settings_follow_the_file_and_frozen_times_follow_the_close_again() {
 
     // 05:40 is after the summer close: the report shows where the last slice goes.
     let sk = world.import(&all_files("sk")).unwrap();
-    assert_eq!(sk.report.schedule["seasons"]["summer"]["moved"][0]["wanted"], "05:10");
+    assert_eq!(sk.report.schedule.seasons.summer.moved[0].wanted, "05:10");
     assert_eq!(world.account(sk.account_id).settings.schedule.twap_count, 3);
 }
 

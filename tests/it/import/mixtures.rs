@@ -171,7 +171,7 @@ fn equal_rows_of_tables_without_keys_are_all_kept() {
     let old = made(OLDEST, "INSERT INTO history SELECT * FROM history; INSERT INTO trade SELECT * FROM trade;");
     let (_world, imported, rows) = import(&old);
     assert_eq!((rows.history.len(), rows.holdings.len()), (2, 2));
-    assert_eq!(imported.report.unbooked[0]["type"], "duplicate_holdings");
+    assert_eq!(serde_json::to_value(&imported.report.unbooked[0]).unwrap()["type"], "duplicate_holdings");
 }
 
 #[test]

@@ -2,7 +2,7 @@ import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tansta
 import { get, patch, post, put, remove } from '../client';
 import type {
   Account,
-  AccountSettings,
+  AccountPatch,
   BrokerCheck,
   BrokerKeyInput,
   Environment,
@@ -10,6 +10,7 @@ import type {
   Run,
   Schedule,
   ScheduleView,
+  Settlement,
 } from '../types';
 import { keys } from './keys';
 
@@ -49,12 +50,6 @@ const at = (id: string, rest = '') => `trading/accounts/${encodeURIComponent(id)
 export const useCreateAccount = () =>
   useAccountMutation((input: { name: string; environment: Environment }) => post<Account>('trading/accounts', input));
 
-export interface AccountPatch {
-  version: number;
-  name?: string;
-  settings?: Partial<AccountSettings>;
-}
-
 export const useSaveAccount = (id: string) =>
   useAccountMutation((input: AccountPatch) => patch<Account>(at(id), input));
 export const useStartAccount = (id: string) =>
@@ -82,16 +77,10 @@ export const useTestTelegram = (id: string) =>
 export const useSendStatus = (id: string) =>
   useMutation({ mutationFn: () => post<{ messages: number }>(at(id, '/send-status'), {}) });
 
-export interface SettleInput {
-  type: string;
-  name: string;
-  action: 'book' | 'discard' | 'merge';
-}
-
 export function useSettle(id: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (input: SettleInput) => post<unknown>(at(id, '/settle'), input),
+    mutationFn: (input: Settlement) => post<unknown>(at(id, '/settle'), input),
     onSuccess: () => client.invalidateQueries(),
   });
 }

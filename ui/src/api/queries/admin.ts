@@ -1,9 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { get, patch } from '../client';
-import type { AdminSystem, AdminUser, Page } from '../types';
+import type { AdminSettings, AdminSystem, AdminUser, Page } from '../types';
 import { keys } from './keys';
-
-type Settings = { registration: 'open' | 'closed' };
 
 export const useAdminUsers = () =>
   useQuery({
@@ -19,13 +17,13 @@ export const useAdminSystem = () =>
 export const useAdminSettings = () =>
   useQuery({
     queryKey: [...keys.admin, 'settings'],
-    queryFn: ({ signal }) => get<Settings>('admin/settings', undefined, signal),
+    queryFn: ({ signal }) => get<AdminSettings>('admin/settings', undefined, signal),
   });
 
 export function useSaveAdminSettings() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (input: Settings) => patch<Settings>('admin/settings', input),
+    mutationFn: (input: AdminSettings) => patch<AdminSettings>('admin/settings', input),
     onSuccess: (saved) => {
       client.setQueryData([...keys.admin, 'settings'], saved);
       void client.invalidateQueries({ queryKey: keys.system });

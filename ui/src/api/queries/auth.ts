@@ -1,16 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { get, patch, post, postPublic, remove } from '../client';
 import { signedIn, signedOut, updateUser } from '../session';
-import type { Language, Login, LoginSession, Page, Profile, SessionUser } from '../types';
+import type { Language, Login, LoginSession, Page, Profile, Registration, SessionUser } from '../types';
 import { keys } from './keys';
-
-export interface Registration {
-  username: string;
-  password: string;
-  email?: string;
-  invite?: string;
-  setup_code?: string;
-}
 
 export function useLogin() {
   return useMutation({

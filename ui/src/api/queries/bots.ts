@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { get, patch, post, remove } from '../client';
-import type { Bot, BotSettings, Ladder, NewBot, Order, Page, Preview, RenewalRequest, RenewalResult } from '../types';
+import type { Bot, BotPatch, Ladder, NewBot, Order, Page, Preview, RenewalRequest, RenewalResult } from '../types';
 import { keys } from './keys';
 
 const at = (id: string, rest = '') => `trading/bots/${encodeURIComponent(id)}${rest}`;
@@ -53,8 +53,6 @@ export function useCreateBot() {
   const refresh = useRefreshBots();
   return useMutation({ mutationFn: (input: NewBot) => post<Bot>('trading/bots', input), onSuccess: refresh });
 }
-
-export type BotPatch = Partial<Omit<BotSettings, 'name'>> & { version: number };
 
 export function useSaveBot(id: string) {
   const refresh = useRefreshBots();

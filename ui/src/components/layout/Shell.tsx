@@ -42,7 +42,12 @@ function Frame() {
       <Header />
       <div className="mx-auto flex max-w-7xl">
         <Sidebar />
-        <main id="main" tabIndex={-1} className="min-w-0 flex-1 px-3 pt-4 pb-24 outline-none sm:px-6 md:pb-10">
+        <main
+          id="main"
+          data-page={pathname}
+          tabIndex={-1}
+          className="min-w-0 flex-1 px-3 pt-4 pb-24 outline-none sm:px-6 md:pb-10"
+        >
           <Suspense fallback={<Loading />}>
             <Outlet />
           </Suspense>

@@ -15,7 +15,8 @@ function Running({ speed }: { speed: number | null }) {
   const { t } = useTranslation();
   const now = useMarketNow(1000);
   return (
-    <div
+    <aside
+      aria-label={t('simulation.label')}
       data-testid="simulation-banner"
       className="bg-warn-bg text-warn border-warn border-b px-3 py-1 text-center text-xs font-semibold"
     >
@@ -24,6 +25,6 @@ function Running({ speed }: { speed: number | null }) {
       {speed !== null && speed !== 1 && (
         <span className="num"> · {t('simulation.speed', { speed: quantity(speed) })}</span>
       )}
-    </div>
+    </aside>
   );
 }

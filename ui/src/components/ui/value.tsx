@@ -86,7 +86,7 @@ export function Age({ at }: { at: string | null | undefined }) {
   );
 }
 
-/** `KIS daily bars` and `present_balance` alike are looked up as `source.kis_daily_bars`, `source.present_balance`. */
+/** Looked up as `source.present_balance` and the like. */
 export function useSourceName(): (source: string) => string {
   const { t, i18n } = useTranslation();
   return (source) => {

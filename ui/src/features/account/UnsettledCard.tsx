@@ -1,14 +1,14 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { type SettleInput, useSettle } from '../../api/queries/accounts';
-import type { Account, Unsettled } from '../../api/types';
+import { useSettle } from '../../api/queries/accounts';
+import type { Account, Settlement, Unsettled } from '../../api/types';
 import { Button } from '../../components/ui/button';
 import { Card } from '../../components/ui/card';
 import { ConfirmDialog } from '../../components/ui/dialog';
 import { useToast } from '../../components/ui/toast';
 import { Money, Shares } from '../../components/ui/value';
 
-const actions: Record<Unsettled['type'], SettleInput['action'][]> = {
+const actions: Record<Unsettled['type'], Settlement['action'][]> = {
   unbooked_fills: ['book', 'discard'],
   duplicate_holdings: ['merge'],
 };
@@ -18,7 +18,7 @@ export function UnsettledCard({ account }: { account: Account }) {
   const { t } = useTranslation();
   const toast = useToast();
   const settle = useSettle(account.id);
-  const [asked, setAsked] = useState<SettleInput | null>(null);
+  const [asked, setAsked] = useState<Settlement | null>(null);
   if (account.unsettled.length === 0) return null;
   const close = () => {
     settle.reset();

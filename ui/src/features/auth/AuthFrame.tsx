@@ -11,9 +11,9 @@ export function AuthFrame({ title, children }: { title: string; children: ReactN
   return (
     <div className="flex min-h-dvh flex-col">
       <SimulationBanner />
-      <div className="flex justify-end p-3">
+      <header className="flex justify-end p-3">
         <LanguageSwitch />
-      </div>
+      </header>
       <main className="mx-auto w-full max-w-sm flex-1 px-4 pb-10 sm:pt-8">
         <div className="mb-6 flex items-center gap-3">
           <img src="./icon.svg" alt="" className="size-12" />
@@ -25,7 +25,7 @@ export function AuthFrame({ title, children }: { title: string; children: ReactN
         <h1 className="mb-4 text-lg font-bold">{title}</h1>
         {children}
       </main>
-      {data && <p className="text-muted p-3 text-center text-xs">EggMoney {data.version}</p>}
+      {data && <footer className="text-muted p-3 text-center text-xs">EggMoney {data.version}</footer>}
     </div>
   );
 }

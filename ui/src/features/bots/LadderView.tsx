@@ -56,7 +56,7 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
                 {priceText(level.price)}
               </text>
               <text x="186" y={textY + 4} fontSize="12" fill="var(--c-muted)">
-                {level.label || name(level.kind)}
+                {`${name(level.kind)} ${level.label}`.trim()}
               </text>
             </g>
           );
@@ -87,7 +87,7 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
           <ol>
             {levels.map((level) => (
               <li key={`${level.kind} ${level.price}`} className="flex justify-between gap-2">
-                <span>{level.label || name(level.kind)}</span>
+                <span>{`${name(level.kind)} ${level.label}`.trim()}</span>
                 <Price value={level.price} />
               </li>
             ))}

@@ -3,6 +3,7 @@ import { Link } from 'react-router';
 import type { Account, Summary } from '../../api/types';
 import { Note } from '../../components/ui/feedback';
 import { Age } from '../../components/ui/value';
+import { money } from '../../lib/format';
 
 /** What needs the owner: holds of the account, open questions, and cash that is too low or too high. */
 export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Summary['alerts'] }) {
@@ -34,8 +35,14 @@ export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Su
         ),
       ])}
       {alerts.map((alert) => (
-        <Note key={alert.code} tone="warning" testId={`alert-${alert.code}`}>
-          <strong>{t(`dashboard.${alert.code}`)}</strong> {alert.detail}
+        <Note key={`${alert.code} ${alert.account}`} tone="warning" testId={`alert-${alert.code}`}>
+          <strong>
+            {t(`dashboard.${alert.code}`)} · {alert.account}
+          </strong>{' '}
+          {t(`dashboard.${alert.code}_text`, {
+            cash: money(alert.cash_usd, 'USD'),
+            turn: money(alert.seed_per_turn_usd, 'USD'),
+          })}
         </Note>
       ))}
     </>

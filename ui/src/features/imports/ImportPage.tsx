@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useDropImport } from '../../api/queries/imports';
 import type { ImportReport, ImportUpload } from '../../api/types';
@@ -22,6 +22,9 @@ export function ImportPage() {
   const { t } = useTranslation();
   const [step, setStep] = useState<Step>({ at: 'upload' });
   const drop = useDropImport();
+  useEffect(() => {
+    window.scrollTo(0, 0);
+  }, [step.at]);
   return (
     <>
       <PageHead title={t('import.title')} sub={t('import.sub')} />

@@ -1,12 +1,12 @@
 import { useTranslation } from 'react-i18next';
 import type { ImportReport } from '../../api/types';
-import { Badge } from '../../components/ui/badge';
 import { Card, Facts } from '../../components/ui/card';
 import { Note } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
-import { Missing } from '../../components/ui/value';
+import { Missing, Money, Shares } from '../../components/ui/value';
 import { ScheduleTable } from '../schedule';
-import { comparisons, textOf } from './report';
+import { ComparisonTables } from './ComparisonTables';
+import { textOf } from './report';
 
 /** What an import read and stored, side by side, and everything that differs from both. */
 export function ReportView({ report }: { report: ImportReport }) {
@@ -14,7 +14,7 @@ export function ReportView({ report }: { report: ImportReport }) {
   const refused = report.refused ?? [];
   return (
     <>
-      <Tables report={report} />
+      <ComparisonTables report={report} />
       {refused.length > 0 && (
         <Card title={t('import.refused', { count: refused.length })} testId="import-refused">
           <Note tone="error">{t('import.refusedText')}</Note>
@@ -32,13 +32,7 @@ export function ReportView({ report }: { report: ImportReport }) {
           </div>
         </Card>
       )}
-      <Listed
-        title={t('import.unbooked')}
-        text={t('import.unbookedText')}
-        items={report.unbooked}
-        testId="import-unbooked"
-        tone="warning"
-      />
+      <Questions items={report.unbooked ?? []} />
       <Listed title={t('import.warnings')} items={report.warnings} testId="import-warnings" tone="warning" />
       <Listed
         title={t('import.unplaced')}
@@ -53,51 +47,30 @@ export function ReportView({ report }: { report: ImportReport }) {
   );
 }
 
-function Tables({ report }: { report: ImportReport }) {
+/** What has to be answered before the start, in the words of the account page. */
+function Questions({ items }: { items: ImportReport['unbooked'] }) {
   const { t } = useTranslation();
-  const rows = comparisons(report.tables, report.imported);
+  if (items.length === 0) return null;
   return (
-    <Card title={t('import.tables')}>
-      <div className="overflow-x-auto">
-        <table className="w-full text-sm" data-testid="import-tables">
-          <thead>
-            <tr className="text-muted border-line border-b text-xs">
-              <th scope="col" className="py-1 pr-2 text-left font-medium">
-                {t('import.figure')}
-              </th>
-              <th scope="col" className="py-1 pr-2 text-right font-medium">
-                {t('import.inFile')}
-              </th>
-              <th scope="col" className="py-1 pr-2 text-right font-medium">
-                {t('import.stored')}
-              </th>
-              <th scope="col" className="py-1 text-right font-medium">
-                {t('import.equal')}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={row.path} className="border-line border-b">
-                <th scope="row" className="py-1 pr-2 text-left font-normal">
-                  <code className="text-xs">{row.path}</code>
-                </th>
-                <td className="num py-1 pr-2 text-right">{row.read}</td>
-                <td className="num py-1 pr-2 text-right">{row.stored ?? <Missing />}</td>
-                <td className="py-1 text-right" data-equal={row.equal}>
-                  {row.equal ? (
-                    <span className="text-ok">
-                      ✓<span className="sr-only"> {t('common.yes')}</span>
-                    </span>
-                  ) : (
-                    <Badge tone="red">{t('import.differs')}</Badge>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+    <Card title={`${t('import.unbooked')} (${items.length})`} testId="import-unbooked">
+      <p className="text-muted -mt-2 mb-2 text-sm">{t('import.unbookedText')}</p>
+      <ul className="space-y-1.5">
+        {items.map((item) => (
+          <li key={`${item.type} ${item.name}`}>
+            <Note tone="warning">
+              <strong>{t(`unsettled.${item.type}`, { name: item.name })}</strong>{' '}
+              {item.type === 'unbooked_fills' ? (
+                <>
+                  {item.symbol} <Shares value={item.quantity} /> {t('common.shares')} · <Money value={item.total} />
+                </>
+              ) : (
+                t('unsettled.rows', { count: item.rows.length })
+              )}
+              <p className="text-muted">{t(`unsettled.${item.type}_text`)}</p>
+            </Note>
+          </li>
+        ))}
+      </ul>
     </Card>
   );
 }
@@ -137,26 +110,26 @@ function Listed({
   );
 }
 
+const STORED = ['decision', 'twap_start', 'twap_end', 'twap_count', 'closing_buy'] as const;
+
 function ScheduleCard({ report }: { report: ImportReport }) {
   const { t } = useTranslation();
   const schedule = report.schedule;
-  if (!schedule) return null;
+  const stored = schedule.as_stored;
   return (
     <Card title={t('import.schedule')} testId="import-schedule">
       <p className="text-muted -mt-2 mb-3 text-sm">{t('import.scheduleText')}</p>
-      {schedule.as_stored && (
-        <div className="mb-3">
-          <h3 className="mb-1 text-sm font-semibold">{t('import.asStored')}</h3>
-          <Facts
-            columns={3}
-            items={Object.entries(schedule.as_stored).map(([key, value]) => ({
-              label: t(`schedule.${key}`, { defaultValue: key }),
-              value: value === null ? <Missing /> : textOf(value),
-            }))}
-          />
-        </div>
-      )}
-      {schedule.seasons && <ScheduleTable seasons={schedule.seasons} />}
+      <div className="mb-3">
+        <h3 className="mb-1 text-sm font-semibold">{t('import.asStored')}</h3>
+        <Facts
+          columns={3}
+          items={STORED.map((key) => ({
+            label: t(`schedule.${key}`),
+            value: stored[key] === null ? <Missing /> : textOf(stored[key]),
+          }))}
+        />
+      </div>
+      <ScheduleTable seasons={schedule.seasons} />
     </Card>
   );
 }

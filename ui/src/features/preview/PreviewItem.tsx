@@ -75,6 +75,7 @@ function RangeText({ range }: { range: PreviewRange }) {
   const { t } = useTranslation();
   const from = price(range.from);
   const to = price(range.to);
+  if (from && from === to) return <span className="num">{from}</span>;
   if (from && to) return <span className="num">{`${from} – ${to}`}</span>;
   if (from) return <span className="num">{t('preview.above', { price: from })}</span>;
   if (to) return <span className="num">{t('preview.below', { price: to })}</span>;

@@ -62,7 +62,7 @@ export function RuleEditor({
             }
           />
         )}
-        {!error && <Seasons rule={rule} />}
+        {ruleError(rule) === null && <Seasons rule={rule} />}
       </div>
     </fieldset>
   );

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { isConflict } from '../../api/errors';
+import { ApiError, isConflict } from '../../api/errors';
 import { useSaveSchedule } from '../../api/queries/accounts';
 import { keys } from '../../api/queries/keys';
 import type { Account, Schedule, ScheduleView } from '../../api/types';
@@ -15,6 +15,15 @@ import { RuleEditor, ruleError } from './RuleEditor';
 const RULES = ['decision', 'twap_start', 'twap_end', 'closing_buy'] as const;
 const MOST_SLICES = 60;
 
+/** The server names what it refused as `/schedule/<field>`. */
+function scheduleRefusals(error: unknown) {
+  if (!(error instanceof ApiError)) return [];
+  return (error.problem.errors ?? []).map(({ pointer, detail }) => ({
+    field: pointer.split('/').at(-1) ?? '',
+    detail,
+  }));
+}
+
 export function ScheduleForm({ account, view }: { account: Account; view: ScheduleView }) {
   const { t } = useTranslation();
   const toast = useToast();
@@ -27,7 +36,11 @@ export function ScheduleForm({ account, view }: { account: Account; view: Schedu
       ? undefined
       : t('schedule.countRange', { most: MOST_SLICES });
   const valid = !countError && RULES.every((name) => ruleError(schedule[name]) === null);
-  const change = (part: Partial<Schedule>) => setEdited({ ...schedule, ...part });
+  const refused = Object.fromEntries(scheduleRefusals(save.error).map(({ field, detail }) => [field, detail]));
+  const change = (part: Partial<Schedule>) => {
+    save.reset();
+    setEdited({ ...schedule, ...part });
+  };
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -56,7 +69,7 @@ export function ScheduleForm({ account, view }: { account: Account; view: Schedu
               key={name}
               name={name}
               rule={schedule[name]}
-              error={error ? t(error) : undefined}
+              error={error ? t(error) : refused[name]}
               onChange={(rule) => change({ [name]: rule })}
             />
           );
@@ -67,7 +80,7 @@ export function ScheduleForm({ account, view }: { account: Account; view: Schedu
           min={1}
           max={MOST_SLICES}
           value={Number.isNaN(schedule.twap_count) ? '' : schedule.twap_count}
-          error={countError}
+          error={countError ?? refused.twap_count}
           data-testid="schedule-count"
           className="max-w-40"
           onChange={(event) =>

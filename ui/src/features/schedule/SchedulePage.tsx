@@ -5,7 +5,7 @@ import type { Account, ScheduleView } from '../../api/types';
 import { WithAccount } from '../../components/layout/account';
 import { Badge } from '../../components/ui/badge';
 import { Card, PageHead } from '../../components/ui/card';
-import { Empty, Note, QueryView } from '../../components/ui/feedback';
+import { Empty, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
 import { useLocale } from '../../lib/locale';
 import { writePreference } from '../../lib/storage';
@@ -13,10 +13,6 @@ import { clock, dayWithWeekday, KST, NEW_YORK } from '../../lib/time';
 import { RunList } from './RunList';
 import { ScheduleForm } from './ScheduleForm';
 import { ScheduleTable } from './SeasonTable';
-
-const CLOCK_LIMIT_MS = 2000;
-
-const offset = (view: ScheduleView): number => view.clock_offset_ms ?? 0;
 
 export function SchedulePage() {
   return <WithAccount>{(account) => <ScheduleOf key={account.id} account={account} />}</WithAccount>;
@@ -35,9 +31,6 @@ function ScheduleOf({ account }: { account: Account }) {
         <QueryView query={query}>
           {(view) => (
             <div className="space-y-4">
-              {Math.abs(offset(view)) > CLOCK_LIMIT_MS && (
-                <Note tone="warning">{t('schedule.clockOff', { seconds: (offset(view) / 1000).toFixed(1) })}</Note>
-              )}
               <div className="grid items-start gap-4 lg:grid-cols-2">
                 <ScheduleForm account={account} view={view} />
                 <Card title={t('schedule.effective')}>

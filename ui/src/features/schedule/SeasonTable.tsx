@@ -10,10 +10,11 @@ export function ScheduleTable({
 }) {
   const { t } = useTranslation();
   const rows = ['decision', 'slices', 'closing_buy', 'message'] as const;
-  const cell = (times: Partial<SeasonTimes> | undefined, row: (typeof rows)[number]) => {
-    const value = times?.[row];
+  const cell = (season: Partial<SeasonTimes> | undefined, row: (typeof rows)[number]) => {
+    const value = season?.[row];
     if (value === undefined || value.length === 0) return <Missing />;
-    return <span className="num whitespace-normal">{Array.isArray(value) ? value.join(' · ') : value}</span>;
+    const times = (Array.isArray(value) ? value : [value]).map((time) => time.slice(0, 5));
+    return <span className="num whitespace-normal">{times.join(' · ')}</span>;
   };
   return (
     <table className="w-full text-sm" data-testid="season-table">
