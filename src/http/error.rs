@@ -183,6 +183,15 @@ impl ApiError {
         error
     }
 
+    /// A file of our own could not be worked on: 503 when the disk is full, 500 otherwise.
+    pub fn files(error: std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match error.kind() {
+            StorageFull | FileTooLarge | QuotaExceeded => StoreError::Full.into(),
+            _ => Self::internal(error),
+        }
+    }
+
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.0.code = code.into();

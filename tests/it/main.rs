@@ -5,6 +5,7 @@ mod auth;
 mod bad_input;
 mod cli;
 mod desk;
+mod full_disk;
 mod golden;
 mod http_foundation;
 mod import;
