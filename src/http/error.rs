@@ -15,6 +15,9 @@ use crate::brokers::BrokerError;
 use crate::storage::StoreError;
 use crate::trading::{FieldProblem, TradingError};
 
+/// Characters of a detail; what is beyond was sent by the client.
+const LONGEST_DETAIL: usize = 600;
+
 macro_rules! codes {
     ($($name:ident $status:literal $code:literal $title:literal;)+) => {
         /// What went wrong, as a program sees it.
@@ -180,6 +183,15 @@ impl ApiError {
         error
     }
 
+    /// A file of our own could not be worked on: 503 when the disk is full, 500 otherwise.
+    pub fn files(error: std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match error.kind() {
+            StorageFull | FileTooLarge | QuotaExceeded => StoreError::Full.into(),
+            _ => Self::internal(error),
+        }
+    }
+
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.0.code = code.into();
@@ -223,9 +235,22 @@ impl ApiError {
         self.0.kind
     }
 
+    pub fn pointer(&self) -> Option<&str> {
+        self.0.pointer.as_deref()
+    }
+
     pub fn code(&self) -> &str {
         &self.0.code
     }
+}
+
+/// A sentence that may quote what a client sent: without control characters, of bearable length.
+fn presentable(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST_DETAIL).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(LONGEST_DETAIL).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 impl std::fmt::Display for ApiError {
@@ -248,11 +273,11 @@ impl ResponseError for ApiError {
             kind: format!("urn:eggmoney:problem:{}", self.0.code),
             title: self.0.kind.title().to_owned(),
             status: self.0.kind.status(),
-            detail: self.0.detail.clone(),
+            detail: presentable(&self.0.detail),
             code: self.0.code.to_string(),
             pointer: self.0.pointer.clone(),
             trace_id,
-            errors: self.0.errors.clone(),
+            errors: self.0.errors.iter().map(|e| FieldError { detail: presentable(&e.detail), ..e.clone() }).collect(),
             extra: self.0.extra.clone(),
         };
         let mut response = HttpResponse::build(self.status_code());

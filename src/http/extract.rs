@@ -1,7 +1,8 @@
 //! Reading requests: JSON bodies, paths, queries and pages, with errors that name the field at fault.
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::pin::Pin;
 
 use actix_web::http::header;
@@ -28,11 +29,38 @@ const LONGEST_PAGE: u32 = 500;
 /// Error answers of actix's own extractors in our form.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.app_data(web::PathConfig::default().error_handler(|_, _| ApiError::not_found("the addressed object").into()));
-    config.app_data(web::QueryConfig::default().error_handler(|error, _| {
-        let text = error.to_string();
-        let detail = text.strip_prefix("Query deserialize error: ").unwrap_or(&text).to_owned();
-        ApiError::new(ErrorCode::Invalid, format!("the query is not valid: {detail}")).into()
-    }));
+}
+
+/// The query of the address.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T> Deref for Query<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(parse_query(req.query_string()).map(Self))
+    }
+}
+
+fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let parent = pointer(error.path());
+        let detail = error.inner().to_string();
+        let (code, pointer) = field_at_fault(&parent, &detail);
+        let name = pointer.trim_start_matches('/');
+        let detail = if detail.contains(name) { detail } else { format!("{name}: {detail}") };
+        ApiError::new(code, format!("the query is not valid: {detail}")).at(pointer)
+    })
 }
 
 /// A JSON body.
@@ -88,42 +116,70 @@ fn read_body(req: &HttpRequest, payload: &mut Payload) -> impl Future<Output = R
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    if body.is_empty() {
-        return Err(ApiError::new(ErrorCode::Malformed, "the body is empty: send a JSON object"));
+    match body.iter().find(|b| !b.is_ascii_whitespace()) {
+        None => return Err(ApiError::new(ErrorCode::Malformed, "the body is empty: send a JSON object")),
+        // Serde would take its items for the fields in their order.
+        Some(b'[') => return Err(ApiError::invalid("", "the body is a list: send a JSON object")),
+        Some(_) => {}
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| explain(&pointer(e.path()), e.inner()))?;
-    deserializer.end().map_err(|e| explain("", &e))?;
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| explain(body, &pointer(e.path()), e.inner()))?;
+    deserializer.end().map_err(|e| explain(body, "", &e))?;
     Ok(value)
 }
 
+/// For a field that must be an object: serde takes a list for the fields in their order.
+pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Visitor<T>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+}
+
 /// Turns serde's complaint into a code and a pointer.
-fn explain(parent: &str, error: &serde_json::Error) -> ApiError {
+fn explain(body: &[u8], parent: &str, error: &serde_json::Error) -> ApiError {
     use serde_json::error::Category;
     let text = error.to_string();
     match error.classify() {
+        // A value of the wrong kind where one of a few words belongs is reported as wrong syntax.
+        Category::Syntax if !parent.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() => {
+            ApiError::invalid(parent, "a value of another kind belongs here: a text in quotation marks")
+        }
         Category::Syntax | Category::Eof | Category::Io => ApiError::new(ErrorCode::Malformed, format!("the body is no JSON: {text}")),
         Category::Data => {
             // The position means little to a person who never saw the bytes.
             let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(head, _)| head).to_owned();
-            let (code, pointer) = match quoted_field(&detail) {
-                Some((ErrorCode::MissingField, field)) => (ErrorCode::MissingField, format!("{parent}/{field}")),
-                Some((code, field)) if parent.ends_with(&format!("/{field}")) => (code, parent.to_owned()),
-                Some((code, field)) => (code, format!("{parent}/{field}")),
-                None => (ErrorCode::Invalid, parent.to_owned()),
-            };
+            let (code, pointer) = field_at_fault(parent, &detail);
             let entry = FieldError { pointer: pointer.clone(), code: code.code().to_owned(), detail: detail.clone() };
             ApiError::new(code, detail).at(pointer).with_errors(vec![entry])
         }
     }
 }
 
+/// Code and pointer of a complaint about something at `parent`.
+fn field_at_fault(parent: &str, detail: &str) -> (ErrorCode, String) {
+    match quoted_field(detail) {
+        Some((ErrorCode::MissingField, field)) => (ErrorCode::MissingField, format!("{parent}/{field}")),
+        Some((code, field)) if parent.ends_with(&format!("/{field}")) => (code, parent.to_owned()),
+        Some((code, field)) => (code, format!("{parent}/{field}")),
+        None => (ErrorCode::Invalid, parent.to_owned()),
+    }
+}
+
 fn quoted_field(detail: &str) -> Option<(ErrorCode, &str)> {
-    let (code, rest) = if let Some(rest) = detail.strip_prefix("missing field `") {
-        (ErrorCode::MissingField, rest)
-    } else {
-        (ErrorCode::UnknownField, detail.strip_prefix("unknown field `")?)
-    };
+    let starts = [
+        ("missing field `", ErrorCode::MissingField),
+        ("unknown field `", ErrorCode::UnknownField),
+        ("duplicate field `", ErrorCode::Invalid),
+    ];
+    let (rest, code) = starts.into_iter().find_map(|(start, code)| Some((detail.strip_prefix(start)?, code)))?;
     rest.split_once('`').map(|(field, _)| (code, field))
 }
 
@@ -270,6 +326,13 @@ mod tests {
     struct Body {
         name: String,
         legs: Vec<Leg>,
+        color: Option<Color>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Color {
+        Red,
     }
 
     #[derive(Debug, Deserialize)]
@@ -301,10 +364,31 @@ mod tests {
             (r#"{"name":"a","legs":[{"quantity":1,"qty":1}]}"#, "unknown_field", "/legs/0/qty"),
             (r#"{"nam":"a"}"#, "unknown_field", "/nam"),
             (r#"{"name":7,"legs":[]}"#, "invalid", "/name"),
+            (r#"{"name":"a","legs":[],"color":7}"#, "invalid", "/color"),
+            (r#"{"name":"a","legs":[],"color":7"#, "malformed", "-"),
             (r#"[]"#, "invalid", ""),
         ] {
             assert_eq!(complaint(body), (code.to_owned(), pointer.to_owned()), "{body}");
         }
+    }
+
+    #[test]
+    fn queries_name_the_parameter_at_fault() {
+        for (query, code, pointer) in [
+            ("limit=abc", "invalid", "/limit"),
+            ("limit=-1", "invalid", "/limit"),
+            ("limit=99999999999999999999", "invalid", "/limit"),
+            ("after=x", "invalid", "/after"),
+            ("limit=1&surprise=1", "unknown_field", "/surprise"),
+            ("limit=1&limit=2", "invalid", "/limit"),
+        ] {
+            let error = parse_query::<Page>(query).unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with(code) && text.contains(&pointer[1..]), "{query}: {text}");
+            assert_eq!(error.pointer(), Some(pointer), "{query}");
+        }
+        assert_eq!(parse_query::<Page>("").unwrap().limit().unwrap(), 50);
+        assert_eq!(parse_query::<Page>("limit=7").unwrap().limit().unwrap(), 7);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The embedded engine: redb. The only file that knows it.
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use redb::{
     Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError, TableHandle,
@@ -9,13 +11,32 @@ use redb::{
 
 use super::port::{Batch, BatchFn, Engine, Entry, ReadView, StoreError};
 
+/// Space that must be left before a write begins. The engine refuses all further work after a failed
+/// write to its file, so it is stopped before one fails.
+const RESERVE: u64 = 4 << 20;
+
 /// A redb database.
 pub struct RedbEngine {
-    db: Database,
+    open: RwLock<Opened>,
+    /// `None` in memory.
+    path: Option<PathBuf>,
+}
+
+/// The database and how often it was opened; `None` while it cannot be opened.
+struct Opened {
+    db: Option<Database>,
+    times: u64,
 }
 
 fn table(space: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
     TableDefinition::new(space)
+}
+
+fn open_file(path: &Path) -> Result<Database, StoreError> {
+    Builder::new().set_cache_size(16 << 20).create(path).map_err(|e| match e {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::Locked(path.to_path_buf()),
+        other => StoreError::from(redb::Error::from(other)),
+    })
 }
 
 impl RedbEngine {
@@ -24,11 +45,7 @@ impl RedbEngine {
     /// # Errors
     /// `Locked` when another process has it, `Io` or `Corrupt` otherwise.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let db = Builder::new().set_cache_size(16 << 20).create(path).map_err(|e| match e {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::Locked(path.to_path_buf()),
-            other => StoreError::from(redb::Error::from(other)),
-        })?;
-        Ok(Self { db })
+        Ok(Self::new(open_file(path)?, Some(path.to_path_buf())))
     }
 
     /// A database in memory, for tests.
@@ -36,7 +53,11 @@ impl RedbEngine {
         let db = Builder::new()
             .create_with_backend(redb::backends::InMemoryBackend::new())
             .map_err(|e| StoreError::from(redb::Error::from(e)))?;
-        Ok(Self { db })
+        Ok(Self::new(db, None))
+    }
+
+    fn new(db: Database, path: Option<PathBuf>) -> Self {
+        Self { open: RwLock::new(Opened { db: Some(db), times: 0 }), path }
     }
 
     /// Rewrites the file without its free pages.
@@ -44,16 +65,70 @@ impl RedbEngine {
     /// # Errors
     /// `Io` when the file cannot be written.
     pub fn compact(&mut self) -> Result<(), StoreError> {
-        self.db.compact().map(|_| ()).map_err(|e| StoreError::Io(e.to_string()))
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner);
+        open.db.as_mut().map_or(Err(StoreError::Closed), |db| db.compact().map(|_| ()).map_err(|e| StoreError::Io(e.to_string())))
     }
+
+    /// Begins something on the open database; gives the number of its opening, too.
+    fn begin<T, E: Into<StoreError>>(&self, f: impl Fn(&Database) -> Result<T, E>) -> Result<(T, u64), StoreError> {
+        let broken = {
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            match open.db.as_ref().map(&f) {
+                Some(Ok(begun)) => return Ok((begun, open.times)),
+                Some(Err(error)) => {
+                    let error = error.into();
+                    if !is_broken(&error) {
+                        return Err(error);
+                    }
+                }
+                None => {}
+            }
+            open.times
+        };
+        self.reopen(broken)?;
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let db = open.db.as_ref().ok_or(StoreError::Busy)?;
+        Ok((f(db).map_err(Into::into)?, open.times))
+    }
+
+    /// Opens the file anew after a failure; whoever comes second finds it done. Readers of the old
+    /// one finish on what they have.
+    fn reopen(&self, broken: u64) -> Result<(), StoreError> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if open.times == broken || open.db.is_none() {
+            open.db = None;
+            open.db = Some(open_file(path)?);
+            open.times += 1;
+            tracing::warn!("the database file was opened anew after a failed access");
+        }
+        Ok(())
+    }
+
+    /// Whether the volume has room for another write; a volume that does not say counts as roomy.
+    fn has_room(&self) -> bool {
+        let folder = self.path.as_deref().and_then(Path::parent);
+        let free = folder.and_then(|f| rustix::fs::statvfs(f).ok()).map(|s| s.f_bavail.saturating_mul(s.f_frsize));
+        free.is_none_or(|bytes| bytes >= RESERVE)
+    }
+}
+
+/// Whether the engine will do nothing more until it is opened anew.
+fn is_broken(error: &StoreError) -> bool {
+    matches!(error, StoreError::Full | StoreError::Io(_) | StoreError::Busy)
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | FileTooLarge | QuotaExceeded)
 }
 
 impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
         match error {
-            redb::Error::Io(e) if e.kind() == std::io::ErrorKind::StorageFull || e.kind() == std::io::ErrorKind::FileTooLarge => {
-                StoreError::Full
-            }
+            redb::Error::Io(e) if is_full(&e) => StoreError::Full,
+            // Another access has failed; the file is opened anew at once.
+            redb::Error::PreviousIo => StoreError::Busy,
             redb::Error::Corrupted(text) => StoreError::Corrupt(text),
             other => StoreError::Io(other.to_string()),
         }
@@ -97,60 +172,80 @@ fn collect<T: ReadableTable<&'static [u8], &'static [u8]>>(
     Ok(out)
 }
 
-struct Snapshot(redb::ReadTransaction);
+/// A transaction that remembers failures of the file: whoever works in it may turn them into
+/// something else.
+struct Noted<T> {
+    tx: T,
+    broken: Cell<bool>,
+}
 
-impl ReadView for Snapshot {
+impl<T> Noted<T> {
+    fn new(tx: T) -> Self {
+        Self { tx, broken: Cell::new(false) }
+    }
+
+    fn note<V>(&self, f: impl FnOnce(&T) -> Result<V, StoreError>) -> Result<V, StoreError> {
+        let result = f(&self.tx);
+        if result.as_ref().is_err_and(is_broken) {
+            self.broken.set(true);
+        }
+        result
+    }
+}
+
+impl ReadView for Noted<redb::ReadTransaction> {
     fn get(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.0.open_table(table(space)) {
+        self.note(|tx| match tx.open_table(table(space)) {
             Ok(t) => Ok(t.get(key)?.map(|v| v.value().to_vec())),
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
             Err(e) => Err(e.into()),
-        }
+        })
     }
 
     fn range(&self, space: &str, from: &[u8], to: &[u8], descending: bool, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        match self.0.open_table(table(space)) {
+        self.note(|tx| match tx.open_table(table(space)) {
             Ok(t) => collect(&t, from, to, descending, limit),
             Err(TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
             Err(e) => Err(e.into()),
-        }
+        })
     }
 
     fn spaces(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.0.list_tables()?.map(|t| t.name().to_owned()).collect())
+        self.note(|tx| Ok(tx.list_tables()?.map(|t| t.name().to_owned()).collect()))
     }
 }
 
-struct Transaction<'a> {
-    tx: &'a redb::WriteTransaction,
-}
-
-impl ReadView for Transaction<'_> {
+impl ReadView for Noted<redb::WriteTransaction> {
     fn get(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let t = self.tx.open_table(table(space))?;
-        let value = t.get(key)?.map(|v| v.value().to_vec());
-        Ok(value)
+        self.note(|tx| {
+            let t = tx.open_table(table(space))?;
+            let value = t.get(key)?.map(|v| v.value().to_vec());
+            Ok(value)
+        })
     }
 
     fn range(&self, space: &str, from: &[u8], to: &[u8], descending: bool, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let t = self.tx.open_table(table(space))?;
-        collect(&t, from, to, descending, limit)
+        self.note(|tx| collect(&tx.open_table(table(space))?, from, to, descending, limit))
     }
 
     fn spaces(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.tx.list_tables()?.map(|t| t.name().to_owned()).collect())
+        self.note(|tx| Ok(tx.list_tables()?.map(|t| t.name().to_owned()).collect()))
     }
 }
 
-impl Batch for Transaction<'_> {
+impl Batch for Noted<redb::WriteTransaction> {
     fn put(&mut self, space: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.tx.open_table(table(space))?.insert(key, value)?;
-        Ok(())
+        self.note(|tx| {
+            tx.open_table(table(space))?.insert(key, value)?;
+            Ok(())
+        })
     }
 
     fn remove(&mut self, space: &str, key: &[u8]) -> Result<(), StoreError> {
-        self.tx.open_table(table(space))?.remove(key)?;
-        Ok(())
+        self.note(|tx| {
+            tx.open_table(table(space))?.remove(key)?;
+            Ok(())
+        })
     }
 
     fn view(&self) -> &dyn ReadView {
@@ -160,17 +255,36 @@ impl Batch for Transaction<'_> {
 
 impl Engine for RedbEngine {
     fn read(&self, f: &mut dyn FnMut(&dyn ReadView) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        f(&Snapshot(self.db.begin_read()?))
+        let (tx, opening) = self.begin(Database::begin_read)?;
+        let view = Noted::new(tx);
+        let result = f(&view);
+        if view.broken.get() {
+            self.reopen(opening)?;
+        }
+        result
     }
 
     fn write(&self, f: &mut BatchFn<'_>) -> Result<(), StoreError> {
-        let tx = self.db.begin_write()?;
-        match f(&mut Transaction { tx: &tx }) {
-            Ok(()) => Ok(tx.commit()?),
-            Err(error) => {
-                tx.abort()?;
-                Err(error)
-            }
+        if !self.has_room() {
+            return Err(StoreError::Full);
         }
+        let (tx, opening) = self.begin(Database::begin_write)?;
+        let mut batch = Noted::new(tx);
+        let result = f(&mut batch);
+        let Noted { tx, broken } = batch;
+        let (result, ended) = match result {
+            Ok(()) => {
+                let committed = tx.commit().map_err(StoreError::from);
+                (committed.clone(), committed)
+            }
+            Err(error) => (Err(error), tx.abort().map_err(StoreError::from)),
+        };
+        // The refusal matters more than that the file could not be opened anew: the next access tries again.
+        if (broken.get() || ended.is_err())
+            && let Err(error) = self.reopen(opening)
+        {
+            tracing::error!(%error, "the database file cannot be opened anew");
+        }
+        result
     }
 }

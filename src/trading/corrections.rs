@@ -6,6 +6,7 @@ use jiff::civil::date;
 use serde_json::json;
 
 use super::books::Books;
+use super::bot_settings::checked_name;
 use super::error::{FieldProblem, TradingError};
 use super::settle::post_events;
 use super::tick::Trading;
@@ -66,6 +67,9 @@ fn checked_note(note: &str) -> Result<String, FieldProblem> {
     }
     if length > LONGEST_NOTE {
         return Err(FieldProblem::new("/note", "invalid", format!("the note has {length} characters: use at most {LONGEST_NOTE}")));
+    }
+    if note.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(FieldProblem::new("/note", "invalid", "the note holds characters that cannot be shown: leave them out"));
     }
     Ok(note.to_owned())
 }
@@ -170,6 +174,7 @@ impl NewHistory {
             checked_number("/buy_price", self.buy_price, true, MOST_PRICE),
             if self.trade_type.is_sell() { checked_number("/sell_price", self.sell_price, true, MOST_PRICE) } else { Ok(()) },
             when,
+            checked_name("bot", &self.name).map(drop),
             note.as_ref().map(drop).map_err(FieldProblem::clone),
         ])?;
         note.map_err(|p| TradingError::Fields(vec![p]))

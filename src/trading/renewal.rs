@@ -40,8 +40,9 @@ impl Trading {
         // The rules first: asking the broker for nonsense helps nobody.
         rows.read(|v| planned(&Books::read(v, account)?, &tickers, time_ordered(self.clock.now())))?;
         for (place, (text, _)) in tickers.iter().enumerate() {
-            let ticker = Instrument::parse_us_ticker(text).map_err(|detail| TradingError::field("/tickers", "invalid", detail))?;
-            self.require_symbol(user, account, &ticker, &format!("/tickers/{place}/symbol")).await?;
+            let pointer = format!("/tickers/{place}/symbol");
+            let ticker = Instrument::parse_us_ticker(text).map_err(|detail| TradingError::field(pointer.clone(), "invalid", detail))?;
+            self.require_symbol(user, account, &ticker, &pointer).await?;
         }
         let now = self.clock.now();
         if dry_run {

@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 
 use super::support::{PASSWORD, answer, client};
 
-fn program(arguments: &[&str]) -> Command {
+pub fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eggmoney"));
     command.args(arguments).env_remove("EGGMONEY_DATA_DIR").env_remove("EGGMONEY_LISTEN").env_remove("EGGMONEY_CONFIG");
     command
 }
 
-fn run(arguments: &[&str], input: &str) -> Output {
+pub fn run(arguments: &[&str], input: &str) -> Output {
     let mut child = program(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A program that complains about its arguments does not read its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
 
-fn create(dir: &str, username: &str, role: &str) -> Output {
+pub fn create(dir: &str, username: &str, role: &str) -> Output {
     run(
         &["user", "create", "--data-dir", dir, "--username", username, "--role", role, "--password-stdin", "--json"],
         &format!("{PASSWORD}\n"),
@@ -30,13 +30,13 @@ fn create(dir: &str, username: &str, role: &str) -> Output {
 }
 
 /// Success with its JSON.
-fn json_of(output: Output) -> Value {
+pub fn json_of(output: Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Failure with its one line.
-fn complaint(output: Output) -> String {
+pub fn complaint(output: Output) -> String {
     assert!(!output.status.success());
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
     let text = String::from_utf8(output.stderr).unwrap();
@@ -45,15 +45,27 @@ fn complaint(output: Output) -> String {
 }
 
 /// A server process; killed when a test fails.
-struct Serve {
-    child: Child,
-    base: String,
+pub struct Serve {
+    pub child: Child,
+    pub base: String,
 }
 
 impl Serve {
-    fn start(dir: &str) -> Self {
-        let mut child =
-            program(&["serve", "--data-dir", dir, "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    pub fn start(dir: &str) -> Self {
+        Self::start_by(dir, &[])
+    }
+
+    /// Starts with the program and its arguments appended to another command.
+    pub fn start_by(dir: &str, wrapper: &[&str]) -> Self {
+        let serve = [env!("CARGO_BIN_EXE_eggmoney"), "serve", "--data-dir", dir, "--listen", "127.0.0.1:0"];
+        let command: Vec<&str> = wrapper.iter().copied().chain(serve).collect();
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
+            .env_remove("EGGMONEY_CONFIG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let base = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("first line: {line}")).to_owned();
@@ -61,7 +73,7 @@ impl Serve {
         Self { child, base }
     }
 
-    fn terminate(mut self) {
+    pub fn terminate(mut self) {
         assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
         assert!(self.child.wait().unwrap().success(), "SIGTERM is a clean end");
     }

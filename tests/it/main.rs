@@ -2,8 +2,10 @@
 
 mod architecture;
 mod auth;
+mod bad_input;
 mod cli;
 mod desk;
+mod full_disk;
 mod golden;
 mod http_foundation;
 mod import;

@@ -10,7 +10,7 @@ use crate::domain::order::Environment;
 use crate::domain::schedule::Schedule;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, List};
+use crate::http::extract::{Json, List, object};
 use crate::http::route::{Route, route};
 use crate::http::views::account::AccountView;
 use crate::trading::AccountPatch;
@@ -40,7 +40,7 @@ struct AccountChange {
     version: u64,
     #[serde(default)]
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     settings: SettingsChange,
 }
 

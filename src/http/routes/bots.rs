@@ -9,7 +9,7 @@ use crate::domain::id::{AccountId, BotId};
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Amount, Json, List};
+use crate::http::extract::{Amount, Json, List, Query};
 use crate::http::route::{Route, route};
 use crate::http::views::bot::{BotSettingsView, BotView, LadderView};
 use crate::http::views::preview::PreviewView;
@@ -215,7 +215,7 @@ struct RenewalView {
 
 /// Bots of an account in their order.
 #[utoipa::path(get, path = "/api/v1/trading/bots", tag = "bots", params(OfAccount), responses((status = 200, body = List<BotView>)))]
-async fn list_bots(who: Require<perm::BotsRead>, app: AppData, query: web::Query<OfAccount>) -> Result<web::Json<List<BotView>>, ApiError> {
+async fn list_bots(who: Require<perm::BotsRead>, app: AppData, query: Query<OfAccount>) -> Result<web::Json<List<BotView>>, ApiError> {
     let bots = app.trading.bots(who.user_id, query.account_id)?;
     Ok(web::Json(List::whole(bots.iter().map(BotView::from).collect())))
 }
@@ -296,6 +296,6 @@ async fn get_ladder(who: Require<perm::BotsRead>, app: AppData, id: web::Path<Bo
 
 /// What the active bots will do at the next decision, by the price that they meet.
 #[utoipa::path(get, path = "/api/v1/trading/preview", tag = "bots", params(OfAccount), responses((status = 200, body = PreviewView)))]
-async fn get_preview(who: Require<perm::BotsRead>, app: AppData, query: web::Query<OfAccount>) -> Result<web::Json<PreviewView>, ApiError> {
+async fn get_preview(who: Require<perm::BotsRead>, app: AppData, query: Query<OfAccount>) -> Result<web::Json<PreviewView>, ApiError> {
     Ok(web::Json(PreviewView::from(&app.trading.preview(who.user_id, query.account_id)?)))
 }

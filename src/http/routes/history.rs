@@ -10,7 +10,7 @@ use crate::domain::id::AccountId;
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::Page;
+use crate::http::extract::{Page, Query};
 use crate::http::route::{Route, route};
 use crate::http::views::history::{HistoryView, PositionsView, ProfitView};
 use crate::portfolio::{Filter, PortfolioBooks, Positions, TradeSide, history_page, profit_summary};
@@ -56,9 +56,9 @@ struct OfAccount {
 async fn list_history(
     who: Require<perm::OrdersRead>,
     app: AppData,
-    query: web::Query<HistoryQuery>,
+    query: Query<HistoryQuery>,
 ) -> Result<web::Json<HistoryView>, ApiError> {
-    let query = query.into_inner();
+    let query = query.0;
     let side = match query.kind.as_deref() {
         None => None,
         Some("buy") => Some(TradeSide::Buy),
@@ -80,11 +80,7 @@ async fn list_history(
 /// Realised profit by year and month, each month at its own rate.
 #[utoipa::path(get, path = "/api/v1/trading/history/summary", tag = "trading", params(OfAccount),
     responses((status = 200, body = ProfitView)))]
-async fn history_summary(
-    who: Require<perm::OrdersRead>,
-    app: AppData,
-    query: web::Query<OfAccount>,
-) -> Result<web::Json<ProfitView>, ApiError> {
+async fn history_summary(who: Require<perm::OrdersRead>, app: AppData, query: Query<OfAccount>) -> Result<web::Json<ProfitView>, ApiError> {
     let books = app.store.user(who.user_id).read(|v| PortfolioBooks::read(v, query.account_id))?;
     let rate = app.trading.quotes().usd_krw().map(|r| f64_from_decimal(r.value));
     Ok(web::Json(ProfitView::from(&profit_summary(&books, rate, app.market.now()))))
@@ -95,7 +91,7 @@ async fn history_summary(
 async fn list_positions(
     who: Require<perm::OrdersRead>,
     app: AppData,
-    query: web::Query<OfAccount>,
+    query: Query<OfAccount>,
 ) -> Result<web::Json<PositionsView>, ApiError> {
     let positions = app.store.user(who.user_id).read(|v| Positions::read(v, query.account_id))?;
     Ok(web::Json(PositionsView::from(&positions)))

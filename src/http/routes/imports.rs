@@ -116,9 +116,9 @@ struct Questions {
 )]
 async fn upload_eggmoney(who: Require<perm::ImportsRun>, app: AppData, form: Multipart) -> Result<HttpResponse, ApiError> {
     let staging = Staging::new(&app.config.data_dir);
-    let draft = staging.draft(who.user_id, app.wall.now()).map_err(ApiError::internal)?;
+    let draft = staging.draft(who.user_id, app.wall.now()).map_err(ApiError::files)?;
     let upload = receive(form, &draft).await?;
-    let staged = draft.keep(who.user_id, upload).map_err(ApiError::internal)?;
+    let staged = draft.keep(who.user_id, upload).map_err(ApiError::files)?;
     let (id, expires_at) = (staged.id, staged.expires_at);
     let request = request(&who, &app, &staged.description);
     let rehearsed = rehearse(&app, files(&staged), request).await;
@@ -126,7 +126,7 @@ async fn upload_eggmoney(who: Require<perm::ImportsRun>, app: AppData, form: Mul
         Ok((report, account_name)) => Ok(HttpResponse::Created().json(StagedImport { id, report, account_name, expires_at })),
         Err(error) => {
             // Nobody can confirm it, so its secrets need not wait.
-            staging.remove(id).map_err(ApiError::internal)?;
+            staging.remove(id).map_err(ApiError::files)?;
             Err(error)
         }
     }
@@ -166,7 +166,7 @@ async fn confirm_import(
     };
     let (store, vault, files) = (app.store.clone(), app.vault.clone(), files(&staged));
     let imported = blocking(move || egg::run(&store, &vault, &Arc::new(egg::read(&files)?), &request)).await?;
-    staging.remove(*id).map_err(ApiError::internal)?;
+    staging.remove(*id).map_err(ApiError::files)?;
     Ok(HttpResponse::Created().json(FinishedImport { account_id: imported.account_id, report: imported.report }))
 }
 
@@ -175,7 +175,7 @@ async fn confirm_import(
 async fn cancel_import(who: Require<perm::ImportsRun>, app: AppData, id: web::Path<ImportId>) -> Result<HttpResponse, ApiError> {
     let staging = Staging::new(&app.config.data_dir);
     open(&staging, &who, &app, *id)?;
-    staging.remove(*id).map_err(ApiError::internal)?;
+    staging.remove(*id).map_err(ApiError::files)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -213,7 +213,7 @@ async fn settle(
 
 fn open(staging: &Staging, who: &Require<perm::ImportsRun>, app: &AppData, id: ImportId) -> Result<Staged<Upload>, ApiError> {
     let now = app.wall.now();
-    staging.sweep(now).map_err(ApiError::internal)?;
+    staging.sweep(now).map_err(ApiError::files)?;
     staging.open(who.user_id, id, now).ok_or_else(|| ApiError::not_found("this upload, or its hour is over: upload the files again; it"))
 }
 
@@ -264,8 +264,10 @@ async fn receive(mut form: Multipart, draft: &Draft) -> Result<Upload, ApiError>
             other => return Err(ApiError::new(ErrorCode::UnknownField, format!("the form has no field '{other}'")).at(format!("/{other}"))),
         };
         let mut text = Vec::new();
-        let mut file =
-            target.map(|t| draft.file(t)).transpose().map_err(|_| ApiError::invalid(format!("/{name}"), "this file was sent twice"))?;
+        let mut file = target.map(|t| draft.file(t)).transpose().map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => ApiError::invalid(format!("/{name}"), "this file was sent twice"),
+            _ => ApiError::files(error),
+        })?;
         let mut empty = true;
         while let Some(chunk) = part.next().await {
             let chunk = chunk.map_err(malformed)?;
@@ -275,7 +277,7 @@ async fn receive(mut form: Multipart, draft: &Draft) -> Result<Upload, ApiError>
             })?;
             match &mut file {
                 // Uploads are rare and small; a write of one chunk to a local file does not hold others up.
-                Some(file) => file.write_all(&chunk).map_err(ApiError::internal)?,
+                Some(file) => file.write_all(&chunk).map_err(ApiError::files)?,
                 None if text.len() + chunk.len() <= LONGEST_TEXT => text.extend_from_slice(&chunk),
                 None => return Err(ApiError::invalid(format!("/{name}"), "this text is too long")),
             }

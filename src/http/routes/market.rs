@@ -14,7 +14,7 @@ use crate::domain::id::{AccountId, UserId};
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::List;
+use crate::http::extract::{List, Query};
 use crate::http::route::{Route, route};
 use crate::http::views::ValueAt;
 use crate::http::views::portfolio::{IndicatorView, IndicatorsView};
@@ -68,7 +68,7 @@ struct SessionView {
 async fn get_indicators(
     who: Require<perm::MarketRead>,
     app: AppData,
-    query: web::Query<IndicatorQuery>,
+    query: Query<IndicatorQuery>,
 ) -> Result<web::Json<IndicatorsView>, ApiError> {
     let books = app.store.user(who.user_id).read(|v| PortfolioBooks::read_all(v, query.account_id))?;
     let active = books.iter().flat_map(|b| &b.bots).filter(|b| b.active).map(|b| b.symbol.as_str());
@@ -119,7 +119,7 @@ async fn indicator(app: &AppData, line: Option<&Line>, symbol: &str) -> Indicato
 async fn get_calendar(
     _: Require<perm::MarketRead>,
     app: AppData,
-    query: web::Query<CalendarQuery>,
+    query: Query<CalendarQuery>,
 ) -> Result<web::Json<List<SessionView>>, ApiError> {
     let from = query.from.unwrap_or_else(|| kst_date(app.market.now()));
     let to = query.to.unwrap_or_else(|| from.saturating_add(USUAL_DAYS.days()));

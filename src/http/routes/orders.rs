@@ -11,7 +11,7 @@ use crate::domain::schedule::{Job, Schedule, SeasonalTimes, Slot};
 use crate::domain::slot::RunState;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::{ApiError, FieldError};
-use crate::http::extract::{Amount, Json, List, Page};
+use crate::http::extract::{Amount, Json, List, Page, Query};
 use crate::http::route::{Route, route};
 use crate::http::views::order::{OrderView, SheetView};
 use crate::trading::SessionTimes;
@@ -110,7 +110,7 @@ struct ForceSell {
 async fn list_orders(
     who: Require<perm::OrdersRead>,
     app: AppData,
-    query: web::Query<OrderQuery>,
+    query: Query<OrderQuery>,
 ) -> Result<web::Json<List<OrderView>>, ApiError> {
     let page = Page::new(query.limit, query.after);
     let limit = page.limit()?;
@@ -136,11 +136,7 @@ async fn get_order(who: Require<perm::OrdersRead>, app: AppData, id: web::Path<O
 
 /// Tonight's sliced orders with their progress.
 #[utoipa::path(get, path = "/api/v1/trading/sheets", tag = "trading", params(OfAccount), responses((status = 200, body = List<SheetView>)))]
-async fn list_sheets(
-    who: Require<perm::BotsRead>,
-    app: AppData,
-    query: web::Query<OfAccount>,
-) -> Result<web::Json<List<SheetView>>, ApiError> {
+async fn list_sheets(who: Require<perm::BotsRead>, app: AppData, query: Query<OfAccount>) -> Result<web::Json<List<SheetView>>, ApiError> {
     let sheets = app.trading.sheets(who.user_id, query.account_id)?;
     let items =
         sheets.into_iter().map(|s| SheetView::new(&s.sheet, s.slice_times, s.orders.iter().map(OrderView::from).collect())).collect();

@@ -8,6 +8,7 @@ use crate::domain::id::AccountId;
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
+use crate::http::extract::Query;
 use crate::http::route::{Route, route};
 use crate::http::views::portfolio::SummaryView;
 use crate::portfolio::{Cash, MarketPrices, PortfolioBooks, Price, Rate, summary};
@@ -31,7 +32,7 @@ struct SummaryQuery {
 async fn get_summary(
     who: Require<perm::PortfolioRead>,
     app: AppData,
-    query: web::Query<SummaryQuery>,
+    query: Query<SummaryQuery>,
 ) -> Result<web::Json<SummaryView>, ApiError> {
     let books = app.store.user(who.user_id).read(|v| PortfolioBooks::read_all(v, query.account_id))?;
     let market = known_prices(&app, &books);

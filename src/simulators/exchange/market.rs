@@ -197,7 +197,9 @@ impl MarketModel {
             return None;
         }
         let session = self.calendar.running_or_next_session(from)?;
-        let until = until.min(session.close).as_second();
+        // A second counts when it has begun before `until`.
+        let until = until.min(session.close);
+        let until = until.as_second() + i64::from(until.subsec_nanosecond() > 0);
         let length = (session.close.as_second() - session.open.as_second()).max(1);
         let mut second = (from.as_second() + 1).max(session.open.as_second());
         while second < until {

@@ -1,0 +1,577 @@
+//! Bad input on every route that changes something: the answer names the field at fault, nothing
+//! changes, and nothing breaks inside. A route that is not tried here fails the test.
+
+use std::collections::BTreeSet;
+
+use eggmoney::domain::user::Role;
+use eggmoney::http::routes;
+use serde_json::{Value, json};
+
+use crate::support::old::{Night, fixtures};
+use crate::support::{Caller, PASSWORD, TestServer, answer};
+
+/// Routes that take no body.
+const BODILESS: &[&str] = &[
+    "DELETE /api/v1/users/sessions/{id}",
+    "DELETE /api/v1/trading/accounts/{id}/broker-key",
+    "DELETE /api/v1/trading/accounts/{id}/telegram",
+    "DELETE /api/v1/trading/bots/{id}",
+    "DELETE /api/v1/imports/{id}",
+    "POST /api/v1/trading/accounts/{id}/stop",
+    "POST /api/v1/trading/accounts/{id}/send-status",
+    "POST /api/v1/trading/accounts/{id}/broker-key/test",
+    "POST /api/v1/trading/accounts/{id}/telegram/test",
+];
+/// Has a form instead of JSON; it is tried in a test of its own.
+const UPLOAD: &str = "POST /api/v1/imports/eggmoney";
+
+/// What a field takes.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// A short text that people read.
+    Words,
+    /// A text whose form is checked elsewhere, or not at all.
+    Any,
+    /// As words, but blank is as good as absent.
+    Label,
+    /// One of a few words.
+    Choice,
+    Flag,
+    /// A decimal above zero, within reason.
+    Positive,
+    /// The same, or zero.
+    FromZero,
+    /// A decimal within reason that may be negative.
+    Signed,
+    /// A whole number from 1 on.
+    Whole,
+    /// The version that a change was made from.
+    Version,
+    Id,
+    List,
+    Object,
+}
+
+impl Kind {
+    fn wrong(self) -> Vec<Value> {
+        let numbers = [json!(true), json!([]), json!({}), json!("ten"), json!("NaN"), json!("Infinity"), json!("")];
+        let absurd = [json!(1e308), json!(-1e308), json!("1e400"), json!(format!("1{}", "0".repeat(30))), json!(1e30)];
+        match self {
+            Kind::Words => {
+                let texts = ["", "  ", "a\u{0}b", "line\rbreak", "\u{1b}[2J"].map(|t| json!(t));
+                [&texts[..], &[json!("x".repeat(5_000)), json!(7), json!(false), json!([]), json!({})]].concat()
+            }
+            Kind::Label => Kind::Words.wrong().split_off(2),
+            Kind::Any => vec![json!(7), json!(false), json!([]), json!({})],
+            Kind::Choice => vec![json!(7), json!(false), json!([]), json!({}), json!(""), json!("nonsense"), json!("MOCK ")],
+            Kind::Flag => vec![json!("true"), json!(1), json!([]), json!({})],
+            Kind::Positive => [&numbers[..], &absurd, &[json!(-1), json!("-0.01"), json!(0)]].concat(),
+            Kind::FromZero => [&numbers[..], &absurd, &[json!(-1), json!("-0.01")]].concat(),
+            Kind::Signed => [&numbers[..], &absurd].concat(),
+            Kind::Whole => {
+                [&numbers[..], &[json!(1e308), json!(1.5), json!("7"), json!(-1), json!(0), json!(i64::MAX), json!(u64::MAX)]].concat()
+            }
+            Kind::Version => vec![json!(true), json!([]), json!("1"), json!(-1), json!(1.5), json!(1e308)],
+            Kind::Id => vec![json!(7), json!(""), json!("nonsense"), json!([]), json!({}), json!("../../etc/passwd")],
+            Kind::List => vec![json!(7), json!("x"), json!({}), json!([7]), json!([[]]), json!(["x"])],
+            Kind::Object => vec![json!(7), json!("x"), json!([])],
+        }
+    }
+}
+
+struct Field {
+    name: &'static str,
+    kind: Kind,
+    required: bool,
+}
+
+const fn must(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, required: true }
+}
+
+const fn may(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, required: false }
+}
+
+/// A caller with bad intentions.
+struct Attack<'s> {
+    caller: Caller<'s>,
+    /// What must stay as it is.
+    watched: Vec<String>,
+    tried: BTreeSet<String>,
+    faults: Vec<String>,
+}
+
+impl Attack<'_> {
+    async fn state(&self) -> Vec<Value> {
+        let mut state = Vec::new();
+        for path in &self.watched {
+            let (status, answer) = self.caller.get(path).await;
+            assert_eq!(status, 200, "{path}: {answer}");
+            state.push(answer);
+        }
+        state
+    }
+
+    /// Sends a body as it is; it must be refused as a problem that names something.
+    async fn refused(&mut self, what: &str, request: reqwest::RequestBuilder, pointer: Option<&str>) -> (u16, String) {
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let kind = response.headers().get("content-type").map(|v| v.to_str().unwrap().to_owned());
+        let text = response.text().await.unwrap();
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        let code = problem["code"].as_str().unwrap_or_default().to_owned();
+        let named = pointer.is_none_or(|p| {
+            let at = |v: &Value| v["pointer"].as_str().is_some_and(|found| found == p || related(found, p));
+            at(&problem) || problem["errors"].as_array().is_some_and(|e| e.iter().any(at))
+        });
+        let right = (400..500).contains(&status)
+            && kind.as_deref() == Some("application/problem+json")
+            && !code.is_empty()
+            && problem["detail"].as_str().is_some_and(|d| d.len() > 10 && d.len() < 1_500 && !d.chars().any(char::is_control))
+            && problem["trace_id"].is_string();
+        if !right || !named {
+            self.faults.push(format!("{what}: wanted {pointer:?}, got {status} {}", text.chars().take(300).collect::<String>()));
+        }
+        (status, code)
+    }
+
+    /// Every field in every wrong way, then bodies that are none, then the right one.
+    async fn on(&mut self, route: &str, path: &str, fields: &[Field], good: Value) -> Value {
+        let method = route.split(' ').next().unwrap();
+        self.tried.insert(route.to_owned());
+        let before = self.state().await;
+        for field in fields {
+            let pointer = format!("/{}", field.name.replace('.', "/"));
+            for wrong in field.kind.wrong() {
+                let mut body = good.clone();
+                *place(&mut body, &pointer) = wrong.clone();
+                let what = format!("{route} with {} = {}", field.name, wrong.to_string().chars().take(60).collect::<String>());
+                self.refused(&what, self.caller.request(method, path).json(&body), Some(&pointer)).await;
+            }
+            if field.required {
+                let mut body = good.clone();
+                let (parent, name) = pointer.rsplit_once('/').unwrap();
+                body.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+                let what = format!("{route} without {}", field.name);
+                self.refused(&what, self.caller.request(method, path).json(&body), Some(&pointer)).await;
+            }
+        }
+        let mut surprised = good.clone();
+        surprised["surprise"] = json!(1);
+        let (_, code) =
+            self.refused(&format!("{route} with surprise"), self.caller.request(method, path).json(&surprised), Some("/surprise")).await;
+        if code != "unknown_field" {
+            self.faults.push(format!("{route} with surprise: {code}"));
+        }
+        let deep = "[".repeat(200_000);
+        let nested = format!("{}1{}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
+        let large = json!({"note": "x".repeat(3 << 20)}).to_string();
+        for (what, kind, body, status) in [
+            ("nothing", "application/json", "", 400),
+            ("no JSON", "application/json", "{\"", 400),
+            ("text", "application/json", "hello", 400),
+            ("control characters", "application/json", "{\"name\": \"a\u{1}b\"}", 0),
+            ("a list", "application/json", "[]", 422),
+            ("null", "application/json", "null", 422),
+            ("deep lists", "application/json", &deep, 0),
+            ("deep objects", "application/json", &nested, 0),
+            ("3 MB", "application/json", &large, 413),
+            ("a form", "application/x-www-form-urlencoded", "a=1", 415),
+            ("XML", "text/xml", "<a/>", 415),
+        ] {
+            let optional = route.ends_with("auth/refresh") || route.ends_with("auth/logout");
+            if optional && matches!(what, "nothing" | "null" | "a list") {
+                continue;
+            }
+            let request = self.caller.request(method, path).header("content-type", kind).body(body.to_owned());
+            let (found, _) = self.refused(&format!("{route} with {what}"), request, None).await;
+            if status != 0 && found != status {
+                self.faults.push(format!("{route} with {what}: {found} instead of {status}"));
+            }
+        }
+        let bytes = self.caller.request(method, path).header("content-type", "application/json").body(b"{\"a\":\"\xff\xfe\"}".to_vec());
+        self.refused(&format!("{route} with bytes that are no UTF-8"), bytes, None).await;
+        if self.state().await != before {
+            self.faults.push(format!("{route} changed something in spite of refusing"));
+        }
+        let (status, done) = answer(self.caller.request(method, path).json(&good)).await;
+        if !(200..300).contains(&status) {
+            self.faults.push(format!("{route} with the right body: {status} {done}"));
+        }
+        done
+    }
+
+    fn finish(&self) {
+        assert!(self.faults.is_empty(), "{} faults:\n{}", self.faults.len(), self.faults.join("\n"));
+    }
+}
+
+/// Whether one lies within the other; the whole body names nothing.
+fn related(found: &str, wanted: &str) -> bool {
+    let within = |inner: &str, outer: &str| !outer.is_empty() && inner.starts_with(&format!("{outer}/"));
+    within(found, wanted) || within(wanted, found)
+}
+
+fn place<'v>(body: &'v mut Value, pointer: &str) -> &'v mut Value {
+    let mut at = body;
+    for name in pointer.trim_start_matches('/').split('/') {
+        at = match name.parse::<usize>() {
+            Ok(index) => &mut at[index],
+            Err(_) => &mut at[name],
+        };
+    }
+    at
+}
+
+#[tokio::test]
+async fn every_route_names_what_is_wrong_and_changes_nothing() {
+    use Kind::{Any, Choice, Flag, FromZero, Id, Label, List, Object, Positive, Signed, Version, Whole, Words};
+    let night = Night::start("2026-05-15T14:58:00Z").await;
+    let owned = night.bring("chan", "chan", 30_000).await;
+    let server = &night.server;
+    server.create("root-admin", Role::Admin).await;
+    server.app.trading.tick().await;
+    let account = owned.account.to_string();
+    let at = format!("/api/v1/trading/accounts/{account}");
+    let list = |what: &str| format!("/api/v1/trading/{what}?account_id={account}");
+    let mut t = Attack {
+        caller: server.login("chan").await,
+        watched: vec![
+            "/api/v1/trading/accounts".to_owned(),
+            at.clone(),
+            format!("{at}/schedule"),
+            format!("{at}/unsettled"),
+            list("bots"),
+            list("positions"),
+            list("history"),
+            list("orders"),
+            list("sheets"),
+            "/api/v1/alerts".to_owned(),
+            "/api/v1/users/profile".to_owned(),
+        ],
+        tried: BTreeSet::new(),
+        faults: Vec::new(),
+    };
+    let bots = t.caller.get(&list("bots")).await.1["items"].as_array().unwrap().clone();
+    let id = |v: &Value| v["id"].as_str().unwrap_or_default().to_owned();
+    let version = |v: &Value| v["version"].clone();
+
+    const BOT_FIELDS: &[Field] = &[
+        may("symbol", Words),
+        may("active", Flag),
+        may("seed", Positive),
+        may("profit_rate", Positive),
+        may("t_div", Whole),
+        may("max_tier", Whole),
+        may("buy_below_average", Flag),
+        may("point_curve", Choice),
+        may("skip_sell", Flag),
+        may("closing_conditions", List),
+        may("closing_conditions.0.drop_rate", Positive),
+        may("closing_conditions.0.seed_rate", FromZero),
+        may("trailing_enabled", Flag),
+        may("trailing_t_threshold", Signed),
+        may("trailing_stop_pct", Signed),
+        may("trailing_floor_rate", Signed),
+        may("added_seed", Signed),
+    ];
+    let settings = json!({
+        "symbol": "TQQQ", "active": true, "seed": "100.5", "profit_rate": 0.1, "t_div": 20, "max_tier": 10, "buy_below_average": true,
+        "point_curve": "P1", "skip_sell": false, "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}], "trailing_enabled": false,
+        "trailing_t_threshold": 0.3, "trailing_stop_pct": 0.1, "trailing_floor_rate": 0.1, "added_seed": -3,
+    });
+    let mut new = settings.clone();
+    (new["account_id"], new["name"]) = (json!(account), json!("TRIAL"));
+    let of_new = [must("account_id", Id), must("name", Words), must("symbol", Words), must("seed", Positive), must("t_div", Whole)];
+    let fields: Vec<Field> = of_new.into_iter().chain(BOT_FIELDS.iter().map(|f| may(f.name, f.kind))).collect();
+    let bot = t.on("POST /api/v1/trading/bots", "/api/v1/trading/bots", &fields, new).await;
+    let at_bot = format!("/api/v1/trading/bots/{}", id(&bot));
+    let mut change = settings.clone();
+    change["version"] = version(&bot);
+    let fields: Vec<Field> = [must("version", Version)].into_iter().chain(BOT_FIELDS.iter().map(|f| may(f.name, f.kind))).collect();
+    let bot = t.on("PATCH /api/v1/trading/bots/{id}", &at_bot, &fields, change).await;
+    let body = json!({"version": version(&bot), "name": "TRIAL2"});
+    t.on("POST /api/v1/trading/bots/{id}/rename", &format!("{at_bot}/rename"), &[must("version", Version), must("name", Words)], body)
+        .await;
+    let order: Vec<String> = t.caller.get(&list("bots")).await.1["items"].as_array().unwrap().iter().map(id).collect();
+    let fields = [must("account_id", Id), must("order", List)];
+    let body = json!({"account_id": account, "order": order});
+    t.on("POST /api/v1/trading/bots/reorder", "/api/v1/trading/bots/reorder", &fields, body).await;
+
+    let body = json!({"version": version(&t.caller.get(&at).await.1), "name": "renamed",
+        "settings": {"total_budget": 8000, "auto_start": false, "auto_start_threshold": 0.5, "bot_sync": false, "fee_rate": 0.0009}});
+    let fields = [
+        must("version", Version),
+        may("name", Words),
+        may("settings", Object),
+        may("settings.total_budget", Positive),
+        may("settings.auto_start", Flag),
+        may("settings.auto_start_threshold", Positive),
+        may("settings.bot_sync", Flag),
+        may("settings.fee_rate", Signed),
+    ];
+    t.on("PATCH /api/v1/trading/accounts/{id}", &at, &fields, body).await;
+    let fields = [
+        must("account_id", Id),
+        must("tickers", List),
+        must("tickers.0.symbol", Words),
+        must("tickers.0.count", Whole),
+        must("dry_run", Flag),
+    ];
+    let body = json!({"account_id": account, "tickers": [{"symbol": "TQQQ", "count": 1}], "dry_run": true});
+    t.on("POST /api/v1/trading/bots/renewal", "/api/v1/trading/bots/renewal", &fields, body).await;
+    let fields = [must("name", Words), must("environment", Choice)];
+    t.on("POST /api/v1/trading/accounts", "/api/v1/trading/accounts", &fields, json!({"name": "second", "environment": "mock"})).await;
+
+    // The schedule, with times that no clock shows.
+    let shown = t.caller.get(&format!("{at}/schedule")).await.1;
+    let body = json!({"version": version(&t.caller.get(&at).await.1), "schedule": shown["schedule"]});
+    let fields =
+        [must("version", Version), must("schedule", Object), must("schedule.decision", Object), must("schedule.twap_count", Whole)];
+    for time in ["25:61", "24:00:00", "12:60:00", "-1:00", "12:00:00.5Z", "noon", ""] {
+        for field in ["decision", "twap_start", "twap_end", "closing_buy"] {
+            let mut bad = body.clone();
+            bad["schedule"][field] = json!({"type": "kst", "time": time});
+            let request = t.caller.request("PUT", &format!("{at}/schedule")).json(&bad);
+            t.refused(&format!("PUT schedule with {field} = {time}"), request, Some(&format!("/schedule/{field}"))).await;
+        }
+    }
+    for rule in
+        [json!({"type": "after_open", "minutes": 100_000}), json!({"type": "before_close", "minutes": -5}), json!({"type": "whenever"})]
+    {
+        let mut bad = body.clone();
+        bad["schedule"]["twap_start"] = rule.clone();
+        let request = t.caller.request("PUT", &format!("{at}/schedule")).json(&bad);
+        t.refused(&format!("PUT schedule with twap_start = {rule}"), request, Some("/schedule/twap_start")).await;
+    }
+    t.on("PUT /api/v1/trading/accounts/{id}/schedule", &format!("{at}/schedule"), &fields, body).await;
+
+    // Credentials.
+    let fields = [must("environment", Choice), must("app_key", Words), must("app_secret", Words), must("account_no", Words)];
+    let body =
+        json!({"environment": "mock", "app_key": owned.app_key, "app_secret": format!("{:s<180}", "chan"), "account_no": "50010004-01"});
+    t.on("PUT /api/v1/trading/accounts/{id}/broker-key", &format!("{at}/broker-key"), &fields, body).await;
+    let fields = [must("bot_token", Words), must("chat_id", Words)];
+    let body = json!({"bot_token": "123456789:AAH-secret_Token", "chat_id": "-100200"});
+    t.on("PUT /api/v1/trading/accounts/{id}/telegram", &format!("{at}/telegram"), &fields, body).await;
+
+    // Corrections.
+    let fix = |rest: &str| (format!("POST /api/v1/trading/corrections/{rest}"), format!("/api/v1/trading/corrections/{rest}"));
+    let (route, path) = fix("holding");
+    let fields = [
+        must("account_id", Id),
+        must("name", Words),
+        must("symbol", Words),
+        must("quantity", Positive),
+        must("average_price", Positive),
+        may("reserve", Flag),
+        must("note", Any),
+    ];
+    let body = json!({"account_id": account, "name": "TRIAL2", "symbol": "TQQQ", "quantity": 3, "average_price": "50.5", "reserve": false, "note": "n"});
+    t.on(&route, &path, &fields, body).await;
+    let holdings = t.caller.get(&list("positions")).await.1["holdings"].as_array().unwrap().clone();
+    let holding = holdings.iter().find(|h| h["name"] == "TRIAL2").map(id).unwrap_or_default();
+    let (route, path) = fix("holding/remove");
+    let fields = [must("account_id", Id), must("holding_id", Id), must("note", Words)];
+    t.on(&route, &path, &fields, json!({"account_id": account, "holding_id": holding, "note": "n"})).await;
+    let (route, path) = fix("history");
+    let fields = [
+        must("account_id", Id),
+        must("name", Words),
+        must("symbol", Words),
+        must("trade_type", Choice),
+        must("quantity", Positive),
+        must("buy_price", Positive),
+        may("sell_price", Positive),
+        may("trade_date", Choice),
+        must("note", Words),
+    ];
+    let body = json!({"account_id": account, "name": "TRIAL2", "symbol": "TQQQ", "trade_type": "SELL", "quantity": 1, "buy_price": 5, "sell_price": 6,
+        "trade_date": "2026-05-12", "note": "n"});
+    t.on(&route, &path, &fields, body).await;
+    let rows = t.caller.get(&format!("{}&bot=TRIAL2", list("history"))).await.1["items"].as_array().unwrap().clone();
+    let (route, path) = fix("history/remove");
+    let fields = [must("account_id", Id), must("history_id", Id), must("note", Words)];
+    t.on(&route, &path, &fields, json!({"account_id": account, "history_id": rows.first().map(id), "note": "n"})).await;
+
+    // Trading.
+    let seller = bots.iter().find(|b| !b["holding"].is_null()).map(id).unwrap();
+    t.on(
+        "POST /api/v1/trading/accounts/{id}/start",
+        &format!("{at}/start"),
+        &[may("old_server_stopped", Flag)],
+        json!({"old_server_stopped": true}),
+    )
+    .await;
+    let path = format!("/api/v1/trading/bots/{seller}/force-sell");
+    let mut fields = [must("ratio_percent", Positive)];
+    t.watched.retain(|p| !p.contains("alerts"));
+    t.on("POST /api/v1/trading/bots/{id}/force-sell", &path, &fields, json!({"ratio_percent": 10})).await;
+    fields[0].required = false;
+
+    // A second import for its questions.
+    let db = fs_err::read(fixtures().join("egg_choe.db")).unwrap();
+    let part = reqwest::multipart::Part::bytes(db).file_name("egg_choe.db");
+    let form = reqwest::multipart::Form::new().part("db", part).text("account_name", "third");
+    let (status, staged) = answer(t.caller.request("POST", "/api/v1/imports/eggmoney").multipart(form)).await;
+    assert_eq!(status, 201, "{staged}");
+    let fields = [may("account_name", Label), may("skip_refused", Flag), may("book_fills", Flag), may("session_relative", Flag)];
+    let body = json!({"account_name": "fourth", "skip_refused": true, "book_fills": false, "session_relative": true});
+    let path = format!("/api/v1/imports/{}/confirm", id(&staged));
+    let third = t.on("POST /api/v1/imports/{id}/confirm", &path, &fields, body).await["account_id"].as_str().unwrap().to_owned();
+    let at = format!("/api/v1/trading/accounts/{third}");
+    t.watched.push(at.clone());
+    let question = t.caller.get(&format!("{at}/unsettled")).await.1["items"][0].clone();
+    let body = json!({"type": question["type"], "name": question["name"], "action": "merge"});
+    let fields = [must("type", Choice), must("name", Any), must("action", Choice)];
+    t.on("POST /api/v1/trading/accounts/{id}/settle", &format!("{at}/settle"), &fields, body).await;
+
+    // Messages and the person.
+    let (status, sent) = answer(t.caller.request("POST", &format!("/api/v1/trading/accounts/{account}/send-status"))).await;
+    assert_eq!(status, 202, "{sent}");
+    let alert = t.caller.get("/api/v1/alerts").await.1["items"].as_array().unwrap().first().map(id).unwrap();
+    t.on("POST /api/v1/alerts/read", "/api/v1/alerts/read", &[may("ids", List), may("all", Flag)], json!({"ids": [alert], "all": false}))
+        .await;
+    let fields = [may("language", Choice), may("email", Label)];
+    t.on("PATCH /api/v1/users/profile", "/api/v1/users/profile", &fields, json!({"language": "en", "email": "chan@example.org"})).await;
+    let fields = [must("current", Any), must("new", Any)];
+    t.on("POST /api/v1/users/password", "/api/v1/users/password", &fields, json!({"current": PASSWORD, "new": format!("{PASSWORD} new")}))
+        .await;
+    t.on(
+        "POST /api/v1/auth/login",
+        "/api/v1/auth/login",
+        &[must("username", Any), must("password", Any)],
+        json!({"username": "root-admin", "password": PASSWORD}),
+    )
+    .await;
+    let refresh = || json!({"refresh_token": t.caller.refresh_token});
+    let (first, fields) = (refresh(), [may("refresh_token", Any)]);
+    let answered = t.on("POST /api/v1/auth/refresh", "/api/v1/auth/refresh", &fields, first).await;
+    let body = json!({"refresh_token": answered["refresh_token"]});
+    t.watched.clear();
+    t.on("POST /api/v1/auth/logout", "/api/v1/auth/logout", &fields, body).await;
+
+    let mut t = Attack {
+        caller: server.login("root-admin").await,
+        watched: vec!["/api/v1/admin/settings".into(), "/api/v1/admin/users".into()],
+        ..t
+    };
+    t.on("PATCH /api/v1/admin/settings", "/api/v1/admin/settings", &[must("registration", Choice)], json!({"registration": "open"})).await;
+    let fields = [must("username", Words), must("password", Any), may("email", Label), may("invite", Any), may("setup_code", Any)];
+    let body = json!({"username": "newcomer", "password": PASSWORD, "email": "new@example.org", "invite": null, "setup_code": null});
+    t.on("POST /api/v1/auth/register", "/api/v1/auth/register", &fields, body).await;
+
+    t.finish();
+    let all: BTreeSet<String> = routes::all().iter().filter(|r| r.method != "GET").map(|r| format!("{} {}", r.method, r.path)).collect();
+    let decided: BTreeSet<String> = BODILESS.iter().chain(&[UPLOAD]).map(|r| (*r).to_owned()).chain(t.tried).collect();
+    let open: Vec<_> = decided.symmetric_difference(&all).collect();
+    assert!(open.is_empty(), "each route is either tried here or said to take no body: {open:?}");
+    assert_eq!(server.app.store.verify().unwrap().differences, []);
+}
+
+#[tokio::test]
+async fn queries_and_addresses_are_checked_too() {
+    let night = Night::start("2026-05-15T14:58:00Z").await;
+    let owned = night.bring("chan", "chan", 30_000).await;
+    let mut t = Attack { caller: night.server.login("chan").await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
+    let account = owned.account;
+    const LISTS: [&str; 3] = ["trading/orders", "trading/history", "alerts"];
+    const OF_ACCOUNT: [&str; 6] =
+        ["trading/bots", "trading/preview", "trading/sheets", "trading/positions", "trading/history/summary", "market/indicators"];
+    let get = |t: &Attack<'_>, path: &str| t.caller.request("GET", path);
+    for route in LISTS.iter().chain(&OF_ACCOUNT).chain(&["portfolio/summary"]) {
+        let path = format!("/api/v1/{route}?account_id=");
+        for wrong in ["", "x", "1", "%00", "%ff", "../..", "01900000-0000-7000-8000"] {
+            t.refused(&format!("{route} of account {wrong}"), get(&t, &format!("{path}{wrong}")), Some("/account_id")).await;
+        }
+        t.refused(route, get(&t, &format!("{path}{account}&surprise=1")), Some("/surprise")).await;
+        t.refused(route, get(&t, &format!("{path}{account}&account_id={account}")), Some("/account_id")).await;
+    }
+    for route in LISTS {
+        for (name, values) in [("limit", &["0", "-1", "501", "x", "1e3", "99999999999999999999", ""][..]), ("after", &["x", "", "0"][..])] {
+            for value in values {
+                let path = format!("/api/v1/{route}?account_id={account}&{name}={value}");
+                t.refused(&format!("{route} with {name}={value}"), get(&t, &path), Some(&format!("/{name}"))).await;
+            }
+        }
+    }
+    for (path, pointer) in [
+        (format!("trading/history?account_id={account}&from=2026-13-01"), "/from"),
+        (format!("trading/history?account_id={account}&from=2026-02-30"), "/from"),
+        (format!("trading/history?account_id={account}&to=yesterday"), "/to"),
+        (format!("trading/history?account_id={account}&from=2026-05-02&to=2026-05-01"), "/to"),
+        (format!("trading/history?account_id={account}&kind=short"), "/kind"),
+        ("market/calendar?from=2026-05-02&to=2026-05-01".to_owned(), "/to"),
+        ("market/calendar?from=2020-01-01&to=2026-05-01".to_owned(), "/to"),
+        ("market/calendar?from=9999-12-31".to_owned(), "/from"),
+        ("market/calendar?from=-9999-01-01".to_owned(), "/from"),
+        ("market/calendar?from=25%3A61".to_owned(), "/from"),
+    ] {
+        t.refused(&path, get(&t, &format!("/api/v1/{path}")), Some(pointer)).await;
+    }
+    for path in
+        ["trading/orders/x", "trading/bots/%00", "trading/bots/..%2f..%2fetc", "trading/accounts/%ff/runs", "users/nobody", "nowhere"]
+    {
+        let (status, code) = t.refused(path, get(&t, &format!("/api/v1/{path}")), None).await;
+        assert_eq!((status, code.as_str()), (404, "not_found"), "{path}");
+    }
+    let (status, _) = t.refused("another method", t.caller.request("TRACE", "/api/v1/trading/accounts"), None).await;
+    assert_eq!(status, 405);
+    for bearer in ["", "Bearer", "Bearer ", "Bearer a.b.c", "Basic YTpi", "Bearer \u{fc}"] {
+        let request = night.server.anybody().request("GET", "/api/v1/trading/accounts").header("authorization", bearer);
+        let (status, _) = t.refused(bearer, request, None).await;
+        assert_eq!(status, 401, "{bearer}");
+    }
+    t.finish();
+}
+
+#[tokio::test]
+async fn uploads_that_are_none_leave_nothing_behind() {
+    let server = TestServer::start().await;
+    let mut t = Attack { caller: server.user("chan").await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
+    let whole = fs_err::read(fixtures().join("egg_chan.db")).unwrap();
+    let mut damaged = whole.clone();
+    for byte in &mut damaged[4_096..40_960] {
+        *byte = 0xa5;
+    }
+    let foreign = {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("foreign.db");
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch("create table songs (title text); insert into songs values ('la')")
+            .unwrap();
+        fs_err::read(path).unwrap()
+    };
+    let form = || reqwest::multipart::Form::new();
+    let db = |bytes: Vec<u8>| reqwest::multipart::Part::bytes(bytes).file_name("egg_chan.db");
+    for (what, form, pointer) in [
+        ("no fields", form(), None),
+        ("no database", form().text("account_name", "x"), Some("/db")),
+        ("an empty database", form().part("db", db(Vec::new())), Some("/db")),
+        ("a text", form().part("db", db(b"hello".to_vec())), Some("/db")),
+        ("half a database", form().part("db", db(whole[..whole.len() / 2].to_vec())), None),
+        ("a damaged database", form().part("db", db(damaged)), None),
+        ("a foreign database", form().part("db", db(foreign)), Some("/db")),
+        ("two databases", form().part("db", db(whole.clone())).part("db", db(whole.clone())), Some("/db")),
+        ("a surprise", form().part("db", db(whole.clone())).text("surprise", "1"), Some("/surprise")),
+        ("a wish that is none", form().part("db", db(whole.clone())).text("bot_sync", "perhaps"), Some("/bot_sync")),
+        ("a long name", form().part("db", db(whole.clone())).text("account_name", "x".repeat(2_000)), Some("/account_name")),
+        ("a key store that is none", form().part("db", db(whole.clone())).part("key_store", db(b"{".to_vec())), Some("/key_store")),
+    ] {
+        let request = t.caller.request("POST", "/api/v1/imports/eggmoney").multipart(form);
+        t.refused(what, request, pointer).await;
+    }
+    for (kind, body) in
+        [("application/json", "{}"), ("multipart/form-data", "x"), ("multipart/form-data; boundary=b", "--b\r\nhello"), ("", "")]
+    {
+        let request = t.caller.request("POST", "/api/v1/imports/eggmoney").header("content-type", kind).body(body);
+        t.refused(&format!("{kind}: {body}"), request, None).await;
+    }
+    assert_eq!(t.caller.get("/api/v1/trading/accounts").await.1["items"], json!([]));
+    let staging = server.folder().join("staging");
+    let left = fs_err::read_dir(&staging).map(|entries| entries.count()).unwrap_or(0);
+    assert_eq!(left, 0, "no half upload stays, it may hold credentials");
+    t.finish();
+}
