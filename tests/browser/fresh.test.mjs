@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { browser, fixture, folder, manifest, settled, signIn, start, texts, visitor } from './support.mjs';
+import { browser, fixture, folder, manifest, settled, shot, signIn, start, texts, visitor } from './support.mjs';
 
 const ko = texts('ko');
 const PASSWORD = 'a-long-enough-password-1';
@@ -23,6 +23,7 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
   await t.test('leads to the registration of the first administrator', async () => {
     await page.goto(server.url);
     await by('register-form').waitFor();
+    await shot(page, 'wide-register');
     v.expect(403, /\/auth\/register$/);
     await by('register-setup-code').fill('WRONG-CODE');
     await by('register-username').fill('owner');
@@ -72,10 +73,12 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
       }
     }
     assert.equal(await page.locator('[data-equal="false"]').count(), 0, 'what is stored equals what was read');
+    await shot(page, 'wide-import-report');
     const secrets = await by('import-secrets').innerText();
     assert.ok(!secrets.includes('FAKE-CHAN-APPSECRET'), 'no secret is shown');
     await by('import-confirm').click();
     await by('import-done').waitFor();
+    await shot(page, 'wide-import-done');
   });
 
   await t.test('has the imported bots on the dashboard, only observing', async () => {
@@ -107,6 +110,7 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
 
   await t.test('does not start a live account, and says why', async () => {
     await v.go('/account');
+    await shot(page, 'wide-account-observing');
     const blocks = await by('start-blocks').innerText();
     assert.ok(blocks.includes(ko.errors.live_locked), blocks);
     v.expect(422, /\/start$/);

@@ -124,4 +124,17 @@ describe('texts for codes of the API', () => {
     const keys = fixed.map((text) => runDetail(text.replace('{}', '4')).key);
     expect(keys.filter((word) => !korean.has(`runDetail.${word}`))).toEqual([]);
   });
+
+  it('cover the warnings of an import', () => {
+    const importer = rust(join(server, 'importers/eggmoney')).join('\n');
+    const found = [
+      ...importer.matchAll(/\bwarn\(\s*"([a-z_]+)"/g),
+      ...importer.matchAll(/Warning \{\s*code: "([a-z_]+)"/g),
+      ...importer.matchAll(/\(\s*"([a-z]+_[a-z]+)",\s*[a-z_]+,\s*"/g),
+    ];
+    const words = new Set(found.map((match) => match[1] ?? ''));
+    expect(words.size).toBeGreaterThan(20);
+    const missing = (family: string) => [...words].filter((word) => !korean.has(`${family}.${word}`));
+    expect([...missing('importWarning'), ...missing('importWarningText')]).toEqual([]);
+  });
 });

@@ -42,7 +42,7 @@ export function DataTable<T>({
               scope="col"
               className={`text-muted px-2 py-2 text-xs font-medium ${column.right ? 'text-right' : 'text-left'}`}
             >
-              {column.header}
+              {column.buttons ? <span className="sr-only">{column.header}</span> : column.header}
             </th>
           ))}
         </tr>

@@ -33,13 +33,12 @@ export function ReportView({ report }: { report: ImportReport }) {
         </Card>
       )}
       <Questions items={report.unbooked ?? []} />
-      <Listed title={t('import.warnings')} items={report.warnings} testId="import-warnings" tone="warning" />
+      <Warnings items={report.warnings} />
       <Listed
         title={t('import.unplaced')}
         text={t('import.unplacedText')}
         items={report.unplaced}
         testId="import-unplaced"
-        tone="info"
       />
       <ScheduleCard report={report} />
       <SecretsCard report={report} />
@@ -75,36 +74,55 @@ function Questions({ items }: { items: ImportReport['unbooked'] }) {
   );
 }
 
+/** What the owner should know; the server's own words stand below where they hold figures or names. */
+function Warnings({ items }: { items: ImportReport['warnings'] }) {
+  const { t, i18n } = useTranslation();
+  if (items.length === 0) return null;
+  return (
+    <Card title={`${t('import.warnings')} (${items.length})`} testId="import-warnings">
+      <ul className="space-y-1.5">
+        {items.map((item) => {
+          const known = i18n.exists(`importWarningText.${item.code}`);
+          return (
+            <li key={`${item.code} ${item.subject} ${item.detail}`}>
+              <Note tone="warning">
+                <strong>{known ? t(`importWarning.${item.code}`) : item.code}</strong> · {item.subject}
+                {known && <p>{t(`importWarningText.${item.code}`)}</p>}
+                {(!known || /[\d']/.test(item.detail)) && (
+                  <p lang="en" className="text-muted text-xs">
+                    {item.detail}
+                  </p>
+                )}
+              </Note>
+            </li>
+          );
+        })}
+      </ul>
+    </Card>
+  );
+}
+
 function Listed({
   title,
   text,
   items,
   testId,
-  tone,
 }: {
   title: string;
   text?: string;
   items: unknown[] | undefined;
   testId: string;
-  tone: 'warning' | 'info';
 }) {
-  const { t, i18n } = useTranslation();
   if (!items || items.length === 0) return null;
   return (
     <Card title={`${title} (${items.length})`} testId={testId}>
       {text && <p className="text-muted -mt-2 mb-2 text-sm">{text}</p>}
       <ul className="space-y-1.5">
-        {items.map((item, index) => {
-          const code = item && typeof item === 'object' && 'code' in item ? `importWarning.${String(item.code)}` : '';
-          return (
-            <li key={index}>
-              <Note tone={tone}>
-                {code && i18n.exists(code) && <strong>{t(code)}: </strong>}
-                {textOf(item)}
-              </Note>
-            </li>
-          );
-        })}
+        {items.map((item) => (
+          <li key={textOf(item)}>
+            <Note>{textOf(item)}</Note>
+          </li>
+        ))}
       </ul>
     </Card>
   );
