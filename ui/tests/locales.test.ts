@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import api from '../openapi.json';
+import { runDetail } from '../src/features/schedule/runDetail';
 import en from '../src/locales/en.json';
 import ko from '../src/locales/ko.json';
 
@@ -110,5 +111,17 @@ describe('texts for codes of the API', () => {
     );
     expect(words.size).toBeGreaterThan(25);
     expect([...words].filter((word) => !korean.has(`errors.${word}`))).toEqual([]);
+  });
+
+  it('cover the remarks on finished runs', () => {
+    const trading = rust(join(server, 'trading')).join('\n');
+    const fixed = [
+      ...trading.matchAll(/Outcome::Done\((?:if \w+ \{ )?"([^"]+)"(?: \} else \{ "([^"]+)")?/g),
+      ...trading.matchAll(/RunState::Missed, now, "([^"]+)"/g),
+      ...trading.matchAll(/format!\("(\{\} messages)"/g),
+    ].flatMap((match) => match.slice(1).filter((text) => text !== undefined));
+    expect(fixed.length).toBeGreaterThan(8);
+    const keys = fixed.map((text) => runDetail(text.replace('{}', '4')).key);
+    expect(keys.filter((word) => !korean.has(`runDetail.${word}`))).toEqual([]);
   });
 });

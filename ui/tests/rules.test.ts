@@ -5,6 +5,7 @@ import { spread } from '../src/features/bots/spread';
 import { comparisons, textOf as lineOf } from '../src/features/imports/report';
 import { accountOf, syncOf } from '../src/features/imports/suggest';
 import { eventText } from '../src/features/orders/eventText';
+import { deviceName } from '../src/features/profile/device';
 import { ruleError } from '../src/features/schedule/RuleEditor';
 import { converted, kstOf, newYorkOf } from '../src/features/schedule/rules';
 import { refusedFields } from '../src/lib/forms';
@@ -125,4 +126,27 @@ it('moves labels apart without leaving the picture', () => {
   expect(spread([10, 12, 100], 20, 0, 200)).toEqual([10, 30, 100]);
   const packed = spread([190, 195, 199], 20, 0, 200);
   expect(packed).toEqual([160, 180, 200]);
+});
+
+describe('signed-in devices', () => {
+  it.each([
+    [
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36',
+      'Chrome · Linux',
+    ],
+    [
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1',
+      'Safari · iPhone',
+    ],
+    [
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/141.0 Safari/537.36 Edg/141.0',
+      'Edge · Windows',
+    ],
+    [
+      'Mozilla/5.0 (Linux; Android 16; SM-S9) AppleWebKit/537.36 SamsungBrowser/28.0 Chrome/130.0 Mobile Safari/537.36',
+      'Samsung Internet · Android',
+    ],
+    ['curl/8.5.0', 'curl/8.5.0'],
+    ['', ''],
+  ])('%s', (agent, name) => expect(deviceName(agent)).toBe(name));
 });

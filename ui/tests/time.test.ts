@@ -15,8 +15,11 @@ describe('zones', () => {
   it('shows one instant in Korean and New York time', () => {
     expect(dateTime('2026-11-20T15:05:00Z', 'ko')).toBe('2026-11-21 00:05');
     expect(dateTime('2026-11-20T15:05:00Z', 'ko', NEW_YORK)).toBe('2026-11-20 10:05');
-    expect(shortDateTime('2026-11-20T15:05:00Z', 'ko')).toBe('11-21 (토) 00:05');
-    expect(shortDateTime('2026-11-20T15:05:00Z', 'en')).toBe('11-21 (Sat) 00:05');
+    const now = Date.parse('2026-12-31T14:59:59Z');
+    expect(shortDateTime('2026-11-20T15:05:00Z', 'ko', now)).toBe('11-21 (토) 00:05');
+    expect(shortDateTime('2026-11-20T15:05:00Z', 'en', now)).toBe('11-21 (Sat) 00:05');
+    expect(shortDateTime('2026-11-20T15:05:00Z', 'ko', now + 1000)).toBe('2026-11-21 00:05');
+    expect(shortDateTime(null, 'ko', now)).toBeNull();
     expect(clock('2026-07-01T13:30:00Z', NEW_YORK)).toBe('09:30');
     expect(day('2026-11-20T15:05:00Z')).toBe('2026-11-21');
   });

@@ -36,10 +36,11 @@ export function dateTime(instant: string | null | undefined, locale: Locale, zon
   return p && `${p.year}-${p.month}-${p.day} ${p.hour}:${p.minute}`;
 }
 
-/** `11-20 (금) 00:05`. */
-export function shortDateTime(instant: string | null | undefined, locale: Locale, zone: Zone = KST): string | null {
-  const p = instant ? pieces(instant, zone, locale) : null;
-  return p && `${p.month}-${p.day} (${p.weekday}) ${p.hour}:${p.minute}`;
+/** `11-20 (금) 00:05` within the year of `now`, `2025-11-20 00:05` in any other. */
+export function shortDateTime(instant: string | null | undefined, locale: Locale, now: number): string | null {
+  const p = instant ? pieces(instant, KST, locale) : null;
+  if (!p || p.year !== pieces(now, KST, locale)?.year) return dateTime(instant, locale);
+  return `${p.month}-${p.day} (${p.weekday}) ${p.hour}:${p.minute}`;
 }
 
 /** `00:05` or, with seconds, `00:05:30`. */

@@ -3,7 +3,7 @@ import { sign } from '../../lib/decimal';
 import { type Amount, type Currency, fixed, money, percent, price as priceText, quantity } from '../../lib/format';
 import { useLocale } from '../../lib/locale';
 import { ageOf, dateTime, KST, NEW_YORK, shortDateTime } from '../../lib/time';
-import { useMarketNow } from '../../live/clock';
+import { marketNow, useMarketNow } from '../../live/clock';
 
 /** A value that is not known. It is never shown as zero. */
 export function Missing() {
@@ -60,7 +60,7 @@ export function Change({ value, as = 'USD' }: { value: Amount; as?: Currency | '
 export function When({ at, long = false }: { at: string | null | undefined; long?: boolean }) {
   const { t } = useTranslation();
   const locale = useLocale();
-  const text = long ? dateTime(at, locale) : shortDateTime(at, locale);
+  const text = long ? dateTime(at, locale) : shortDateTime(at, locale, marketNow());
   if (!text || !at) return <Missing />;
   return (
     <time

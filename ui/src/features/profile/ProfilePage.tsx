@@ -11,6 +11,7 @@ import type { Locale } from '../../lib/format';
 import { setLanguage } from '../../lib/i18n';
 import { useLocale } from '../../lib/locale';
 import { setTheme, type Theme, useTheme } from '../../lib/theme';
+import { deviceName } from './device';
 import { PasswordCard } from './PasswordCard';
 
 export function ProfilePage() {
@@ -104,7 +105,7 @@ function Sessions() {
                 lead: true,
                 cell: (item) => (
                   <>
-                    {item.client || t('profile.unknownDevice')}{' '}
+                    <span title={item.client}>{deviceName(item.client) || t('profile.unknownDevice')}</span>{' '}
                     {item.address && <span className="text-muted text-xs">{item.address}</span>}{' '}
                     {item.current && <Badge tone="green">{t('profile.current')}</Badge>}
                   </>

@@ -6,6 +6,7 @@ import { Card } from '../../components/ui/card';
 import { Empty, Note, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
 import { Missing, When } from '../../components/ui/value';
+import { runDetail } from './runDetail';
 
 const tones: Record<Run['state'], BadgeTone> = { done: 'green', running: 'amber', failed: 'red', missed: 'red' };
 
@@ -54,7 +55,7 @@ export function RunList({ account }: { account: string }) {
                   },
                   { id: 'due', header: t('runs.due'), cell: (run) => <When at={run.due_at} /> },
                   { id: 'finished', header: t('runs.finished'), cell: (run) => <When at={run.finished_at} /> },
-                  { id: 'detail', wide: true, header: t('runs.detail'), cell: (run) => run.detail || <Missing /> },
+                  { id: 'detail', wide: true, header: t('runs.detail'), cell: (run) => <Remark text={run.detail} /> },
                 ]}
               />
             </>
@@ -63,4 +64,12 @@ export function RunList({ account }: { account: string }) {
       </QueryView>
     </Card>
   );
+}
+
+/** What the server remarked, translated when it is one of its fixed sentences. */
+function Remark({ text }: { text: string }) {
+  const { t, i18n } = useTranslation();
+  if (!text) return <Missing />;
+  const { key, count } = runDetail(text);
+  return i18n.exists(`runDetail.${key}`) ? t(`runDetail.${key}`, { count }) : text;
 }
