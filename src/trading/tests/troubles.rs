@@ -257,7 +257,7 @@ async fn a_force_sell_beside_the_ticks_books_each_execution_once() {
     let order = world.trading.force_sell(kim.user, kim.account, bot_id, 25.0).await.unwrap();
     assert_eq!((order.state, order.filled_quantity), (OrderState::PartiallyFilled, 4));
     let refused = world.trading.force_sell(kim.user, kim.account, bot_id, 25.0).await.unwrap_err();
-    assert_eq!(refused.to_string().contains("still open"), true, "{refused}");
+    assert!(refused.to_string().contains("still open"), "{refused}");
     world.clock.advance_to(time("2026-05-14T15:00:15Z"));
     // Two readers of the same list at the same time.
     let line = world.trading.line(kim.user, kim.account).await.unwrap();
