@@ -30,6 +30,10 @@ mod slices;
 mod slots;
 mod standing;
 mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod tick;
 
 pub use accounts::AccountPatch;

@@ -15,7 +15,7 @@ use super::bus::LiveEvent;
 use super::error::TradingError;
 use super::evidence::{Finding, OwnNumbers, Reading, examine, is_final_list, is_searched};
 use super::line::Line;
-use super::settle::book_late;
+use super::settle::{BookedAt, book_late};
 use super::tick::Trading;
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId};
@@ -375,7 +375,10 @@ fn take_evidence(
                 let notice = Notice::OrderFound { bot, symbol, broker_order_no: broker_order_no.clone() };
                 tx.post(account, now, notice.level(), &notice)?;
             }
-            Event::OrderFilled { fill } if order.settled => book_late(tx, account, &order, fill, now)?,
+            Event::OrderFilled { fill } if order.settled => {
+                let close = evidence.closes.get(&order.intent.session).copied();
+                book_late(tx, account, &order, fill, BookedAt::until(close, now))?;
+            }
             _ => {}
         }
     }

@@ -72,10 +72,6 @@ impl BookedAt {
     pub fn until(end: Option<Timestamp>, now: Timestamp) -> Self {
         Self { traded: end.map_or(now, |end| end.min(now)), now }
     }
-
-    fn of(order: &Order, now: Timestamp) -> Self {
-        Self::until(Some(order.intent.expires_at), now)
-    }
 }
 
 /// Records a fill in a bot's books: facts, the bot's state, messages.
@@ -177,9 +173,9 @@ impl Trading {
         let waiting = line.user.read(|v| v.open_orders(account))?;
         let (mut touched, mut problem) = (false, None);
         for order in waiting.into_iter().filter(|o| o.state.is_final() && !o.settled) {
-            let now = self.clock.now();
             touched = true;
-            let settled = line.user.write(move |tx| settle_order(tx, account, &order, now)).await;
+            let at = BookedAt::until(self.window(order.intent.session).map(|w| w.close), self.clock.now());
+            let settled = line.user.write(move |tx| settle_order(tx, account, &order, at)).await;
             keep(&mut problem, settled.map_err(TradingError::from));
         }
         let now = self.clock.now();
@@ -216,7 +212,8 @@ fn complete_sheet(tx: &mut UserTx<'_>, account: AccountId, sheet_id: SheetId, la
 
 /// An execution that came after its order's result was taken: it goes to the same sheet while that is
 /// open, afterwards to the bot as a trade of its own.
-pub(super) fn book_late(tx: &mut UserTx<'_>, account: AccountId, order: &Order, fill: &Fill, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn book_late(tx: &mut UserTx<'_>, account: AccountId, order: &Order, fill: &Fill, at: BookedAt) -> Result<(), StoreError> {
+    let now = at.now;
     let books = Books::read(&tx.view(), account)?;
     let kind = if order.intent.side == Side::Buy { TradeKind::Buy } else { TradeKind::SellPart };
     let (quantity, total) = (fill.quantity as f64, f64_from_decimal(fill.gross));
@@ -240,13 +237,14 @@ pub(super) fn book_late(tx: &mut UserTx<'_>, account: AccountId, order: &Order, 
     let notice = Notice::LateFill { bot, symbol, quantity, price: late.unit_price };
     tx.post(account, now, notice.level(), &notice)?;
     match books.bot_of(order) {
-        Some(bot) => book_fill(tx, account, bot, &late, BookingOrigin::LateFill, BookedAt::of(order, now)).map(drop),
+        Some(bot) => book_fill(tx, account, bot, &late, BookingOrigin::LateFill, at).map(drop),
         None => Ok(()),
     }
 }
 
 /// One finished order: its result goes to the sheet, or straight to the bot's books.
-fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Timestamp) -> Result<(), StoreError> {
+fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, at: BookedAt) -> Result<(), StoreError> {
+    let now = at.now;
     let books = Books::read(&tx.view(), account)?;
     // Somebody else may have settled it since the list was read.
     let Some(order) = books.open_orders.iter().find(|o| o.intent.order_id == order.intent.order_id && o.state.is_final() && !o.settled)
@@ -272,7 +270,7 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Tim
                 let notice = Notice::LateFill { bot, symbol, quantity: fill.quantity, price: fill.unit_price };
                 tx.post(account, now, notice.level(), &notice)?;
                 if let Some(bot) = books.bot_of(order) {
-                    book_fill(tx, account, bot, &fill, BookingOrigin::LateFill, BookedAt::of(order, now))?;
+                    book_fill(tx, account, bot, &fill, BookingOrigin::LateFill, at)?;
                 }
             }
         }
@@ -280,7 +278,7 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Tim
             if let Some(bot) = bot {
                 let (fill, event) = closing::outcome(bot, &request_of(order), fill_of(order, TradeKind::Buy));
                 if let Some(fill) = fill {
-                    book_fill(tx, account, bot, &fill, BookingOrigin::Closing, BookedAt::of(order, now))?;
+                    book_fill(tx, account, bot, &fill, BookingOrigin::Closing, at)?;
                 }
                 post_events(tx, account, now, &[event])?;
             }
@@ -292,7 +290,7 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, now: Tim
                 let (fill, event) = force_sell::outcome(bot, &request_of(order), f64_from_decimal(*ratio_percent), fill, reason);
                 post_events(tx, account, now, &[event])?;
                 if let Some(fill) = fill {
-                    book_fill(tx, account, bot, &fill, BookingOrigin::ForceSell, BookedAt::of(order, now))?;
+                    book_fill(tx, account, bot, &fill, BookingOrigin::ForceSell, at)?;
                 }
             }
         }

@@ -14,4 +14,5 @@ mod night;
 mod openapi;
 mod simulated_broker;
 mod support;
+mod telegram;
 mod tenancy;

@@ -1,0 +1,770 @@
+//! A broker in memory that does what a test tells it, and a world of users around it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::books::Books;
+use super::error::TradingError;
+use super::line::Connector;
+use super::tick::{Surroundings, Trading};
+use crate::brokers::error::RejectionKind;
+use crate::brokers::{
+    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, DailyBar, MarketReader, OrderAck, OrderGateway, PresentBalance, Quote,
+};
+use crate::domain::account::{Account, AccountMode, AccountSettings};
+use crate::domain::bot::{Bot, HistoryRow, Holding, PointCurve, TradeKind};
+use crate::domain::calendar::Calendar;
+use crate::domain::clock::{Clock, SteppedClock};
+use crate::domain::fact::{Actor, Event};
+use crate::domain::id::{AccountId, BotId, HoldingId, OrderId, UserId};
+use crate::domain::instrument::{Exchange, Market};
+use crate::domain::ledger::Position;
+use crate::domain::message::Message;
+use crate::domain::money::f64_from_decimal;
+use crate::domain::order::{Environment, JournalledOrder, Order, OrderOrigin, Side};
+use crate::domain::slot::SlotRun;
+use crate::domain::user::{Language, Role, User};
+use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, MESSAGES, ORDERS, POSITIONS, SLOTS, USERS};
+use crate::storage::{Key, Store, StoreError, Tx, UserView, account_key};
+
+/// What the broker does with the next order.
+#[derive(Clone, Debug)]
+pub enum Does {
+    /// Takes it and fills it at once.
+    Fill,
+    /// Takes it and fills so many shares; the rest stays open.
+    FillPart(u64),
+    /// Takes it, fills so many shares, and so many more after a while.
+    FillInParts(u64, SignedDuration, u64),
+    /// Takes it, fills so many, and so many more between the cancel and the final list.
+    FillLate { first: u64, late: u64, after: SignedDuration },
+    /// Refuses it with a reason.
+    Refuse,
+    /// The request never leaves.
+    Unreachable,
+    /// Takes it and fills it, but no answer arrives.
+    TakeSilently,
+    /// Nothing arrives at either end.
+    Lose,
+    /// Takes it and fills it, but no answer arrives and the lists show it only later.
+    TakeSilentlyAndListLate(SignedDuration),
+    /// Confirms it, and no list ever has it.
+    ConfirmAndForget,
+    /// The client panics before anything is sent.
+    Panic,
+}
+
+/// Where the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The call has not reached the broker.
+    Before,
+    /// The broker has done it, the answer never comes.
+    After,
+}
+
+/// An order as the broker received it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    pub order_id: OrderId,
+    pub bot: String,
+    pub symbol: String,
+    pub side: Side,
+    pub quantity: u64,
+    pub limit: Decimal,
+    pub at: Timestamp,
+    /// Sheet and slice.
+    pub slice: Option<(Uuid, u32)>,
+}
+
+#[derive(Clone, Debug)]
+struct Placed {
+    listed: BrokerOrder,
+    visible_from: Timestamp,
+    /// Executions still to come: when, how many; before or after the cancel.
+    to_come: Option<(Timestamp, u64)>,
+    late: Option<(SignedDuration, u64)>,
+    price: Decimal,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    placed: Vec<Placed>,
+    sent: Vec<Sent>,
+    cancels: Vec<String>,
+    script: VecDeque<Does>,
+    prices: BTreeMap<String, Decimal>,
+    previous_closes: BTreeMap<String, Decimal>,
+    down: Option<BrokerError>,
+    panics: bool,
+    calls: usize,
+    dies: Option<(usize, Moment)>,
+    fails: Option<(usize, BrokerError)>,
+    next_number: u64,
+}
+
+/// The broker of one account.
+#[derive(Debug)]
+pub struct ScriptedBroker {
+    clock: Arc<SteppedClock>,
+    environment: Environment,
+    state: Mutex<State>,
+    died: Arc<Notify>,
+}
+
+impl ScriptedBroker {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// What it does with the orders to come; then it fills them.
+    pub fn script(&self, does: impl IntoIterator<Item = Does>) {
+        self.state().script.extend(does);
+    }
+
+    pub fn set_price(&self, symbol: &str, last: &str, previous_close: &str) {
+        let mut state = self.state();
+        state.prices.insert(symbol.to_owned(), last.parse().unwrap());
+        state.previous_closes.insert(symbol.to_owned(), previous_close.parse().unwrap());
+    }
+
+    /// Every call fails from now on, or works again.
+    pub fn set_down(&self, error: Option<BrokerError>) {
+        self.state().down = error;
+    }
+
+    /// Every call panics.
+    pub fn set_panics(&self, panics: bool) {
+        self.state().panics = panics;
+    }
+
+    /// The process dies at the call of this number, counted from now.
+    pub fn die_at(&self, call: usize, moment: Moment) {
+        let mut state = self.state();
+        let at = state.calls.saturating_add(call);
+        state.dies = Some((at, moment));
+    }
+
+    /// The call of this number, counted from now, fails.
+    pub fn fail_call(&self, call: usize, error: BrokerError) {
+        let mut state = self.state();
+        state.fails = Some((state.calls + call, error));
+    }
+
+    pub fn calls(&self) -> usize {
+        self.state().calls
+    }
+
+    pub fn sent(&self) -> Vec<Sent> {
+        self.state().sent.clone()
+    }
+
+    pub fn cancels(&self) -> Vec<String> {
+        self.state().cancels.clone()
+    }
+
+    /// A person's order in the broker's own app.
+    pub fn trade_by_hand(&self, symbol: &str, side: Side, quantity: u64, limit: &str) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.next_number += 1;
+        let price: Decimal = limit.parse().unwrap();
+        let listed = BrokerOrder {
+            broker_order_no: state.next_number.to_string(),
+            order_date: new_york_date(now),
+            ordered_at: Some(now),
+            symbol: symbol.to_owned(),
+            side,
+            quantity,
+            price,
+            filled_quantity: 0,
+            filled_amount: Decimal::ZERO,
+            open_quantity: quantity,
+            rejected: false,
+            status_text: String::new(),
+        };
+        state.placed.push(Placed { listed, visible_from: now, to_come: None, late: None, price });
+    }
+
+    /// Shares that the broker has bought less those that it has sold.
+    pub fn net_shares(&self, symbol: &str) -> Decimal {
+        self.settle_time();
+        self.state()
+            .placed
+            .iter()
+            .filter(|p| p.listed.symbol == symbol)
+            .map(|p| Decimal::from(p.listed.filled_quantity) * if p.listed.side == Side::Buy { Decimal::ONE } else { -Decimal::ONE })
+            .sum()
+    }
+
+    async fn enter(&self) -> Result<usize, BrokerError> {
+        let (call, dies) = {
+            let mut state = self.state();
+            state.calls += 1;
+            assert!(!state.panics, "the client panics because the test wants it");
+            if let Some(error) = &state.down {
+                return Err(error.clone());
+            }
+            let now = state.calls;
+            if let Some((_, error)) = state.fails.take_if(|(call, _)| *call == now) {
+                return Err(error);
+            }
+            (state.calls, state.dies)
+        };
+        self.perhaps_die(call, dies, Moment::Before).await;
+        Ok(call)
+    }
+
+    async fn leave(&self, call: usize) {
+        let dies = self.state().dies;
+        self.perhaps_die(call, dies, Moment::After).await;
+    }
+
+    async fn perhaps_die(&self, call: usize, dies: Option<(usize, Moment)>, moment: Moment) {
+        if dies == Some((call, moment)) {
+            self.state().dies = None;
+            self.died.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Executions whose time has come.
+    fn settle_time(&self) {
+        let now = self.clock.now();
+        for placed in &mut self.state().placed {
+            if let Some((_, quantity)) = placed.to_come.filter(|(at, _)| *at <= now) {
+                let open = placed.listed.open_quantity;
+                let quantity = if placed.late.is_some() { quantity } else { quantity.min(open) };
+                placed.listed.filled_quantity += quantity;
+                placed.listed.filled_amount += placed.price * Decimal::from(quantity);
+                placed.listed.open_quantity = open.saturating_sub(quantity);
+                placed.to_come = None;
+            }
+        }
+    }
+
+    fn take(&self, intent: &crate::domain::order::OrderIntent, does: &Does) -> OrderAck {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.next_number += 1;
+        let number = state.next_number;
+        let price = state.prices.get(&intent.symbol).copied().unwrap_or(intent.limit_price);
+        let quantity = intent.quantity;
+        let (filled, to_come, late, visible_from) = match does {
+            Does::FillPart(part) => ((*part).min(quantity), None, None, now),
+            Does::FillInParts(part, after, more) => ((*part).min(quantity), Some((now + *after, *more)), None, now),
+            Does::FillLate { first, late, after } => (*first, None, Some((*after, *late)), now),
+            Does::TakeSilentlyAndListLate(after) => (quantity, None, None, now + *after),
+            _ => (quantity, None, None, now),
+        };
+        let listed = BrokerOrder {
+            // The list prints numbers without the zeros that the receipt pads them with.
+            broker_order_no: number.to_string(),
+            order_date: new_york_date(now),
+            ordered_at: Some(now),
+            symbol: intent.symbol.clone(),
+            side: intent.side,
+            quantity,
+            price: intent.limit_price,
+            filled_quantity: filled,
+            filled_amount: price * Decimal::from(filled),
+            open_quantity: quantity - filled,
+            rejected: false,
+            status_text: String::new(),
+        };
+        if !matches!(does, Does::ConfirmAndForget) {
+            state.placed.push(Placed { listed, visible_from, to_come, late, price });
+        }
+        OrderAck { broker_order_no: format!("{number:010}"), order_date: new_york_date(now) }
+    }
+}
+
+fn new_york_date(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::get("America/New_York").unwrap()).date()
+}
+
+fn silence() -> BrokerError {
+    BrokerError::NoAnswer("timed out".to_owned())
+}
+
+#[async_trait]
+impl MarketReader for ScriptedBroker {
+    async fn quote(&self, _: Exchange, symbol: &str) -> Result<Quote, BrokerError> {
+        let call = self.enter().await?;
+        let quote = {
+            let state = self.state();
+            let last = *state.prices.get(symbol).ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
+            Quote { last, previous_close: state.previous_closes.get(symbol).copied(), at: self.clock.now() }
+        };
+        self.leave(call).await;
+        Ok(quote)
+    }
+
+    async fn find_listing(&self, symbol: &str) -> Result<Option<Exchange>, BrokerError> {
+        let call = self.enter().await?;
+        let found = self.state().prices.contains_key(symbol).then_some(Exchange::Nasdaq);
+        self.leave(call).await;
+        Ok(found)
+    }
+
+    async fn daily_bars(&self, _: Exchange, _: &str, _: Option<Date>, _: usize) -> Result<Vec<DailyBar>, BrokerError> {
+        Ok(Vec::new())
+    }
+
+    async fn usd_krw(&self) -> Result<Decimal, BrokerError> {
+        Ok(Decimal::from(1_400))
+    }
+}
+
+#[async_trait]
+impl Broker for ScriptedBroker {
+    fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    fn clock_drift(&self) -> Option<i64> {
+        None
+    }
+
+    async fn check_token(&self) -> Result<(), BrokerError> {
+        let call = self.enter().await?;
+        self.leave(call).await;
+        Ok(())
+    }
+
+    async fn orders(&self, from: Date, to: Date, _: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {
+        let call = self.enter().await?;
+        self.settle_time();
+        let now = self.clock.now();
+        let listed = {
+            let state = self.state();
+            let visible = state.placed.iter().filter(|p| p.visible_from <= now && (from..=to).contains(&p.listed.order_date));
+            visible.map(|p| p.listed.clone()).collect()
+        };
+        self.leave(call).await;
+        Ok(listed)
+    }
+
+    async fn open_orders(&self) -> Result<Vec<BrokerOrder>, BrokerError> {
+        let today = new_york_date(self.clock.now());
+        Ok(self.orders(today, today, None).await?.into_iter().filter(|o| o.open_quantity > 0).collect())
+    }
+
+    async fn positions(&self) -> Result<Vec<BrokerPosition>, BrokerError> {
+        Ok(Vec::new())
+    }
+
+    async fn buying_power(&self, _: Exchange, _: &str, _: Decimal) -> Result<BuyingPower, BrokerError> {
+        let call = self.enter().await?;
+        self.leave(call).await;
+        Ok(BuyingPower { amount: Decimal::from(50_000), usd_krw: None })
+    }
+
+    async fn present_balance(&self) -> Result<PresentBalance, BrokerError> {
+        Ok(PresentBalance { usd_cash: None, usd_krw: Some(Decimal::from(1_400)), total_assets_krw: None })
+    }
+}
+
+#[async_trait]
+impl OrderGateway for ScriptedBroker {
+    async fn send_order(&self, order: JournalledOrder<'_>, _: Exchange) -> Result<OrderAck, BrokerError> {
+        let intent = order.intent();
+        let call = self.enter().await?;
+        let does = {
+            let mut state = self.state();
+            let does = state.script.pop_front().unwrap_or(Does::Fill);
+            let slice = match &intent.origin {
+                OrderOrigin::Slice { sheet_id, slice } => Some((sheet_id.0, *slice)),
+                _ => None,
+            };
+            state.sent.push(Sent {
+                order_id: intent.order_id,
+                bot: intent.bot_name.clone(),
+                symbol: intent.symbol.clone(),
+                side: intent.side,
+                quantity: intent.quantity,
+                limit: intent.limit_price,
+                at: self.clock.now(),
+                slice,
+            });
+            does
+        };
+        let answer = match does {
+            Does::Panic => panic!("the client panics because the test wants it"),
+            Does::Refuse => Err(BrokerError::Rejected {
+                code: "APBK0952".to_owned(),
+                message: "증거금 부족".to_owned(),
+                kind: RejectionKind::InsufficientFunds,
+            }),
+            Does::Unreachable => Err(BrokerError::Unreachable("connection refused".to_owned())),
+            Does::Lose => Err(silence()),
+            Does::TakeSilently | Does::TakeSilentlyAndListLate(_) => {
+                self.take(intent, &does);
+                Err(silence())
+            }
+            taken => Ok(self.take(intent, &taken)),
+        };
+        self.leave(call).await;
+        answer
+    }
+
+    async fn send_cancel(&self, order: &Order, _: Exchange) -> Result<(), BrokerError> {
+        let call = self.enter().await?;
+        self.settle_time();
+        let now = self.clock.now();
+        let number = order.broker_order_no.clone().unwrap_or_default();
+        let answer = {
+            let mut state = self.state();
+            state.cancels.push(number.clone());
+            let bare = number.trim_start_matches('0');
+            match state.placed.iter_mut().find(|p| p.listed.broker_order_no == bare && p.listed.open_quantity > 0) {
+                Some(placed) => {
+                    placed.listed.open_quantity = 0;
+                    placed.to_come = placed.late.map(|(after, late)| (now + after, late));
+                    Ok(())
+                }
+                None => {
+                    let message = "취소가능수량 없음".to_owned();
+                    Err(BrokerError::Rejected { code: "APBK0400".to_owned(), message, kind: RejectionKind::Other })
+                }
+            }
+        };
+        self.leave(call).await;
+        answer
+    }
+}
+
+#[derive(Debug)]
+struct Quiet;
+
+impl Surroundings for Quiet {
+    fn disk_free(&self) -> Option<u64> {
+        None
+    }
+}
+
+#[derive(Debug, Default)]
+struct Desk(Mutex<HashMap<AccountId, Arc<ScriptedBroker>>>);
+
+#[async_trait]
+impl Connector for Desk {
+    async fn connect(&self, _: UserId, account: &Account) -> Result<Arc<dyn OrderGateway>, TradingError> {
+        let broker = self.0.lock().unwrap().get(&account.id).cloned();
+        broker.map(|b| b as Arc<dyn OrderGateway>).ok_or_else(|| TradingError::refused("no_broker_key", "no key"))
+    }
+}
+
+/// One user with one account at one broker.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub user: UserId,
+    pub account: AccountId,
+    pub broker: Arc<ScriptedBroker>,
+}
+
+/// The books of an account without ids and without the times at which things were recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinalBooks {
+    pub history: Vec<(String, TradeKind, f64, f64, f64, f64)>,
+    pub holdings: Vec<(String, f64, f64, f64)>,
+    pub added_seeds: Vec<(String, f64)>,
+    pub positions: Vec<(String, Decimal, Decimal, Decimal)>,
+    pub sheets: usize,
+    pub open_orders: usize,
+    pub sent: Vec<(String, Side, u64, Decimal)>,
+}
+
+/// Users, their brokers and a server that can be restarted.
+pub struct World {
+    pub clock: Arc<SteppedClock>,
+    pub store: Store,
+    pub trading: Arc<Trading>,
+    calendar: Arc<Calendar>,
+    desk: Arc<Desk>,
+    died: Arc<Notify>,
+    users: u128,
+}
+
+pub fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+impl World {
+    /// A world that begins at `start`.
+    pub fn new(start: &str) -> Self {
+        let clock = Arc::new(SteppedClock::new(time(start)));
+        let store = Store::in_memory().unwrap();
+        let (calendar, desk) = (Arc::new(Calendar::nyse().unwrap()), Arc::new(Desk::default()));
+        let trading = Arc::new(Trading::new(store.clone(), clock.clone(), calendar.clone(), desk.clone(), Arc::new(Quiet)));
+        Self { clock, store, trading, calendar, desk, died: Arc::default(), users: 0 }
+    }
+
+    /// The process ends and another begins over the same data.
+    pub fn restart(&mut self) {
+        let (clock, calendar, desk) = (self.clock.clone(), self.calendar.clone(), self.desk.clone());
+        self.trading = Arc::new(Trading::new(self.store.clone(), clock, calendar, desk, Arc::new(Quiet)));
+    }
+
+    pub fn user(&mut self, bots: Vec<(Bot, f64, f64)>) -> Client {
+        self.user_with(Environment::Mock, AccountMode::Trading, bots)
+    }
+
+    /// A user with one account; each bot comes with the shares that it holds and their average price.
+    pub fn user_with(&mut self, environment: Environment, mode: AccountMode, bots: Vec<(Bot, f64, f64)>) -> Client {
+        self.users += 1;
+        let number = self.users;
+        let (user, account) = (UserId(Uuid::from_u128(number << 64)), AccountId(Uuid::from_u128((number << 64) + 1)));
+        let created = self.clock.now();
+        self.write(move |tx| {
+            tx.put(&USERS, &Key::new().id(user.as_bytes()), &person(user, created))?;
+            let mut tx = tx.user(user);
+            tx.put(&ACCOUNTS, &account_key(account), &account_row(account, environment, mode, created))?;
+            for (place, (bot, quantity, average)) in bots.iter().enumerate() {
+                let id = BotId(Uuid::from_u128((number << 64) + 10 + place as u128));
+                let bot = Bot { id, account_id: account, position: place as u32, ..bot.clone() };
+                tx.put(&BOTS, &account_key(account).id(id.as_bytes()), &bot)?;
+                if *quantity > 0.0 {
+                    let holding = opening(&bot, *quantity, *average, created - SignedDuration::from_hours(30 * 24));
+                    tx.record(account, created, Actor::Import, vec![Event::OpeningHolding { holding }])?;
+                }
+            }
+            Ok(())
+        });
+        let broker = Arc::new(ScriptedBroker { clock: self.clock.clone(), environment, state: Mutex::default(), died: self.died.clone() });
+        broker.set_price("TQQQ", "60", "65");
+        broker.set_price("SOXL", "30", "30");
+        self.desk.0.lock().unwrap().insert(account, broker.clone());
+        Client { user, account, broker }
+    }
+
+    /// Writes from a thread of its own: a runtime's thread may not wait for the store.
+    pub fn write(&self, f: impl Fn(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static) {
+        let store = self.store.clone();
+        std::thread::spawn(move || store.write_blocking(f)).join().unwrap().unwrap();
+    }
+
+    pub fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn edit_account(&self, client: &Client, edit: impl Fn(&mut Account) + Send + 'static) {
+        let (user, key) = (client.user, account_key(client.account));
+        self.write(move |tx| {
+            let mut tx = tx.user(user);
+            let mut account = tx.require(&ACCOUNTS, &key)?;
+            edit(&mut account);
+            tx.put(&ACCOUNTS, &key, &account)
+        });
+    }
+
+    /// Ticks once at `at`; `true` when the process died in it. Then nothing of it goes on.
+    pub async fn tick_at(&self, at: Timestamp) -> bool {
+        self.clock.advance_to(at);
+        let died = tokio::select! {
+            () = self.trading.tick() => false,
+            () = self.died.notified() => true,
+        };
+        if died {
+            // Let the tasks that were cut off come to their end.
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+        }
+        died
+    }
+
+    /// Ticks every `step` until `to`; a process that dies is started again.
+    pub async fn run_until(&mut self, to: &str, step: Duration) {
+        let (to, step) = (time(to), SignedDuration::try_from(step).unwrap());
+        while self.clock.now() < to {
+            let next = (self.clock.now() + step).min(to);
+            if self.tick_at(next).await {
+                self.restart();
+            }
+        }
+    }
+
+    pub fn read<T>(&self, client: &Client, f: impl FnOnce(&UserView<'_>) -> Result<T, StoreError>) -> T {
+        self.store.user(client.user).read(f).unwrap()
+    }
+
+    pub fn books(&self, client: &Client) -> Books {
+        self.read(client, |v| Books::read(v, client.account))
+    }
+
+    pub fn orders(&self, client: &Client) -> Vec<Order> {
+        self.read(client, |v| v.list(&ORDERS, &account_key(client.account)))
+    }
+
+    pub fn history(&self, client: &Client) -> Vec<HistoryRow> {
+        self.read(client, |v| v.list(&HISTORY, &account_key(client.account)))
+    }
+
+    pub fn runs(&self, client: &Client) -> Vec<SlotRun> {
+        self.read(client, |v| v.list(&SLOTS, &account_key(client.account)))
+    }
+
+    pub fn messages(&self, client: &Client) -> Vec<Message> {
+        self.read(client, |v| v.list(&MESSAGES, &Key::new()))
+    }
+
+    /// How often a message of this code was posted.
+    pub fn told(&self, client: &Client, code: &str) -> usize {
+        self.messages(client).iter().filter(|m| m.code == code).count()
+    }
+
+    pub fn positions(&self, client: &Client) -> Vec<Position> {
+        self.read(client, |v| v.list(&POSITIONS, &account_key(client.account)))
+    }
+
+    pub fn final_books(&self, client: &Client) -> FinalBooks {
+        let books = self.books(client);
+        let mut history: Vec<_> = self
+            .history(client)
+            .into_iter()
+            .map(|r| (r.name, r.kind, r.quantity.unwrap_or(0.0), r.buy_price, r.sell_price, r.profit))
+            .collect();
+        history.sort_by(|a, b| (&a.0, a.1.name()).cmp(&(&b.0, b.1.name())));
+        let mut holdings: Vec<_> = books.holdings.iter().map(|h| (h.name.clone(), h.quantity, h.average_price, h.total_cost)).collect();
+        holdings.sort_by(|a, b| a.0.cmp(&b.0));
+        FinalBooks {
+            history,
+            holdings,
+            added_seeds: books.bots.iter().map(|b| (b.name.clone(), b.added_seed)).collect(),
+            positions: self.positions(client).into_iter().map(|p| (p.symbol, p.quantity, p.cost, p.realised)).collect(),
+            sheets: books.sheets.len(),
+            open_orders: books.open_orders.len(),
+            sent: client.broker.sent().into_iter().map(|s| (s.bot, s.side, s.quantity, s.limit)).collect(),
+        }
+    }
+
+    /// What must hold after every event: the folds are what the journal says, no order left twice, and
+    /// bots + open sheets + orders in between = position, which is what the broker has of us.
+    pub fn check(&self, client: &Client) {
+        let report = self.store.verify().unwrap();
+        assert_eq!(report.differences, [], "the folds differ from the journal");
+        let sent = client.broker.sent();
+        for (place, order) in sent.iter().enumerate() {
+            let twice = sent[..place].iter().any(|s| s.order_id == order.order_id || (s.slice.is_some() && s.slice == order.slice));
+            assert!(!twice, "sent twice: {order:?}");
+            assert!(self.orders(client).iter().any(|o| o.intent.order_id == order.order_id), "sent without a journal: {order:?}");
+        }
+        let (books, orders) = (self.books(client), self.orders(client));
+        for order in &orders {
+            let listed = books.open_orders.iter().any(|o| o.intent.order_id == order.intent.order_id);
+            assert_eq!(listed, !(order.state.is_final() && order.settled), "the index of open orders misses {order:?}");
+        }
+        for position in self.positions(client) {
+            let held: f64 = books.holdings.iter().filter(|h| h.symbol == position.symbol && !h.reserve).map(|h| h.quantity).sum();
+            let sign = |buys: bool| if buys { 1.0 } else { -1.0 };
+            let in_sheets: f64 = books
+                .sheets
+                .iter()
+                .filter(|s| s.symbol == position.symbol)
+                .flat_map(|s| s.fills().map(move |f| f.quantity * sign(s.kind.is_buy())))
+                .sum();
+            let between: f64 = orders
+                .iter()
+                .filter(|o| o.intent.symbol == position.symbol && !o.settled)
+                .map(|o| o.filled_quantity as f64 * sign(o.intent.side == Side::Buy))
+                .sum();
+            let quantity = f64_from_decimal(position.quantity);
+            assert_eq!(held + in_sheets + between, quantity, "{}: bots, sheets and orders against the position", position.symbol);
+        }
+    }
+
+    /// The broker has of us what our books say, beside `openings` that were there before.
+    pub fn check_broker(&self, client: &Client, symbol: &str, opening: u64) {
+        let position = self.positions(client).into_iter().find(|p| p.symbol == symbol).map_or(Decimal::ZERO, |p| p.quantity);
+        assert_eq!(position, client.broker.net_shares(symbol) + Decimal::from(opening), "{symbol}");
+    }
+}
+
+/// Buys for 1,000 USD a night, sells at 10 %.
+pub fn bot(name: &str, symbol: &str) -> Bot {
+    Bot {
+        id: BotId(Uuid::nil()),
+        account_id: AccountId(Uuid::nil()),
+        name: name.to_owned(),
+        market: Market::Us,
+        symbol: symbol.to_owned(),
+        position: 0,
+        version: 1,
+        active: true,
+        seed: 1_000.0,
+        profit_rate: 0.1,
+        t_div: 20,
+        max_tier: 10,
+        buy_below_average: true,
+        buy_below_point: true,
+        point_curve: PointCurve::P1,
+        skip_sell: false,
+        closing_conditions: Vec::new(),
+        sell_cooldown_days: 0,
+        sell_cooldown_loss_only: false,
+        trailing_enabled: false,
+        trailing_t_threshold: 0.3,
+        trailing_stop_pct: 0.1,
+        trailing_floor_rate: 0.1,
+        added_seed: 0.0,
+        trailing_mode: false,
+        trailing_high_watermark: 0.0,
+        trailing_stop: 0.0,
+        legacy: serde_json::Map::new(),
+    }
+}
+
+fn opening(bot: &Bot, quantity: f64, average_price: f64, at: Timestamp) -> Holding {
+    Holding {
+        id: HoldingId(Uuid::now_v7()),
+        bot_id: Some(bot.id),
+        name: bot.name.clone(),
+        market: bot.market,
+        symbol: bot.symbol.clone(),
+        quantity,
+        average_price,
+        total_cost: quantity * average_price,
+        last_kind: TradeKind::Buy,
+        cycle_start: at,
+        last_trade_at: at,
+        reserve: false,
+    }
+}
+
+fn person(id: UserId, at: Timestamp) -> User {
+    User {
+        id,
+        username: format!("user-{id}"),
+        email: None,
+        role: Role::User,
+        password_hash: String::new(),
+        active: true,
+        language: Language::Ko,
+        created_at: at,
+        updated_at: at,
+    }
+}
+
+fn account_row(id: AccountId, environment: Environment, mode: AccountMode, at: Timestamp) -> Account {
+    Account {
+        id,
+        name: "main".to_owned(),
+        environment,
+        mode,
+        settings: AccountSettings::new(),
+        version: 1,
+        created_at: at,
+        started_at: Some(at),
+        unsettled: Vec::new(),
+        imported: None,
+    }
+}
