@@ -5,6 +5,8 @@
 //! backup and verification: [`View::user_ids`] tells them whose handles to open.
 
 mod audit;
+#[cfg(test)]
+mod faults;
 mod key;
 mod ledger;
 mod messages;
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 pub use audit::{AUDIT, AuditRow, SYSTEM_AUDIT};
+#[cfg(test)]
+pub use faults::CommitsLeft;
 pub use key::Key;
 pub use ledger::{AccountRows, account_key};
 pub use messages::{first_id_at, time_ordered};

@@ -34,7 +34,7 @@ use crate::domain::order::{Environment, JournalledOrder, Order, OrderOrigin, Sid
 use crate::domain::slot::SlotRun;
 use crate::domain::user::{Language, Role, User};
 use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, MESSAGES, ORDERS, POSITIONS, SLOTS, USERS};
-use crate::storage::{Key, Store, StoreError, Tx, UserView, account_key};
+use crate::storage::{CommitsLeft, Key, Store, StoreError, Tx, UserView, account_key};
 
 /// What the broker does with the next order.
 #[derive(Clone, Debug)]
@@ -487,6 +487,7 @@ pub struct FinalBooks {
 pub struct World {
     pub clock: Arc<SteppedClock>,
     pub store: Store,
+    pub commits_left: CommitsLeft,
     pub trading: Arc<Trading>,
     calendar: Arc<Calendar>,
     desk: Arc<Desk>,
@@ -502,10 +503,10 @@ impl World {
     /// A world that begins at `start`.
     pub fn new(start: &str) -> Self {
         let clock = Arc::new(SteppedClock::new(time(start)));
-        let store = Store::in_memory().unwrap();
+        let (store, commits_left) = Store::in_memory_mortal().unwrap();
         let (calendar, desk) = (Arc::new(Calendar::nyse().unwrap()), Arc::new(Desk::default()));
         let trading = Arc::new(Trading::new(store.clone(), clock.clone(), calendar.clone(), desk.clone(), Arc::new(Quiet)));
-        Self { clock, store, trading, calendar, desk, died: Arc::default(), users: 0 }
+        Self { clock, store, commits_left, trading, calendar, desk, died: Arc::default(), users: 0 }
     }
 
     /// The process ends and another begins over the same data.

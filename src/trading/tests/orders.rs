@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::bot::TradeKind;
 use crate::domain::order::{Order, OrderState, Side};
 use crate::domain::schedule::TimeRule;
-use crate::trading::testing::{Does, time};
+use crate::trading::testing::{Does, Moment, time};
 
 /// One bot that buys for 1,000 USD; its first slice asks for 3 shares at 61.20.
 fn buyer(world: &mut World) -> Client {
@@ -274,5 +274,31 @@ async fn a_slice_that_sends_nothing_counts_once_however_often_it_is_looked_at() 
     let sheet = world.books(&kim).sheets.into_iter().find(|s| s.name == "SX_2").unwrap();
     assert_eq!((sheet.results.len(), sheet.slices_left), (1, 4));
     world.run_until(MORNING, STEP).await;
+    world.check(&kim);
+}
+
+#[tokio::test]
+async fn nobody_concludes_anything_about_an_order_that_is_being_sent() {
+    let mut world = World::new(EVENING);
+    let kim = world.user(vec![(Bot { active: false, ..bot("SX_1", "SOXL") }, 40.0, 20.0)]);
+    world.run_until("2026-05-14T15:00:00Z", STEP).await;
+    let bot_id = world.books(&kim).bots[0].id;
+    // Price, then an order whose request takes minutes; meanwhile the ticks read lists without it.
+    kim.broker.die_at(2, Moment::Before);
+    let (trading, user, account) = (world.trading.clone(), kim.user, kim.account);
+    let sending = tokio::spawn(async move { trading.force_sell(user, account, bot_id, 50.0).await });
+    while world.orders(&kim).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..60 {
+        world.clock.advance(SECOND * 2);
+        world.trading.tick().await;
+    }
+    assert_eq!(world.orders(&kim)[0].state, OrderState::Sent);
+    // The person closes the page: now nobody waits for the answer any more.
+    sending.abort();
+    assert!(sending.await.unwrap_err().is_cancelled());
+    world.run_until("2026-05-14T15:05:00Z", SECOND * 5).await;
+    assert!(world.orders(&kim)[0].is_not_placed());
     world.check(&kim);
 }

@@ -13,7 +13,7 @@ fn ticks() -> Vec<jiff::Timestamp> {
     let mut all = BTreeSet::new();
     for slot in slots {
         let at = time(&format!("2026-05-14T{slot}:00Z"));
-        all.extend([0, 4, 80, 310].map(|after| at + jiff::SignedDuration::from_secs(after)));
+        all.extend([0, 4, 30, 60, 80, 310].map(|after| at + jiff::SignedDuration::from_secs(after)));
     }
     all.into_iter().collect()
 }
@@ -21,7 +21,7 @@ fn ticks() -> Vec<jiff::Timestamp> {
 #[tokio::test]
 async fn a_restart_after_any_tick_changes_nothing() {
     let all = ticks();
-    for (place, _) in all.iter().enumerate() {
+    for place in (0..all.len()).step_by(stride()) {
         let mut world = World::new(EVENING);
         let kim = buyer_and_seller(&mut world);
         for (n, at) in all.iter().enumerate() {
@@ -53,12 +53,9 @@ async fn dying_at(call: usize, moment: Moment) -> (World, Client) {
     let mut world = World::new(EVENING);
     let kim = buyer_and_seller(&mut world);
     kim.broker.die_at(call, moment);
-    // Fine steps after the slots: an unknown order needs its readings.
     for at in ticks() {
-        for after in [0, 1, 30, 60, 75] {
-            if world.tick_at(at + jiff::SignedDuration::from_secs(after)).await {
-                world.restart();
-            }
+        if world.tick_at(at).await {
+            world.restart();
         }
     }
     (world, kim)
@@ -96,9 +93,47 @@ async fn a_death_before_any_call_to_the_broker_sends_nothing_twice_and_loses_not
     }
 }
 
-/// Every call of a night is tried when `EGGMONEY_PROVE_ALL` is set; otherwise every few.
+/// The night with the process dying after so many commits; what it had begun at the broker goes on
+/// to its end, as it would at a real broker.
+async fn dying_after_commits(commits: u64) -> (World, Client, u64) {
+    let mut world = World::new(EVENING);
+    let kim = buyer_and_seller(&mut world);
+    world.commits_left.set(commits);
+    for at in ticks() {
+        world.tick_at(at).await;
+        if world.commits_left.get() == 0 {
+            world.commits_left.set(u64::MAX);
+            world.restart();
+            world.tick_at(at).await;
+        }
+    }
+    let left = world.commits_left.get();
+    (world, kim, left)
+}
+
+#[tokio::test]
+async fn a_death_after_any_commit_leads_to_the_same_books() {
+    const MANY: u64 = 1_000_000;
+    let commits = {
+        let (world, kim, left) = dying_after_commits(MANY).await;
+        assert_eq!(world.final_books(&kim), expected());
+        MANY - left
+    };
+    assert!(commits > 60, "{commits} commits are too few to prove anything");
+    for commit in (1..commits).step_by(stride()) {
+        let (world, kim, _) = dying_after_commits(commit).await;
+        assert_eq!(world.final_books(&kim), expected(), "death after commit {commit} of {commits}");
+        world.check(&kim);
+        world.check_broker(&kim, "TQQQ", 0);
+        for code in ["SESSION_REPORT", "CLOSING_BUY_DONE", "CYCLE_FINISHED", "STATUS_TODAY"] {
+            assert_eq!(world.told(&kim, code), 1, "{code} after death after commit {commit}");
+        }
+    }
+}
+
+/// Every point of a night is tried when `EGGMONEY_PROVE_ALL` is set, otherwise every seventh.
 fn stride() -> usize {
-    if std::env::var_os("EGGMONEY_PROVE_ALL").is_some() { 1 } else { 5 }
+    if std::env::var_os("EGGMONEY_PROVE_ALL").is_some() { 1 } else { 7 }
 }
 
 #[tokio::test]
