@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::state::App;
 use crate::domain::id::{AccountId, UserId};
-use crate::notify::outbox::Channel;
+use crate::notify::outbox::{Channel, Undelivered};
 use crate::storage::StoreError;
 use crate::storage::account_key;
 use crate::storage::tables::{ACCOUNTS, secret};
@@ -41,9 +41,12 @@ impl App {
 
 #[async_trait]
 impl Channel for App {
-    async fn deliver(&self, user: UserId, account: AccountId, text: &str) -> Result<(), String> {
-        match self.chat(user, account).map_err(|e| e.to_string())? {
-            Some((token, chat)) => self.telegram.send_message(&token, &chat, text).await.map_err(|e| e.to_string()),
+    async fn deliver(&self, user: UserId, account: AccountId, text: &str) -> Result<(), Undelivered> {
+        match self.chat(user, account).map_err(|e| Undelivered::Refused(e.to_string()))? {
+            Some((token, chat)) => self.telegram.send_message(&token, &chat, text).await.map_err(|e| {
+                let sentence = e.to_string();
+                if e.is_transient() { Undelivered::Unreachable(sentence) } else { Undelivered::Refused(sentence) }
+            }),
             // The chat was removed meanwhile; the message is in the app.
             None => Ok(()),
         }

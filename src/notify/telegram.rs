@@ -51,6 +51,15 @@ impl TelegramError {
             Self::Refused { .. } => "telegram_refused",
         }
     }
+
+    /// Whether the same message may arrive later: the service is out of reach or in trouble.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Busy(_) => true,
+            Self::Refused { status, .. } => *status >= 500,
+            Self::Token | Self::Chat(_) => false,
+        }
+    }
 }
 
 /// A client of the Bot API; the bot is named in each call, because every account may have its own.

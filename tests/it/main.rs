@@ -4,6 +4,7 @@ mod architecture;
 mod auth;
 mod bad_input;
 mod cli;
+mod crash;
 mod desk;
 mod full_disk;
 mod golden;

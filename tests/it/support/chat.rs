@@ -13,6 +13,8 @@ pub enum Mood {
     Works,
     /// Connections end without an answer.
     Down,
+    /// The person has blocked the bot.
+    Blocked,
 }
 
 /// A message that was delivered.
@@ -97,6 +99,9 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         state.asked += 1;
         match state.mood {
             Mood::Down => return,
+            Mood::Blocked => {
+                ("403 Forbidden", json!({"ok": false, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}))
+            }
             Mood::Works => {
                 if method == "sendMessage" {
                     let text = |key: &str| body[key].as_str().unwrap().to_owned();

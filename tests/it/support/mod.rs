@@ -71,17 +71,21 @@ impl TestServer {
     }
 
     /// Another process over the same data folder, on the same clocks.
-    pub async fn restart(mut self) -> Self {
-        let dir = self.dir.take().unwrap();
+    pub async fn restart(self) -> Self {
         let (config, wall, market) = (self.app.config.clone(), self.wall.clone(), self.market.clone());
+        Self::open(self.close().await, config, wall, market).await
+    }
+
+    /// Ends the server and leaves its data folder.
+    pub async fn close(mut self) -> TempDir {
+        let dir = self.dir.take().unwrap();
         self.stop.stop(false).await;
-        let store = dir.path().to_owned();
         drop(self);
         // The workers let go of the data when they have ended.
-        while let Err(StoreError::Locked(_)) = Store::open(&store) {
+        while let Err(StoreError::Locked(_)) = Store::open(dir.path()) {
             tokio::task::yield_now().await;
         }
-        Self::open(dir, config, wall, market).await
+        dir
     }
 
     /// The data folder.
