@@ -105,6 +105,8 @@ struct State {
     prices: BTreeMap<String, Decimal>,
     previous_closes: BTreeMap<String, Decimal>,
     down: Option<BrokerError>,
+    lists_down: bool,
+    ignores_cancels: bool,
     panics: bool,
     calls: usize,
     dies: Option<(usize, Moment)>,
@@ -140,6 +142,16 @@ impl ScriptedBroker {
     /// Every call fails from now on, or works again.
     pub fn set_down(&self, error: Option<BrokerError>) {
         self.state().down = error;
+    }
+
+    /// The order lists fail from now on, or work again; all else works.
+    pub fn set_lists_down(&self, down: bool) {
+        self.state().lists_down = down;
+    }
+
+    /// Requests to cancel are taken and forgotten.
+    pub fn ignore_cancels(&self) {
+        self.state().ignores_cancels = true;
     }
 
     /// Every call panics.
@@ -345,6 +357,9 @@ impl Broker for ScriptedBroker {
         let call = self.enter().await?;
         self.settle_time();
         let now = self.clock.now();
+        if self.state().lists_down {
+            return Err(silence());
+        }
         let listed = {
             let state = self.state();
             let visible = state.placed.iter().filter(|p| p.visible_from <= now && (from..=to).contains(&p.listed.order_date));
@@ -426,6 +441,9 @@ impl OrderGateway for ScriptedBroker {
             let mut state = self.state();
             state.cancels.push(number.clone());
             let bare = number.trim_start_matches('0');
+            if state.ignores_cancels {
+                return Ok(());
+            }
             match state.placed.iter_mut().find(|p| p.listed.broker_order_no == bare && p.listed.open_quantity > 0) {
                 Some(placed) => {
                     placed.listed.open_quantity = 0;

@@ -302,3 +302,20 @@ async fn nobody_concludes_anything_about_an_order_that_is_being_sent() {
     assert!(world.orders(&kim)[0].is_not_placed());
     world.check(&kim);
 }
+
+#[tokio::test]
+async fn a_cancel_that_shows_no_effect_is_asked_for_again_but_not_with_every_tick() {
+    let mut world = World::new(EVENING);
+    let kim = buyer(&mut world);
+    kim.broker.ignore_cancels();
+    first_slice(&mut world, &kim, Does::FillPart(1), "2026-05-14T15:16:00Z").await;
+    assert_eq!(kim.broker.cancels().len(), 5, "at 0, 15, 30, 45 and 60 seconds");
+    world.run_until("2026-05-14T20:00:00Z", STEP).await;
+    let by_the_close = kim.broker.cancels().len();
+    world.run_until(MORNING, SECOND * 30).await;
+    assert_eq!(kim.broker.cancels().len(), by_the_close, "after the close there is nothing to cancel");
+    let order = world.orders(&kim).remove(0);
+    assert_eq!((order.state, order.filled_quantity, order.settled), (OrderState::Expired, 1, true));
+    world.check(&kim);
+    assert_eq!(bought(&world, &kim), 1.0, "no later slice was sent behind an open order");
+}

@@ -13,7 +13,7 @@ use crate::domain::instrument::Market;
 use crate::domain::order::OrderState;
 use crate::domain::schedule::Job;
 use crate::domain::slot::RunState;
-use crate::trading::testing::{Does, time};
+use crate::trading::testing::{Does, Moment, time};
 
 fn down() -> Option<BrokerError> {
     Some(BrokerError::NoAnswer("timed out".to_owned()))
@@ -306,4 +306,44 @@ async fn a_bot_that_cannot_decide_because_of_yesterday_is_told() {
     assert_eq!(sheets.iter().map(|s| s.session.to_string()).collect::<Vec<_>>(), ["2026-05-15"]);
     assert_eq!(world.history(&kim).len(), 1, "what yesterday's sheet filled is booked");
     world.check(&kim);
+}
+
+#[tokio::test]
+async fn a_slice_that_was_begun_before_an_outage_does_not_drag_the_others_behind_it() {
+    let mut world = World::new(EVENING);
+    let kim = world.user(vec![(bot("SX_1", "SOXL"), 40.0, 20.0)]);
+    world.run_until("2026-05-14T15:05:00Z", STEP).await;
+    world.tick_at(time("2026-05-14T15:09:59Z")).await;
+    // Price, order: the process dies with the first slice half done.
+    kim.broker.die_at(2, Moment::After);
+    assert!(world.tick_at(time("2026-05-14T15:10:00Z")).await);
+    world.clock.advance_to(time("2026-05-14T18:00:00Z"));
+    world.restart();
+    world.run_until(MORNING, MINUTE).await;
+    let sent = kim.broker.sent();
+    assert!(sent.len() > 2, "{sent:?}");
+    for pair in sent.windows(2) {
+        assert!(pair[1].at.duration_since(pair[0].at) >= SignedDuration::from_mins(5), "back to back: {sent:?}");
+    }
+    world.check(&kim);
+    world.check_broker(&kim, "SOXL", 40);
+}
+
+#[tokio::test]
+async fn an_order_list_that_fails_keeps_no_other_sheet_from_its_slice() {
+    let mut world = World::new(EVENING);
+    let kim = buyer_and_seller(&mut world);
+    world.run_until("2026-05-14T15:05:00Z", STEP).await;
+    kim.broker.script([Does::FillPart(0), Does::Fill]);
+    world.run_until("2026-05-14T15:10:00Z", STEP).await;
+    kim.broker.set_lists_down(true);
+    world.run_until("2026-05-14T16:25:00Z", MINUTE).await;
+    let second: Vec<String> = kim.broker.sent().into_iter().skip(2).map(|s| s.bot).collect();
+    assert_eq!(second, ["SX_1"], "the first sheet waits for its order, the other goes on");
+    assert_eq!(world.told(&kim, "BROKER_PROBLEM"), 1);
+    kim.broker.set_lists_down(false);
+    world.run_until(MORNING, STEP).await;
+    world.check(&kim);
+    world.check_broker(&kim, "TQQQ", 0);
+    world.check_broker(&kim, "SOXL", 40);
 }
