@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 use crate::support::TestServer;
 use crate::support::old::Night;
+use crate::telegram::{files, holds};
 
 /// Ten minutes before the bots decide.
 const START: &str = "2026-05-15T14:30:00Z";
@@ -67,7 +68,9 @@ fn the_server_that_is_killed() {
     let Ok(text) = std::env::var(ORDERS_FOR_CHILD) else { return };
     let orders: Value = serde_json::from_str(&text).unwrap();
     let host = |name: &str| orders[name].as_str().unwrap().to_owned();
-    let mut config = Config::new(PathBuf::from(host("dir")));
+    let dir = PathBuf::from(host("dir"));
+    let _logs = eggmoney::ops::logging::start(&dir).unwrap();
+    let mut config = Config::new(dir);
     config.brokers.kis.live = host("live");
     config.brokers.kis.mock = host("mock");
     config.simulation_speed = Some(SPEED);
@@ -88,6 +91,7 @@ impl Victim {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::the_server_that_is_killed", "--nocapture"])
             .env(ORDERS_FOR_CHILD, orders.to_string())
+            .env("EGGMONEY_LOG", "trace")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -153,6 +157,13 @@ async fn a_server_that_is_killed_again_and_again_sends_each_order_once() {
     }
     last.kill();
     assert!(kills >= 8 && in_flight >= 2, "{kills} kills, {in_flight} of them after an order");
+
+    // The log of the whole night, everything included, names no secret.
+    let logs: Vec<Vec<u8>> = files(&folder.path().join("logs")).iter().map(|p| fs_err::read(p).unwrap()).collect();
+    assert!(logs.iter().map(Vec::len).sum::<usize>() > 100_000, "the night was logged");
+    for secret in [&owned.app_key, &format!("{:s<180}", "chan"), "50010004"] {
+        assert!(!logs.iter().any(|log| holds(log, secret)), "{secret} stands in the log");
+    }
 
     let store = Store::open(folder.path()).unwrap();
     assert_eq!(store.verify().unwrap().differences, []);

@@ -3,6 +3,7 @@
 mod architecture;
 mod auth;
 mod bad_input;
+mod bad_start;
 mod cli;
 mod crash;
 mod desk;
