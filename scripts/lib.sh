@@ -68,6 +68,6 @@ ui_build() {
   fi
   ui_packages
   step "Building the UI"
-  (cd "$ROOT/ui" && npm run --silent build)
+  (cd "$ROOT/ui" && npm run --silent build >&2)
   cp -a "$ROOT/ui/dist" "$CACHE/dist-$key"
 }
