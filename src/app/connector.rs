@@ -19,7 +19,7 @@ use crate::brokers::limit::{LIVE_CALLS_PER_SECOND, MOCK_CALLS_PER_SECOND, RateLi
 use crate::domain::account::Account;
 use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, UserId};
-use crate::domain::order::Environment;
+use crate::domain::order::{BrokerHost, Environment};
 use crate::storage::tables::{SECRETS, secret};
 use crate::storage::{Store, StoreError, account_key};
 use crate::trading::{Connector, TradingError};
@@ -70,12 +70,16 @@ impl KisConnector {
     }
 
     fn build(&self, user: UserId, account: &Account) -> Result<KisClient, TradingError> {
-        let (base_url, pace) = match account.environment {
-            Environment::Live => (&self.hosts.live, LIVE_CALLS_PER_SECOND),
-            Environment::Mock => (&self.hosts.mock, MOCK_CALLS_PER_SECOND),
+        let host = account
+            .environment
+            .host()
+            .ok_or_else(|| TradingError::refused("own_paper", "this account trades on paper inside this server and needs no broker"))?;
+        let (base_url, pace) = match host {
+            BrokerHost::Live => (&self.hosts.live, LIVE_CALLS_PER_SECOND),
+            BrokerHost::Mock => (&self.hosts.mock, MOCK_CALLS_PER_SECOND),
         };
         let config = KisConfig {
-            environment: account.environment,
+            host,
             base_url: base_url.clone(),
             app_key: self.secret(user, account.id, secret::APP_KEY)?,
             app_secret: self.secret(user, account.id, secret::APP_SECRET)?,

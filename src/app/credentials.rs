@@ -10,7 +10,7 @@ use super::state::App;
 use crate::auth::VaultError;
 use crate::domain::account::{Account, AccountMode};
 use crate::domain::id::{AccountId, UserId};
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 use crate::storage::tables::{ACCOUNTS, secret};
 use crate::storage::{StoreError, account_key};
 use crate::trading::TradingError;
@@ -33,7 +33,7 @@ pub struct MaskedChat {
 /// A broker key as entered.
 #[derive(Clone, Debug)]
 pub struct BrokerKey {
-    pub environment: Environment,
+    pub host: BrokerHost,
     pub app_key: SecretString,
     pub app_secret: SecretString,
     /// Eight digits of the account number.
@@ -129,7 +129,7 @@ impl App {
                 vault.seal_into(&mut rows, account, secret::CANO, &key.cano)?;
                 vault.seal_into(&mut rows, account, secret::PRODUCT, &SecretString::from(key.product.clone()))?;
                 vault.remove(&mut rows, account, secret::TOKEN)?;
-                record.environment = key.environment;
+                record.environment = key.host.into();
                 record.version += 1;
                 rows.put(&ACCOUNTS, &account_key(account), &record)?;
                 rows.audit(now, Some(user), "broker_key.replaced", json!({ "account": record.name, "environment": record.environment }))?;
@@ -208,7 +208,7 @@ impl App {
             let quote = line.gateway.quote(exchange, "TQQQ").await;
             let price = quote.as_ref().map_or(rust_decimal::Decimal::ONE_HUNDRED, |q| q.last);
             check(CheckName::Price, quote.map(|q| format!("TQQQ {}", q.last)).map_err(|e| e.to_string()));
-            let power = line.gateway.buying_power(exchange, "TQQQ", price).await;
+            let power = line.gateway.buying_power(exchange, "TQQQ", Some(price)).await;
             check(CheckName::Balance, power.map(|p| format!("{} USD", p.amount)).map_err(|e| e.to_string()));
         }
         Ok(checks)

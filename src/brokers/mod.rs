@@ -14,9 +14,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::instrument::Exchange;
-use crate::domain::order::{Environment, JournalledOrder, Order, Side};
+use crate::domain::instrument::{Exchange, Market};
+use crate::domain::money::Currency;
+use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderKind, Side, Venue};
 pub use error::{BrokerError, OrderOutcome};
 
 /// A price as the broker shows it.
@@ -58,6 +60,8 @@ pub struct BrokerOrder {
     /// Still open at the broker.
     pub open_quantity: u64,
     pub rejected: bool,
+    /// The order that this one amends or cancels.
+    pub original_order_no: Option<String>,
     /// The broker's own words for the state or the refusal.
     pub status_text: String,
 }
@@ -73,11 +77,24 @@ pub struct BrokerPosition {
     pub last_price: Decimal,
 }
 
+/// Whose money a buying power counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerBasis {
+    /// Won without receivables (미수) and without credit.
+    CashOnly,
+    /// Dollars that the account holds.
+    DollarsOnly,
+    /// Dollars, and won that the broker exchanges on the spot (통합증거금).
+    IntegratedMargin,
+}
+
 /// What can be spent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuyingPower {
     /// Orderable amount in the market's currency.
     pub amount: Decimal,
+    pub basis: PowerBasis,
     /// Exchange rate that the broker showed with it, won per dollar.
     pub usd_krw: Option<Decimal>,
 }
@@ -104,18 +121,110 @@ pub struct DailyBar {
     pub volume: u64,
 }
 
+/// Cash in one currency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cash {
+    pub currency: Currency,
+    /// What is there once all trades so far have settled.
+    pub amount: Decimal,
+}
+
+/// One price level of an order book.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    pub price: Decimal,
+    pub quantity: u64,
+}
+
+/// An order book, best level first on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OrderBook {
+    pub bids: Vec<Level>,
+    pub asks: Vec<Level>,
+}
+
+/// One minute of trading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MinuteBar {
+    /// Start of the minute.
+    pub at: Timestamp,
+    pub open: f64,
+    pub high: f64,
+    pub low: f64,
+    pub close: f64,
+    pub volume: u64,
+}
+
+/// Length of a bar of a price chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Period {
+    Day,
+    Week,
+    Month,
+}
+
+/// Whether an exchange trades on a day, as the broker says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayInfo {
+    pub date: Date,
+    pub trades: bool,
+}
+
+/// What a broker takes in one market.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MarketOffer {
+    pub market: Market,
+    pub buy: &'static [OrderKind],
+    pub sell: &'static [OrderKind],
+    pub venues: &'static [Venue],
+    pub can_amend: bool,
+}
+
+/// What a client can do, by market. A market that is missing cannot be traded with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capabilities {
+    pub offers: Vec<MarketOffer>,
+}
+
+impl Capabilities {
+    pub fn offer(&self, market: Market) -> Option<&MarketOffer> {
+        self.offers.iter().find(|offer| offer.market == market)
+    }
+
+    pub fn kinds(&self, market: Market, side: Side) -> &'static [OrderKind] {
+        self.offer(market).map_or(&[], |offer| match side {
+            Side::Buy => offer.buy,
+            Side::Sell => offer.sell,
+        })
+    }
+}
+
 /// Reads: never change anything at the broker and may be repeated.
 #[async_trait]
 pub trait MarketReader: Send + Sync + Debug {
-    /// Last price and previous close of a US instrument.
+    /// Last price and previous close.
     async fn quote(&self, exchange: Exchange, symbol: &str) -> Result<Quote, BrokerError>;
 
     /// The US exchange that lists a ticker, found by asking for its price at each once; `None` when
     /// no exchange knows it.
     async fn find_listing(&self, symbol: &str) -> Result<Option<Exchange>, BrokerError>;
 
-    /// Daily bars, oldest first, at most `count`, the newest not after `until`.
+    /// Daily bars (split-adjusted), oldest first, at most `count`, the newest not after `until`.
     async fn daily_bars(&self, exchange: Exchange, symbol: &str, until: Option<Date>, count: usize) -> Result<Vec<DailyBar>, BrokerError>;
+
+    /// Bars of the given length, oldest first, at most `count`, the newest not after `until`.
+    async fn bars(&self, exchange: Exchange, symbol: &str, period: Period, until: Date, count: usize)
+    -> Result<Vec<DailyBar>, BrokerError>;
+
+    /// Minutes of the newest session, oldest first, at most `count`.
+    async fn minute_bars(&self, exchange: Exchange, symbol: &str, count: usize) -> Result<Vec<MinuteBar>, BrokerError>;
+
+    async fn order_book(&self, exchange: Exchange, symbol: &str) -> Result<OrderBook, BrokerError>;
+
+    /// Trading days of the Korean exchange from `from` on, as far as the broker's answer reaches. The
+    /// broker asks for one call a day at most.
+    async fn krx_days(&self, from: Date) -> Result<Vec<DayInfo>, BrokerError>;
 
     /// Won per dollar from the broker's currency chart.
     async fn usd_krw(&self) -> Result<Decimal, BrokerError>;
@@ -126,6 +235,8 @@ pub trait MarketReader: Send + Sync + Debug {
 pub trait Broker: MarketReader {
     fn environment(&self) -> Environment;
 
+    fn capabilities(&self) -> Capabilities;
+
     /// Seconds by which our clock is ahead of the broker's, as its last answer showed; `None` before
     /// the first answer.
     fn clock_drift(&self) -> Option<i64>;
@@ -135,15 +246,21 @@ pub trait Broker: MarketReader {
 
     /// All orders of the given order dates with their executions, complete over all pages.
     /// `symbol` narrows where the broker can.
-    async fn orders(&self, from: Date, to: Date, symbol: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError>;
+    async fn orders(&self, market: Market, from: Date, to: Date, symbol: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError>;
 
     /// Orders that are still open, complete over all pages.
-    async fn open_orders(&self) -> Result<Vec<BrokerOrder>, BrokerError>;
+    async fn open_orders(&self, market: Market) -> Result<Vec<BrokerOrder>, BrokerError>;
 
-    async fn positions(&self) -> Result<Vec<BrokerPosition>, BrokerError>;
+    async fn positions(&self, market: Market) -> Result<Vec<BrokerPosition>, BrokerError>;
 
-    /// What a buy of `symbol` at `price` may spend.
-    async fn buying_power(&self, exchange: Exchange, symbol: &str, price: Decimal) -> Result<BuyingPower, BrokerError>;
+    /// Cash in the market's currency.
+    async fn cash(&self, market: Market) -> Result<Cash, BrokerError>;
+
+    /// What a buy of `symbol` may spend: at `price`, or at the market when there is none.
+    async fn buying_power(&self, exchange: Exchange, symbol: &str, price: Option<Decimal>) -> Result<BuyingPower, BrokerError>;
+
+    /// Shares of `symbol` that may be sold now.
+    async fn sellable(&self, exchange: Exchange, symbol: &str) -> Result<Decimal, BrokerError>;
 
     async fn present_balance(&self) -> Result<PresentBalance, BrokerError>;
 }
@@ -154,6 +271,10 @@ pub trait Broker: MarketReader {
 pub trait OrderGateway: Broker {
     /// Sends one order.
     async fn send_order(&self, order: JournalledOrder<'_>, exchange: Exchange) -> Result<OrderAck, BrokerError>;
+
+    /// Asks for new terms for what is left of an order. The answer's number is the order's from then
+    /// on; the old number keeps what was filled under it.
+    async fn send_amend(&self, order: &Order, terms: &Amendment, exchange: Exchange) -> Result<OrderAck, BrokerError>;
 
     /// Cancels what is left of an order; the broker's own number and date are in it.
     async fn send_cancel(&self, order: &Order, exchange: Exchange) -> Result<(), BrokerError>;

@@ -98,6 +98,8 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
                 filled_amount: Decimal::ZERO,
                 reason: None,
                 cancel_requested: false,
+                earlier: Vec::new(),
+                amending: None,
                 settled: false,
                 created_at: fact.at,
                 updated_at: fact.at,

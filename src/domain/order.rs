@@ -17,10 +17,40 @@ pub const LIVE_ORDERS_LOCKED: bool = true;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
+    /// Our own paper engine: nothing leaves this server.
+    Own,
     /// The broker's paper-trading host (모의투자).
     Mock,
     /// The broker's live host: real money.
     Live,
+}
+
+/// One of a broker's two hosts. A client is built for exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BrokerHost {
+    Mock,
+    Live,
+}
+
+impl Environment {
+    /// The broker's host that serves the environment; none serves our own paper engine.
+    pub fn host(self) -> Option<BrokerHost> {
+        match self {
+            Environment::Own => None,
+            Environment::Mock => Some(BrokerHost::Mock),
+            Environment::Live => Some(BrokerHost::Live),
+        }
+    }
+}
+
+impl From<BrokerHost> for Environment {
+    fn from(host: BrokerHost) -> Self {
+        match host {
+            BrokerHost::Mock => Environment::Mock,
+            BrokerHost::Live => Environment::Live,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -40,6 +70,75 @@ pub enum OrderOrigin {
     Closing,
     /// A person's force sell; the ratio is in percent.
     ForceSell { ratio_percent: Decimal },
+    /// A person's own order.
+    Ticket,
+}
+
+/// How an order is to be executed. Which kinds an account takes, its broker's capabilities tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderKind {
+    /// At the limit price or better (지정가).
+    #[default]
+    Limit,
+    /// At the best price there is (시장가).
+    Market,
+    /// US: limit on open, limit on close, market on open, market on close.
+    Loo,
+    Loc,
+    Moo,
+    Moc,
+    /// US: the broker slices the order over the session.
+    Twap,
+    Vwap,
+    /// KRX: a limit order that becomes a market order in the closing auction (조건부지정가).
+    ConditionalLimit,
+    /// KRX: limit at the best price of the opposite side (최유리지정가).
+    BestLimit,
+    /// KRX: limit at the best price of the own side (최우선지정가).
+    PriorityLimit,
+    /// KRX: immediate or cancel, fill or kill.
+    IocLimit,
+    FokLimit,
+    IocMarket,
+    FokMarket,
+    IocBest,
+    FokBest,
+    /// KRX: at the middle of the best bid and ask (중간가).
+    Midpoint,
+    /// KRX: a limit order that waits for its trigger price (스톱지정가).
+    StopLimit,
+}
+
+impl OrderKind {
+    /// The order names a limit price.
+    pub fn has_limit(self) -> bool {
+        use OrderKind::{ConditionalLimit, FokLimit, IocLimit, Limit, Loc, Loo, StopLimit, Twap, Vwap};
+        matches!(self, Limit | Loo | Loc | ConditionalLimit | IocLimit | FokLimit | StopLimit | Twap | Vwap)
+    }
+
+    /// The order names a trigger price.
+    pub fn has_trigger(self) -> bool {
+        self == OrderKind::StopLimit
+    }
+
+    /// What is not filled at once is cancelled by the exchange.
+    pub fn is_immediate(self) -> bool {
+        use OrderKind::{FokBest, FokLimit, FokMarket, IocBest, IocLimit, IocMarket};
+        matches!(self, IocLimit | FokLimit | IocMarket | FokMarket | IocBest | FokBest)
+    }
+}
+
+/// Where a Korean order is routed (`EXCG_ID_DVSN_CD` of the broker).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Venue {
+    #[default]
+    Krx,
+    /// Nextrade.
+    Nxt,
+    /// The broker's smart order routing.
+    Sor,
 }
 
 /// What is wanted, before anything was sent.
@@ -56,8 +155,16 @@ pub struct OrderIntent {
     pub side: Side,
     /// Whole shares.
     pub quantity: u64,
-    /// Limit price in the market's currency.
-    pub limit_price: Decimal,
+    #[serde(default)]
+    pub kind: OrderKind,
+    /// In the market's currency; `None` where the kind has none.
+    pub limit_price: Option<Decimal>,
+    /// Price that wakes the order, where the kind has one.
+    #[serde(default)]
+    pub trigger_price: Option<Decimal>,
+    /// Routing of a Korean order; without meaning elsewhere.
+    #[serde(default)]
+    pub venue: Venue,
     pub origin: OrderOrigin,
     /// Trading date of the market's session.
     pub session: Date,
@@ -120,10 +227,33 @@ pub struct Order {
     /// Why it was rejected or is unknown: code and sentence.
     pub reason: Option<Reason>,
     pub cancel_requested: bool,
+    /// Numbers that the order had at the broker before it was amended, oldest first, with what was
+    /// filled under each: an amendment goes on under a new number.
+    #[serde(default)]
+    pub earlier: Vec<EarlierNumber>,
+    /// An amendment whose outcome the broker has not told yet.
+    #[serde(default)]
+    pub amending: Option<Amendment>,
     /// The sheet or booking that waits for this order has taken its result.
     pub settled: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// A broker number that an amended order had before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierNumber {
+    pub broker_order_no: String,
+    pub broker_order_date: Date,
+}
+
+/// New terms for what is left of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amendment {
+    /// New total quantity, what was filled included.
+    pub quantity: u64,
+    pub limit_price: Option<Decimal>,
+    pub asked_at: Timestamp,
 }
 
 /// Code of the rejection of an unknown order that the broker's complete lists did not have.

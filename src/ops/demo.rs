@@ -19,7 +19,7 @@ use crate::domain::calendar::Calendar;
 use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::ledger::Position;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 use crate::domain::user::Role;
 use crate::importers::eggmoney::{Action, Answer, ImportRequest, OldFiles, QuestionKind, read, run, settle};
 use crate::simulators::{KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
@@ -256,7 +256,7 @@ fn open_at_broker(app: &App, simulator: &KisSimulator, user: UserId, sample: &Sa
         .map(|p| SimPosition { average_price: (p.cost / p.quantity).round_dp(4), quantity: p.quantity, symbol: p.symbol })
         .collect();
     simulator.add_account(SimAccount {
-        environment: Environment::Mock,
+        environment: BrokerHost::Mock,
         app_key: app_key(sample),
         app_secret: app_secret(sample),
         cano: sample.cano.to_owned(),

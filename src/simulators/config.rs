@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::exchange::{ModelConfig, PlanRule, Rules, find_listing};
 use super::kis::FaultRule;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// Everything that a server needs to start.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct SimConfig {
 pub struct SimAccount {
     /// `live`, `paper` or `mock`.
     #[serde(rename = "env", deserialize_with = "environment")]
-    pub environment: Environment,
+    pub environment: BrokerHost,
     pub app_key: String,
     pub app_secret: String,
     /// Account number, eight digits.
@@ -59,10 +59,10 @@ fn stock_account() -> String {
     "01".to_owned()
 }
 
-fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Environment, D::Error> {
+fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BrokerHost, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
-        "live" => Ok(Environment::Live),
-        "paper" | "mock" => Ok(Environment::Mock),
+        "live" => Ok(BrokerHost::Live),
+        "paper" | "mock" => Ok(BrokerHost::Mock),
         other => Err(serde::de::Error::custom(format!("'{other}' is no environment: write live or paper"))),
     }
 }
@@ -274,9 +274,9 @@ mod tests {
                 {"env":"paper","app_key":"k2","app_secret":"s","cano":"50012346","cash":"1e5"}]"#,
         );
         let accounts = read_accounts(file.path()).unwrap();
-        assert_eq!((accounts[0].environment, accounts[0].cash_usd), (Environment::Live, dec!(20000.5)));
+        assert_eq!((accounts[0].environment, accounts[0].cash_usd), (BrokerHost::Live, dec!(20000.5)));
         assert_eq!(accounts[0].positions[0].average_price, dec!(150.86));
-        assert_eq!((accounts[1].environment, accounts[1].cash_usd, accounts[1].product.as_str()), (Environment::Mock, dec!(100000), "01"));
+        assert_eq!((accounts[1].environment, accounts[1].cash_usd, accounts[1].product.as_str()), (BrokerHost::Mock, dec!(100000), "01"));
     }
 
     #[test]

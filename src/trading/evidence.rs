@@ -106,7 +106,9 @@ fn listed<'b>(order: &Order, listed: &'b [BrokerOrder]) -> Option<&'b BrokerOrde
 
 fn same_terms(order: &Order, listed: &BrokerOrder) -> bool {
     let intent = &order.intent;
-    listed.symbol == intent.symbol && listed.side == intent.side && listed.quantity == intent.quantity && listed.price == intent.limit_price
+    // Brokers list zero as the price of an order without one.
+    let price = intent.limit_price.unwrap_or_default();
+    listed.symbol == intent.symbol && listed.side == intent.side && listed.quantity == intent.quantity && listed.price == price
 }
 
 /// Equality alone proves nothing: day and time must fit, and the number must be nobody else's.

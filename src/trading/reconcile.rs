@@ -19,6 +19,7 @@ use super::settle::{BookedAt, book_late};
 use super::tick::Trading;
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId};
+use crate::domain::instrument::Market;
 use crate::domain::message::Notice;
 use crate::domain::money::decimal_from_f64;
 use crate::domain::order::{NOT_PLACED, Order, OrderState, Reason};
@@ -140,10 +141,10 @@ impl Trading {
     /// The broker's complete list for the sessions from `first` to `last`.
     async fn read_evidence(&self, line: &Line, first: Date, last: Date, with_open: bool) -> Result<Arc<Evidence>, TradingError> {
         let account = line.account_id;
-        let mut listed = line.gateway.orders(first.saturating_sub(1.day()), last.saturating_add(1.day()), None).await?;
+        let mut listed = line.gateway.orders(Market::Us, first.saturating_sub(1.day()), last.saturating_add(1.day()), None).await?;
         if with_open {
             // An order is absent only when both of the broker's lists lack it.
-            for order in line.gateway.open_orders().await? {
+            for order in line.gateway.open_orders(Market::Us).await? {
                 if !listed.iter().any(|b| (b.order_date, &b.broker_order_no) == (order.order_date, &order.broker_order_no)) {
                     listed.push(order);
                 }

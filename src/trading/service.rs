@@ -226,7 +226,7 @@ fn gate(
     if account.mode != AccountMode::Trading {
         return Ok(Some(("observing", format!("account {} only observes; start it to trade", account.name))));
     }
-    if intent.quantity == 0 || intent.limit_price <= rust_decimal::Decimal::ZERO {
+    if intent.quantity == 0 || intent.limit_price.is_none_or(|price| price <= rust_decimal::Decimal::ZERO) {
         return Ok(Some(("bad_order", "quantity and limit price must be above zero".to_owned())));
     }
     if now < window.open || now >= window.close {

@@ -283,6 +283,8 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, at: Book
                 post_events(tx, account, now, &[event])?;
             }
         }
+        // A person's order belongs to no bot: its fills are in the account's position already.
+        OrderOrigin::Ticket => {}
         OrderOrigin::ForceSell { ratio_percent } => {
             if let Some(bot) = bot {
                 let reason = order.reason.as_ref().map(|r| r.message.clone());
@@ -303,6 +305,6 @@ fn request_of(order: &Order) -> Request {
     Request {
         side: order.intent.side,
         quantity: i64::try_from(order.intent.quantity).unwrap_or(i64::MAX),
-        limit: f64_from_decimal(order.intent.limit_price),
+        limit: f64_from_decimal(order.intent.limit_price.unwrap_or_default()),
     }
 }

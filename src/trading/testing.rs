@@ -18,7 +18,8 @@ use super::line::Connector;
 use super::tick::{Surroundings, Trading};
 use crate::brokers::error::RejectionKind;
 use crate::brokers::{
-    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, DailyBar, MarketReader, OrderAck, OrderGateway, PresentBalance, Quote,
+    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, MarketOffer, MarketReader,
+    MinuteBar, OrderAck, OrderBook, OrderGateway, Period, PowerBasis, PresentBalance, Quote,
 };
 use crate::domain::account::{Account, AccountMode, AccountSettings};
 use crate::domain::bot::{Bot, HistoryRow, Holding, PointCurve, TradeKind};
@@ -30,7 +31,7 @@ use crate::domain::instrument::{Exchange, Market};
 use crate::domain::ledger::Position;
 use crate::domain::message::Message;
 use crate::domain::money::f64_from_decimal;
-use crate::domain::order::{Environment, JournalledOrder, Order, OrderOrigin, Side};
+use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderKind, OrderOrigin, Side, Venue};
 use crate::domain::slot::SlotRun;
 use crate::domain::user::{Language, Role, User};
 use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, MESSAGES, ORDERS, POSITIONS, SLOTS, USERS};
@@ -203,6 +204,7 @@ impl ScriptedBroker {
             open_quantity: quantity,
             rejected: false,
             status_text: String::new(),
+            original_order_no: None,
         };
         state.placed.push(Placed { listed, visible_from: now, to_come: None, late: None, price });
     }
@@ -269,7 +271,7 @@ impl ScriptedBroker {
         let mut state = self.state();
         state.next_number += 1;
         let number = state.next_number;
-        let price = state.prices.get(&intent.symbol).copied().unwrap_or(intent.limit_price);
+        let price = state.prices.get(&intent.symbol).copied().unwrap_or(intent.limit_price.unwrap_or_default());
         let quantity = intent.quantity;
         let (filled, to_come, late, visible_from) = match does {
             Does::FillPart(part) => ((*part).min(quantity), None, None, now),
@@ -286,17 +288,50 @@ impl ScriptedBroker {
             symbol: intent.symbol.clone(),
             side: intent.side,
             quantity,
-            price: intent.limit_price,
+            price: intent.limit_price.unwrap_or_default(),
             filled_quantity: filled,
             filled_amount: price * Decimal::from(filled),
             open_quantity: quantity - filled,
             rejected: false,
             status_text: String::new(),
+            original_order_no: None,
         };
         if !matches!(does, Does::ConfirmAndForget) {
             state.placed.push(Placed { listed, visible_from, to_come, late, price });
         }
         OrderAck { broker_order_no: format!("{number:010}"), order_date: new_york_date(now) }
+    }
+
+    /// The open part goes on under a new number; the old number keeps what was filled.
+    fn replace(&self, order: &Order, terms: &Amendment) -> Result<OrderAck, BrokerError> {
+        let now = self.clock.now();
+        let number = order.broker_order_no.clone().unwrap_or_default();
+        let bare = number.trim_start_matches('0');
+        let mut state = self.state();
+        let new_number = state.next_number + 1;
+        let open = state.placed.iter_mut().find(|p| p.listed.broker_order_no == bare && p.listed.open_quantity > 0);
+        let Some(placed) = open else {
+            let message = "정정가능수량 없음".to_owned();
+            return Err(BrokerError::Rejected { code: "APBK0400".to_owned(), message, kind: RejectionKind::Other });
+        };
+        placed.listed.open_quantity = 0;
+        placed.to_come = None;
+        let quantity = terms.quantity.saturating_sub(order.filled_quantity);
+        let listed = BrokerOrder {
+            broker_order_no: new_number.to_string(),
+            ordered_at: Some(now),
+            quantity,
+            price: terms.limit_price.unwrap_or(placed.listed.price),
+            filled_quantity: 0,
+            filled_amount: Decimal::ZERO,
+            open_quantity: quantity,
+            original_order_no: Some(bare.to_owned()),
+            ..placed.listed.clone()
+        };
+        let price = placed.price;
+        state.next_number = new_number;
+        state.placed.push(Placed { listed, visible_from: now, to_come: None, late: None, price });
+        Ok(OrderAck { broker_order_no: format!("{new_number:010}"), order_date: new_york_date(now) })
     }
 }
 
@@ -332,6 +367,22 @@ impl MarketReader for ScriptedBroker {
         Ok(Vec::new())
     }
 
+    async fn bars(&self, _: Exchange, _: &str, _: Period, _: Date, _: usize) -> Result<Vec<DailyBar>, BrokerError> {
+        Ok(Vec::new())
+    }
+
+    async fn minute_bars(&self, _: Exchange, _: &str, _: usize) -> Result<Vec<MinuteBar>, BrokerError> {
+        Ok(Vec::new())
+    }
+
+    async fn order_book(&self, _: Exchange, _: &str) -> Result<OrderBook, BrokerError> {
+        Ok(OrderBook::default())
+    }
+
+    async fn krx_days(&self, _: Date) -> Result<Vec<DayInfo>, BrokerError> {
+        Ok(Vec::new())
+    }
+
     async fn usd_krw(&self) -> Result<Decimal, BrokerError> {
         Ok(Decimal::from(1_400))
     }
@@ -341,6 +392,12 @@ impl MarketReader for ScriptedBroker {
 impl Broker for ScriptedBroker {
     fn environment(&self) -> Environment {
         self.environment
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        const KINDS: &[OrderKind] = &[OrderKind::Limit, OrderKind::Market, OrderKind::Loc];
+        let offer = |market| MarketOffer { market, buy: KINDS, sell: KINDS, venues: &[Venue::Krx], can_amend: true };
+        Capabilities { offers: vec![offer(Market::Krx), offer(Market::Us)] }
     }
 
     fn clock_drift(&self) -> Option<i64> {
@@ -353,7 +410,7 @@ impl Broker for ScriptedBroker {
         Ok(())
     }
 
-    async fn orders(&self, from: Date, to: Date, _: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {
+    async fn orders(&self, _: Market, from: Date, to: Date, _: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {
         let call = self.enter().await?;
         self.settle_time();
         let now = self.clock.now();
@@ -369,19 +426,27 @@ impl Broker for ScriptedBroker {
         Ok(listed)
     }
 
-    async fn open_orders(&self) -> Result<Vec<BrokerOrder>, BrokerError> {
+    async fn open_orders(&self, market: Market) -> Result<Vec<BrokerOrder>, BrokerError> {
         let today = new_york_date(self.clock.now());
-        Ok(self.orders(today, today, None).await?.into_iter().filter(|o| o.open_quantity > 0).collect())
+        Ok(self.orders(market, today, today, None).await?.into_iter().filter(|o| o.open_quantity > 0).collect())
     }
 
-    async fn positions(&self) -> Result<Vec<BrokerPosition>, BrokerError> {
+    async fn positions(&self, _: Market) -> Result<Vec<BrokerPosition>, BrokerError> {
         Ok(Vec::new())
     }
 
-    async fn buying_power(&self, _: Exchange, _: &str, _: Decimal) -> Result<BuyingPower, BrokerError> {
+    async fn cash(&self, market: Market) -> Result<Cash, BrokerError> {
+        Ok(Cash { currency: market.currency(), amount: Decimal::from(50_000) })
+    }
+
+    async fn sellable(&self, _: Exchange, _: &str) -> Result<Decimal, BrokerError> {
+        Ok(Decimal::ZERO)
+    }
+
+    async fn buying_power(&self, _: Exchange, _: &str, _: Option<Decimal>) -> Result<BuyingPower, BrokerError> {
         let call = self.enter().await?;
         self.leave(call).await;
-        Ok(BuyingPower { amount: Decimal::from(50_000), usd_krw: None })
+        Ok(BuyingPower { amount: Decimal::from(50_000), basis: PowerBasis::DollarsOnly, usd_krw: None })
     }
 
     async fn present_balance(&self) -> Result<PresentBalance, BrokerError> {
@@ -407,7 +472,7 @@ impl OrderGateway for ScriptedBroker {
                 symbol: intent.symbol.clone(),
                 side: intent.side,
                 quantity: intent.quantity,
-                limit: intent.limit_price,
+                limit: intent.limit_price.unwrap_or_default(),
                 at: self.clock.now(),
                 slice,
             });
@@ -430,6 +495,14 @@ impl OrderGateway for ScriptedBroker {
         };
         self.leave(call).await;
         answer
+    }
+
+    async fn send_amend(&self, order: &Order, terms: &Amendment, _: Exchange) -> Result<OrderAck, BrokerError> {
+        let call = self.enter().await?;
+        self.settle_time();
+        let ack = self.replace(order, terms);
+        self.leave(call).await;
+        ack
     }
 
     async fn send_cancel(&self, order: &Order, _: Exchange) -> Result<(), BrokerError> {

@@ -11,7 +11,7 @@ use eggmoney::brokers::{Broker, BrokerError, MarketReader, OrderAck, OrderGatewa
 use eggmoney::domain::clock::{Clock, SteppedClock};
 use eggmoney::domain::id::{AccountId, OrderId};
 use eggmoney::domain::instrument::{Exchange, Market};
-use eggmoney::domain::order::{Environment, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Side};
+use eggmoney::domain::order::{BrokerHost, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Side};
 use eggmoney::simulators::exchange::calendar::WeekdayCalendar;
 use eggmoney::simulators::{Control, EmptyList, Fault, FillPlan, KisSimulator, Quirks, Scenario, SimAccount, SimConfig, SimPosition};
 use jiff::civil::{Date, date};
@@ -33,11 +33,11 @@ fn session() -> Date {
 }
 
 impl World {
-    async fn start(environment: Environment) -> Self {
+    async fn start(environment: BrokerHost) -> Self {
         Self::with(environment, Scenario::default()).await
     }
 
-    async fn with(environment: Environment, scenario: Scenario) -> Self {
+    async fn with(environment: BrokerHost, scenario: Scenario) -> Self {
         let clock = Arc::new(SteppedClock::new("2026-05-15T15:00:00Z".parse().unwrap()));
         let account = SimAccount {
             environment,
@@ -55,11 +55,11 @@ impl World {
         let simulator = KisSimulator::start(config, clock.clone(), Arc::new(WeekdayCalendar)).await.unwrap();
         let control = simulator.control();
         let (base_url, pace) = match environment {
-            Environment::Live => (simulator.live_url(), LIVE_CALLS_PER_SECOND),
-            Environment::Mock => (simulator.mock_url(), MOCK_CALLS_PER_SECOND),
+            BrokerHost::Live => (simulator.live_url(), LIVE_CALLS_PER_SECOND),
+            BrokerHost::Mock => (simulator.mock_url(), MOCK_CALLS_PER_SECOND),
         };
         let config = KisConfig {
-            environment,
+            host: environment,
             base_url,
             app_key: KEY.into(),
             app_secret: SECRET.into(),
@@ -84,7 +84,10 @@ impl World {
             symbol: symbol.to_owned(),
             side,
             quantity,
-            limit_price: price,
+            kind: eggmoney::domain::order::OrderKind::Limit,
+            limit_price: Some(price),
+            trigger_price: None,
+            venue: eggmoney::domain::order::Venue::Krx,
             origin: OrderOrigin::Closing,
             session: session(),
             expires_at: self.clock.now(),
@@ -101,13 +104,13 @@ impl World {
     }
 
     async fn orders(&self) -> Vec<eggmoney::brokers::BrokerOrder> {
-        self.client.orders(session(), session(), None).await.unwrap()
+        self.client.orders(Market::Us, session(), session(), None).await.unwrap()
     }
 }
 
 #[tokio::test]
 async fn market_data_reads_the_same_on_both_hosts() {
-    for environment in [Environment::Live, Environment::Mock] {
+    for environment in [BrokerHost::Live, BrokerHost::Mock] {
         let world = World::start(environment).await;
         let client = &world.client;
         let quote = client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap();
@@ -130,15 +133,15 @@ async fn market_data_reads_the_same_on_both_hosts() {
 #[tokio::test]
 async fn the_account_is_read_in_spite_of_the_servers_habits() {
     let quirks = Quirks { padding_row: true, repeat_holdings: true, empty_totals_as_list: true, ..Quirks::default() };
-    for environment in [Environment::Live, Environment::Mock] {
+    for environment in [BrokerHost::Live, BrokerHost::Mock] {
         let world = World::with(environment, Scenario { quirks: quirks.clone(), ..Scenario::default() }).await;
-        let mut positions = world.client.positions().await.unwrap();
+        let mut positions = world.client.positions(Market::Us).await.unwrap();
         positions.sort_by(|a, b| a.symbol.cmp(&b.symbol));
         let seen: Vec<_> = positions.iter().map(|p| (p.symbol.as_str(), p.exchange, p.quantity, p.sellable)).collect();
         let count = Decimal::from;
         assert_eq!(seen, [("SOXL", Some(Exchange::Amex), count(210), count(210)), ("TQQQ", Some(Exchange::Nasdaq), count(67), count(67))]);
         assert_eq!(positions[1].average_price, Decimal::new(15_086, 2));
-        let power = world.client.buying_power(Exchange::Nasdaq, "TQQQ", Decimal::from(80)).await.unwrap();
+        let power = world.client.buying_power(Exchange::Nasdaq, "TQQQ", Some(Decimal::from(80))).await.unwrap();
         assert!(power.amount > Decimal::from(49_000) && power.usd_krw.is_some(), "{power:?}");
         let balance = world.client.present_balance().await.unwrap();
         assert_eq!(balance.usd_cash, Some(Decimal::from(50_000)));
@@ -148,7 +151,7 @@ async fn the_account_is_read_in_spite_of_the_servers_habits() {
 
 #[tokio::test]
 async fn an_order_goes_from_receipt_to_fill() {
-    let world = World::start(Environment::Mock).await;
+    let world = World::start(BrokerHost::Mock).await;
     world.control.fill_all(KEY, FillPlan::AtOnce);
     let price = world.over("TQQQ", Exchange::Nasdaq).await;
     let (_, ack) = world.send(Side::Buy, "TQQQ", 12, price).await;
@@ -160,18 +163,18 @@ async fn an_order_goes_from_receipt_to_fill() {
     let paid: Decimal = world.control.executions(KEY).iter().map(|e| e.price * Decimal::from(e.quantity)).sum();
     assert_eq!((order.filled_amount, order.price), (paid, price));
     assert!(order.ordered_at.is_some_and(|at| world.clock.now().duration_since(at).as_secs() < 60));
-    let held = world.client.positions().await.unwrap().into_iter().find(|p| p.symbol == "TQQQ").unwrap();
+    let held = world.client.positions(Market::Us).await.unwrap().into_iter().find(|p| p.symbol == "TQQQ").unwrap();
     assert_eq!(held.quantity, Decimal::from(67 + 12));
 }
 
 #[tokio::test]
 async fn what_is_left_of_an_order_can_be_cancelled() {
-    let world = World::start(Environment::Mock).await;
+    let world = World::start(BrokerHost::Mock).await;
     world.control.fill_all(KEY, FillPlan::Partial { quantity: 3 });
     let price = world.over("SOXL", Exchange::Amex).await;
     let (intent, ack) = world.send(Side::Buy, "SOXL", 10, price).await;
     let ack = ack.unwrap();
-    let open = world.client.open_orders().await.unwrap();
+    let open = world.client.open_orders(Market::Us).await.unwrap();
     assert_eq!(open.iter().map(|o| (o.filled_quantity, o.open_quantity)).collect::<Vec<_>>(), [(3, 7)]);
     let order = Order {
         intent,
@@ -182,12 +185,14 @@ async fn what_is_left_of_an_order_can_be_cancelled() {
         filled_amount: open[0].filled_amount,
         reason: None,
         cancel_requested: true,
+        earlier: Vec::new(),
+        amending: None,
         settled: false,
         created_at: world.clock.now(),
         updated_at: world.clock.now(),
     };
     world.client.send_cancel(&order, Exchange::Amex).await.unwrap();
-    assert_eq!(world.client.open_orders().await.unwrap(), []);
+    assert_eq!(world.client.open_orders(Market::Us).await.unwrap(), []);
     let orders = world.orders().await;
     assert_eq!(orders.len(), 1, "the cancellation is no order of its own");
     assert_eq!((orders[0].filled_quantity, orders[0].open_quantity, orders[0].rejected), (3, 0, false));
@@ -198,7 +203,7 @@ async fn what_is_left_of_an_order_can_be_cancelled() {
 #[tokio::test]
 async fn a_lost_answer_leaves_one_order_that_the_list_shows() {
     for fault in [Fault::DropAfter, Fault::Truncate, Fault::EmptyOutput] {
-        let world = World::start(Environment::Mock).await;
+        let world = World::start(BrokerHost::Mock).await;
         world.control.fill_all(KEY, FillPlan::AtOnce);
         let price = world.over("TQQQ", Exchange::Nasdaq).await;
         world.control.fail_next(KEY, "VTTT1002U", 1, fault.clone());
@@ -215,7 +220,7 @@ async fn a_server_error_leaves_the_order_unknown_and_the_list_empty() {
     for fault in [Fault::ServerError, Fault::DropBefore] {
         for empty_orders in [EmptyList::Empty, EmptyList::BlankRow, EmptyList::BlankObject] {
             let scenario = Scenario { quirks: Quirks { empty_orders, ..Quirks::default() }, ..Scenario::default() };
-            let world = World::with(Environment::Mock, scenario).await;
+            let world = World::with(BrokerHost::Mock, scenario).await;
             world.control.fail_next(KEY, "VTTT1002U", 1, fault.clone());
             let (_, ack) = world.send(Side::Buy, "TQQQ", 5, Decimal::from(80)).await;
             assert_eq!(ack.unwrap_err().order_outcome(), OrderOutcome::Unknown);
@@ -226,7 +231,7 @@ async fn a_server_error_leaves_the_order_unknown_and_the_list_empty() {
 
 #[tokio::test]
 async fn refusals_place_nothing() {
-    let world = World::start(Environment::Mock).await;
+    let world = World::start(BrokerHost::Mock).await;
     let price = world.over("TQQQ", Exchange::Nasdaq).await;
     for fault in [Fault::TooManyCalls, Fault::TooManyLedgerCalls] {
         world.control.fail_next(KEY, "VTTT1002U", 1, fault);
@@ -246,7 +251,7 @@ async fn refusals_place_nothing() {
 
 #[tokio::test]
 async fn a_refusal_by_the_exchange_shows_in_the_list() {
-    let world = World::start(Environment::Mock).await;
+    let world = World::start(BrokerHost::Mock).await;
     world.control.fill_next(KEY, FillPlan::RejectLater { after_seconds: 1, reason: "호가단위 오류".into() });
     let (_, ack) = world.send(Side::Buy, "TQQQ", 5, Decimal::from(80)).await;
     ack.unwrap();
@@ -254,12 +259,12 @@ async fn a_refusal_by_the_exchange_shows_in_the_list() {
     let orders = world.orders().await;
     assert_eq!((orders.len(), orders[0].rejected, orders[0].open_quantity), (1, true, 0));
     assert_eq!(orders[0].status_text, "호가단위 오류");
-    assert_eq!(world.client.open_orders().await.unwrap(), []);
+    assert_eq!(world.client.open_orders(Market::Us).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn a_token_that_dies_before_an_order_costs_one_more_issue_and_no_second_order() {
-    let world = World::start(Environment::Mock).await;
+    let world = World::start(BrokerHost::Mock).await;
     world.control.fill_all(KEY, FillPlan::AtOnce);
     let price = world.over("TQQQ", Exchange::Nasdaq).await;
     world.control.expire_token(KEY);
@@ -270,7 +275,7 @@ async fn a_token_that_dies_before_an_order_costs_one_more_issue_and_no_second_or
 
 #[tokio::test]
 async fn a_first_issue_that_comes_too_early_is_waited_for() {
-    let world = World::start(Environment::Mock).await;
+    let world = World::start(BrokerHost::Mock).await;
     world.control.fail_next(KEY, "tokenP", 2, Fault::TokenTooEarly);
     let before = world.clock.now();
     world.client.check_token().await.unwrap();
@@ -279,7 +284,7 @@ async fn a_first_issue_that_comes_too_early_is_waited_for() {
 
 #[tokio::test]
 async fn long_order_lists_are_complete_and_in_pace() {
-    let world = World::start(Environment::Mock).await;
+    let world = World::start(BrokerHost::Mock).await;
     world.control.fill_all(KEY, FillPlan::Never);
     for n in 0..47_u64 {
         let (_, ack) = world.send(Side::Buy, "TQQQ", 1 + n % 3, Decimal::new(1_000 + i64::try_from(n).unwrap(), 2)).await;
@@ -288,13 +293,13 @@ async fn long_order_lists_are_complete_and_in_pace() {
     let orders = world.orders().await;
     let numbers: std::collections::BTreeSet<_> = orders.iter().map(|o| o.broker_order_no.clone()).collect();
     assert_eq!((orders.len(), numbers.len()), (47, 47));
-    assert_eq!(world.client.open_orders().await.unwrap().len(), 47);
+    assert_eq!(world.client.open_orders(Market::Us).await.unwrap().len(), 47);
     assert!(world.control.requests().iter().all(|r| r.status == 200), "the pace stays below the limit");
 }
 
 #[tokio::test]
 async fn a_live_client_reads_in_pace_and_sends_nothing() {
-    let world = World::start(Environment::Live).await;
+    let world = World::start(BrokerHost::Live).await;
     for _ in 0..100 {
         world.client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap();
     }
@@ -302,18 +307,18 @@ async fn a_live_client_reads_in_pace_and_sends_nothing() {
     let (_, ack) = world.send(Side::Buy, "TQQQ", 5, Decimal::from(80)).await;
     assert_eq!(ack.unwrap_err().code(), "live_locked");
     assert_eq!((world.control.order_count(KEY), world.control.request_count(KEY, "TTTT1002U")), (0, 0));
-    assert_eq!(world.client.open_orders().await.unwrap(), []);
+    assert_eq!(world.client.open_orders(Market::Us).await.unwrap(), []);
     assert!(world.simulator.live_url().starts_with("http://127.0.0.1"));
 }
 
 #[tokio::test]
 async fn unknown_members_in_answers_change_nothing() {
-    let world = World::start(Environment::Mock).await;
+    let world = World::start(BrokerHost::Mock).await;
     for tr_id in ["HHDFS00000300", "VTTS3012R", "VTTS3035R", "VTTS3007R"] {
         world.control.fail_next(KEY, tr_id, 10, Fault::ExtraKey);
     }
     world.client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap();
-    assert_eq!(world.client.positions().await.unwrap().len(), 2);
+    assert_eq!(world.client.positions(Market::Us).await.unwrap().len(), 2);
     assert_eq!(world.orders().await, []);
-    world.client.buying_power(Exchange::Nasdaq, "TQQQ", Decimal::from(80)).await.unwrap();
+    world.client.buying_power(Exchange::Nasdaq, "TQQQ", Some(Decimal::from(80))).await.unwrap();
 }

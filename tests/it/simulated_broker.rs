@@ -12,7 +12,7 @@ use eggmoney::domain::calendar::Calendar;
 use eggmoney::domain::clock::{Clock, SteppedClock};
 use eggmoney::domain::id::{AccountId, OrderId};
 use eggmoney::domain::instrument::{Exchange, Market};
-use eggmoney::domain::order::{Environment, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Side};
+use eggmoney::domain::order::{BrokerHost, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Side};
 use eggmoney::simulators::{Control, Fault, FillPlan, KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -28,12 +28,12 @@ struct Rig {
     clock: Arc<SteppedClock>,
     control: Control,
     client: KisClient,
-    environment: Environment,
+    environment: BrokerHost,
     _simulator: KisSimulator,
 }
 
 impl Rig {
-    async fn start(environment: Environment) -> Self {
+    async fn start(environment: BrokerHost) -> Self {
         install_crypto();
         let clock = Arc::new(SteppedClock::new(MID_SESSION.parse::<Timestamp>().unwrap()));
         let position = |symbol: &str, quantity, average_price| SimPosition { symbol: symbol.to_owned(), quantity, average_price };
@@ -49,11 +49,11 @@ impl Rig {
         let config = SimConfig { scenario: Scenario::default(), accounts: vec![account], ..SimConfig::default() };
         let simulator = KisSimulator::start(config, clock.clone(), Arc::new(Calendar::nyse().unwrap())).await.unwrap();
         let (base_url, calls_per_second) = match environment {
-            Environment::Live => (simulator.live_url(), 15.0),
-            Environment::Mock => (simulator.mock_url(), 1.0),
+            BrokerHost::Live => (simulator.live_url(), 15.0),
+            BrokerHost::Mock => (simulator.mock_url(), 1.0),
         };
         let config = KisConfig {
-            environment,
+            host: environment,
             base_url,
             app_key: KEY.into(),
             app_secret: SECRET.into(),
@@ -74,12 +74,15 @@ impl Rig {
             account_id: AccountId(uuid::Uuid::nil()),
             bot_id: None,
             bot_name: "first".to_owned(),
-            environment: self.environment,
+            environment: self.environment.into(),
             market: Market::Us,
             symbol: "TQQQ".to_owned(),
             side,
             quantity,
-            limit_price,
+            kind: eggmoney::domain::order::OrderKind::Limit,
+            limit_price: Some(limit_price),
+            trigger_price: None,
+            venue: eggmoney::domain::order::Venue::Krx,
             origin: OrderOrigin::Closing,
             session: TODAY,
             expires_at: self.clock.now(),
@@ -101,6 +104,8 @@ impl Rig {
             filled_amount: Decimal::ZERO,
             reason: None,
             cancel_requested: true,
+            earlier: Vec::new(),
+            amending: None,
             settled: false,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
@@ -109,13 +114,13 @@ impl Rig {
     }
 
     async fn today(&self) -> Vec<BrokerOrder> {
-        self.client.orders(TODAY, TODAY, None).await.unwrap()
+        self.client.orders(Market::Us, TODAY, TODAY, None).await.unwrap()
     }
 }
 
 #[tokio::test]
 async fn reads_agree_on_both_hosts() {
-    for environment in [Environment::Live, Environment::Mock] {
+    for environment in [BrokerHost::Live, BrokerHost::Mock] {
         let rig = Rig::start(environment).await;
         let quote = rig.client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap();
         assert_eq!((quote.last, quote.previous_close), (rig.control.price("TQQQ").unwrap(), Some(dec!(138))));
@@ -134,18 +139,18 @@ async fn reads_agree_on_both_hosts() {
 
         let rate = rig.client.usd_krw().await.unwrap();
         assert!(rate > dec!(1200) && rate < dec!(1600));
-        let power = rig.client.buying_power(Exchange::Nasdaq, "TQQQ", dec!(100)).await.unwrap();
+        let power = rig.client.buying_power(Exchange::Nasdaq, "TQQQ", Some(dec!(100))).await.unwrap();
         assert_eq!(power.amount, dec!(50000));
         let present = rig.client.present_balance().await.unwrap();
         assert_eq!(present.usd_cash, Some(dec!(50000)));
         assert_eq!(present.usd_krw, power.usd_krw);
 
-        let mut positions = rig.client.positions().await.unwrap();
+        let mut positions = rig.client.positions(Market::Us).await.unwrap();
         positions.sort_by(|a, b| a.symbol.cmp(&b.symbol));
         let seen: Vec<_> = positions.iter().map(|p| (p.symbol.as_str(), p.exchange, p.quantity, p.sellable, p.average_price)).collect();
         let soxl = ("SOXL", Some(Exchange::Amex), dec!(210), dec!(210), dec!(32.59));
         assert_eq!(seen, [soxl, ("TQQQ", Some(Exchange::Nasdaq), dec!(67), dec!(67), dec!(150.86))]);
-        assert_eq!(rig.client.orders(TODAY, TODAY, None).await.unwrap(), []);
+        assert_eq!(rig.client.orders(Market::Us, TODAY, TODAY, None).await.unwrap(), []);
         let refused = rig.control.requests().into_iter().filter(|record| record.status != 200).count();
         assert_eq!(refused, 0, "the client kept within the quotas");
     }
@@ -153,7 +158,7 @@ async fn reads_agree_on_both_hosts() {
 
 #[tokio::test]
 async fn an_order_is_filled_listed_and_cancelled() {
-    let rig = Rig::start(Environment::Mock).await;
+    let rig = Rig::start(BrokerHost::Mock).await;
     let price = rig.control.price("TQQQ").unwrap();
     let ack = rig.send(Side::Buy, 12, (price * dec!(1.02)).round_dp(2)).await.unwrap();
     assert_eq!(ack.order_date, TODAY);
@@ -168,9 +173,9 @@ async fn an_order_is_filled_listed_and_cancelled() {
         rig.control.executions(KEY).iter().filter(|e| e.quantity == 12).map(|e| e.price * dec!(12)).sum::<Decimal>()
     );
     assert_eq!((partial.filled_quantity, partial.open_quantity), (4, 6));
-    assert_eq!(rig.client.open_orders().await.unwrap().len(), 1);
+    assert_eq!(rig.client.open_orders(Market::Us).await.unwrap().len(), 1);
     rig.cancel(&resting, 10).await.unwrap();
-    assert_eq!(rig.client.open_orders().await.unwrap(), []);
+    assert_eq!(rig.client.open_orders(Market::Us).await.unwrap(), []);
     let after = rig.today().await.into_iter().find(|order| order.broker_order_no == resting.broker_order_no).unwrap();
     assert_eq!((after.filled_quantity, after.open_quantity), (4, 0));
     assert!(matches!(rig.cancel(&resting, 10).await, Err(BrokerError::Rejected { .. })));
@@ -179,7 +184,7 @@ async fn an_order_is_filled_listed_and_cancelled() {
 
 #[tokio::test]
 async fn trouble_reaches_the_caller_as_what_it_is() {
-    let rig = Rig::start(Environment::Mock).await;
+    let rig = Rig::start(BrokerHost::Mock).await;
     rig.client.check_token().await.unwrap();
 
     rig.control.fail_next(KEY, "VTTT1002U", 1, Fault::DropAfter);
@@ -206,13 +211,13 @@ async fn trouble_reaches_the_caller_as_what_it_is() {
 
 #[tokio::test]
 async fn an_order_list_of_several_pages_is_read_completely() {
-    let rig = Rig::start(Environment::Mock).await;
+    let rig = Rig::start(BrokerHost::Mock).await;
     rig.control.fill_all(KEY, FillPlan::Never);
     let mut numbers = Vec::new();
     for _ in 0..35 {
         numbers.push(rig.send(Side::Buy, 1, dec!(60)).await.unwrap().broker_order_no);
     }
-    let mut read: Vec<String> = rig.client.open_orders().await.unwrap().into_iter().map(|order| order.broker_order_no).collect();
+    let mut read: Vec<String> = rig.client.open_orders(Market::Us).await.unwrap().into_iter().map(|order| order.broker_order_no).collect();
     read.sort();
     assert_eq!(read, numbers);
 }

@@ -27,11 +27,12 @@ use super::error::RejectionKind;
 use super::http::{HttpClient, Redactor};
 use super::limit::RateLimiter;
 use super::{
-    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, DailyBar, MarketReader, OrderAck, OrderGateway, PresentBalance, Quote,
+    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, MarketOffer, MarketReader,
+    MinuteBar, OrderAck, OrderBook, OrderGateway, Period, PresentBalance, Quote,
 };
 use crate::domain::clock::{Clock, kst_date};
 use crate::domain::instrument::{Exchange, Market};
-use crate::domain::order::{Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent, Side};
+use crate::domain::order::{Amendment, BrokerHost, Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent, OrderKind, Side};
 
 /// More calls than any sensible history needs.
 const MAX_BAR_PAGES: usize = 100;
@@ -42,7 +43,7 @@ const RATE_DAYS: i32 = 14;
 /// What a client is built from.
 #[derive(Clone, Debug)]
 pub struct KisConfig {
-    pub environment: Environment,
+    pub host: BrokerHost,
     /// Scheme, host and port; from the server's configuration only.
     pub base_url: String,
     pub app_key: SecretString,
@@ -60,7 +61,7 @@ pub struct KisClient {
 
 impl fmt::Debug for KisClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KisClient").field("environment", &self.rest.environment).field("base_url", &self.rest.base_url).finish()
+        f.debug_struct("KisClient").field("host", &self.rest.host).field("base_url", &self.rest.base_url).finish()
     }
 }
 
@@ -93,7 +94,7 @@ impl KisClient {
         let secrets = Redactor::new([config.app_key.clone(), config.app_secret.clone(), config.cano.clone()]);
         Ok(Self {
             rest: Rest {
-                environment: config.environment,
+                host: config.host,
                 base_url: config.base_url.trim_end_matches('/').to_owned(),
                 http,
                 clock,
@@ -112,7 +113,7 @@ impl KisClient {
 
     /// Refuses everything that must not leave this client, before a byte does.
     fn may_send(&self, intent: &OrderIntent, exchange: Exchange) -> Result<&'static str, BrokerError> {
-        let own = self.rest.environment;
+        let own = Environment::from(self.rest.host);
         if intent.environment != own {
             return Err(BrokerError::Forbidden(format!(
                 "the order was decided for the {} environment, this client serves {}",
@@ -141,9 +142,9 @@ impl KisClient {
 
     async fn execution_list(&self, from: Date, to: Date, symbol: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {
         // Paper accounts answer only the unfiltered question.
-        let (product, exchange) = match self.rest.environment {
-            Environment::Live => (symbol.unwrap_or("%"), "NASD"),
-            Environment::Mock => ("", ""),
+        let (product, exchange) = match self.rest.host {
+            BrokerHost::Live => (symbol.unwrap_or("%"), "NASD"),
+            BrokerHost::Mock => ("", ""),
         };
         let mut params = self.rest.account();
         params.extend([
@@ -219,6 +220,22 @@ impl MarketReader for KisClient {
         Ok(bars)
     }
 
+    async fn bars(&self, _: Exchange, _: &str, _: Period, _: Date, _: usize) -> Result<Vec<DailyBar>, BrokerError> {
+        Err(not_offered("weekly and monthly bars"))
+    }
+
+    async fn minute_bars(&self, _: Exchange, _: &str, _: usize) -> Result<Vec<MinuteBar>, BrokerError> {
+        Err(not_offered("minute bars"))
+    }
+
+    async fn order_book(&self, _: Exchange, _: &str) -> Result<OrderBook, BrokerError> {
+        Err(not_offered("order books"))
+    }
+
+    async fn krx_days(&self, _: Date) -> Result<Vec<DayInfo>, BrokerError> {
+        Err(not_offered("trading days"))
+    }
+
     async fn usd_krw(&self) -> Result<Decimal, BrokerError> {
         let today = kst_date(self.rest.clock.now());
         let from = today.checked_sub(jiff::Span::new().days(RATE_DAYS)).unwrap_or(today);
@@ -251,7 +268,12 @@ impl MarketReader for KisClient {
 #[async_trait]
 impl Broker for KisClient {
     fn environment(&self) -> Environment {
-        self.rest.environment
+        self.rest.host.into()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let us = MarketOffer { market: Market::Us, buy: &[OrderKind::Limit], sell: &[OrderKind::Limit], venues: &[], can_amend: false };
+        Capabilities { offers: vec![us] }
     }
 
     fn clock_drift(&self) -> Option<i64> {
@@ -262,19 +284,21 @@ impl Broker for KisClient {
         self.rest.check_token().await
     }
 
-    async fn orders(&self, from: Date, to: Date, symbol: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {
+    async fn orders(&self, market: Market, from: Date, to: Date, symbol: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {
+        overseas(market)?;
         self.execution_list(from, to, symbol).await
     }
 
-    async fn open_orders(&self) -> Result<Vec<BrokerOrder>, BrokerError> {
-        let mut orders = match self.rest.environment {
-            Environment::Live => {
+    async fn open_orders(&self, market: Market) -> Result<Vec<BrokerOrder>, BrokerError> {
+        overseas(market)?;
+        let mut orders = match self.rest.host {
+            BrokerHost::Live => {
                 let mut params = self.rest.account();
                 // NASD asks for all US exchanges.
                 params.extend([("OVRS_EXCG_CD", "NASD".to_owned()), ("SORT_SQN", "DS".to_owned())]);
                 read_orders(&self.rest.read_all(urls::OPEN_ORDERS, params).await?)?
             }
-            Environment::Mock => {
+            BrokerHost::Mock => {
                 let today = us_date(self.rest.clock.now());
                 self.execution_list(today.yesterday().unwrap_or(today), today, None).await?
             }
@@ -283,11 +307,12 @@ impl Broker for KisClient {
         Ok(orders)
     }
 
-    async fn positions(&self) -> Result<Vec<BrokerPosition>, BrokerError> {
+    async fn positions(&self, market: Market) -> Result<Vec<BrokerPosition>, BrokerError> {
+        overseas(market)?;
         // On a live account NASD stands for all US exchanges, on a paper account for itself only.
-        let exchanges: &[&str] = match self.rest.environment {
-            Environment::Live => &["NASD"],
-            Environment::Mock => &["NASD", "NYSE", "AMEX"],
+        let exchanges: &[&str] = match self.rest.host {
+            BrokerHost::Live => &["NASD"],
+            BrokerHost::Mock => &["NASD", "NYSE", "AMEX"],
         };
         let mut rows = Vec::new();
         for exchange in exchanges {
@@ -302,11 +327,23 @@ impl Broker for KisClient {
         models::fold_positions(rows)
     }
 
-    async fn buying_power(&self, exchange: Exchange, symbol: &str, price: Decimal) -> Result<BuyingPower, BrokerError> {
+    async fn cash(&self, market: Market) -> Result<Cash, BrokerError> {
+        overseas(market)?;
+        let balance = self.present_balance().await?;
+        let amount = balance.usd_cash.ok_or_else(|| protocol("the present balance shows no dollars".to_owned()))?;
+        Ok(Cash { currency: market.currency(), amount })
+    }
+
+    async fn sellable(&self, _: Exchange, symbol: &str) -> Result<Decimal, BrokerError> {
+        let positions = self.positions(Market::Us).await?;
+        Ok(positions.into_iter().find(|p| p.symbol == symbol).map_or(Decimal::ZERO, |p| p.sellable))
+    }
+
+    async fn buying_power(&self, exchange: Exchange, symbol: &str, price: Option<Decimal>) -> Result<BuyingPower, BrokerError> {
         let mut params = self.rest.account();
         params.extend([
             ("OVRS_EXCG_CD", urls::order_code(exchange)?.to_owned()),
-            ("OVRS_ORD_UNPR", price_text(price)?),
+            ("OVRS_ORD_UNPR", price.map(price_text).transpose()?.unwrap_or_else(|| "0".to_owned())),
             ("ITEM_CD", symbol.to_owned()),
         ]);
         let answer = self.rest.read(urls::BUYING_POWER, &params).await?;
@@ -340,7 +377,7 @@ impl OrderGateway for KisClient {
             ("OVRS_EXCG_CD", exchange.to_owned()),
             ("PDNO", intent.symbol.clone()),
             ("ORD_QTY", intent.quantity.to_string()),
-            ("OVRS_ORD_UNPR", price_text(intent.limit_price)?),
+            ("OVRS_ORD_UNPR", price_text(intent.limit_price.unwrap_or_default())?),
             ("CTAC_TLNO", String::new()),
             ("MGCO_APTM_ODNO", String::new()),
             ("ORD_SVR_DVSN_CD", "0".to_owned()),
@@ -357,6 +394,11 @@ impl OrderGateway for KisClient {
             return Err(protocol("ODNO is missing from the receipt of an order".to_owned()));
         }
         Ok(OrderAck { broker_order_no, order_date })
+    }
+
+    async fn send_amend(&self, order: &Order, _: &Amendment, exchange: Exchange) -> Result<OrderAck, BrokerError> {
+        self.may_send(&order.intent, exchange)?;
+        Err(not_offered("amendments"))
     }
 
     async fn send_cancel(&self, order: &Order, exchange: Exchange) -> Result<(), BrokerError> {
@@ -400,6 +442,14 @@ fn price_text(price: Decimal) -> Result<String, BrokerError> {
     Ok(format!("{:.*}", usize::try_from(decimals).unwrap_or(2), price))
 }
 
+fn overseas(market: Market) -> Result<(), BrokerError> {
+    if market == Market::Us { Ok(()) } else { Err(not_offered("Korean stocks")) }
+}
+
+fn not_offered(what: &str) -> BrokerError {
+    BrokerError::Forbidden(format!("this client does not offer {what}"))
+}
+
 fn bad_order(kind: RejectionKind, code: &str, message: &str) -> BrokerError {
     BrokerError::Rejected { code: code.to_owned(), message: message.to_owned(), kind }
 }
@@ -410,6 +460,7 @@ fn bad_format(message: &str) -> BrokerError {
 
 fn word(environment: Environment) -> &'static str {
     match environment {
+        Environment::Own => "own paper",
         Environment::Mock => "paper",
         Environment::Live => "live",
     }

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::parse::{Fields, protocol};
 use super::urls;
-use crate::brokers::{BrokerError, BrokerOrder, BrokerPosition, BuyingPower, DailyBar, PresentBalance};
+use crate::brokers::{BrokerError, BrokerOrder, BrokerPosition, BuyingPower, DailyBar, PowerBasis, PresentBalance};
 use crate::domain::clock::from_kst;
 use crate::domain::order::Side;
 
@@ -61,6 +61,7 @@ pub(super) fn order_row(row: Fields<'_>) -> Result<Option<OrderRow>, BrokerError
         // A reason on a filled order belongs to something else, such as a late change.
         rejected: refused.is_some() && filled_quantity == 0,
         status_text: refused.unwrap_or_else(|| row.text("prcs_stat_name").to_owned()),
+        original_order_no: None,
     })))
 }
 
@@ -263,7 +264,11 @@ pub(super) fn known(value: Option<Decimal>) -> Option<Decimal> {
 }
 
 pub(super) fn buying_power(row: Fields<'_>) -> Result<BuyingPower, BrokerError> {
-    Ok(BuyingPower { amount: row.decimal("ovrs_ord_psbl_amt")?, usd_krw: known(row.optional_decimal("exrt")?) })
+    Ok(BuyingPower {
+        amount: row.decimal("ovrs_ord_psbl_amt")?,
+        basis: PowerBasis::DollarsOnly,
+        usd_krw: known(row.optional_decimal("exrt")?),
+    })
 }
 
 /// `currencies` are the rows by currency, `totals` the sums in won; paper accounts fill the sums only.

@@ -15,7 +15,7 @@ use crate::brokers::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, Heade
 use crate::brokers::http::{HttpClient, Redactor, RequestBuilder};
 use crate::brokers::limit::{Priority, RateLimiter};
 use crate::domain::clock::Clock;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// Tries of a read that the broker refuses for coming too fast.
 const LIMITED_TRIES: u32 = 6;
@@ -32,7 +32,7 @@ pub(super) type Params = Vec<(&'static str, String)>;
 /// What belongs to one account at one of the broker's hosts.
 #[derive(Debug)]
 pub(super) struct Rest {
-    pub environment: Environment,
+    pub host: BrokerHost,
     pub base_url: String,
     pub http: HttpClient,
     pub clock: Arc<dyn Clock>,
@@ -173,7 +173,7 @@ impl Rest {
         self.limiter.acquire(call.priority).await;
         let reply = self.http.send(request, &secrets).await?;
         self.note_drift(reply.header("date"));
-        let tr_id = call.endpoint.tr_id(self.environment);
+        let tr_id = call.endpoint.tr_id(self.host);
         match parse(reply.status, &reply.body, &secrets) {
             Parsed::Done(answer) => {
                 self.limiter.answered();
@@ -219,7 +219,7 @@ impl Rest {
         Ok(builder
             .headers(self.headers.clone())
             .header(AUTHORIZATION, bearer)
-            .header("tr_id", call.endpoint.tr_id(self.environment))
+            .header("tr_id", call.endpoint.tr_id(self.host))
             .header("tr_cont", if call.next_page { "N" } else { "" }))
     }
 

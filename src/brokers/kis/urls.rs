@@ -2,7 +2,7 @@
 
 use crate::brokers::BrokerError;
 use crate::domain::instrument::Exchange;
-use crate::domain::order::{Environment, Side};
+use crate::domain::order::{BrokerHost, Side};
 
 /// The broker's own host for live accounts.
 pub const LIVE_BASE_URL: &str = "https://openapi.koreainvestment.com:9443";
@@ -12,7 +12,7 @@ pub const MOCK_BASE_URL: &str = "https://openapivts.koreainvestment.com:29443";
 
 pub(super) const TOKEN: &str = "/oauth2/tokenP";
 
-/// An endpoint: its path and the transaction id per environment.
+/// An endpoint: its path and the transaction id per host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
     pub path: &'static str,
@@ -21,10 +21,10 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub fn tr_id(&self, environment: Environment) -> &'static str {
-        match environment {
-            Environment::Live => self.live,
-            Environment::Mock => self.mock,
+    pub fn tr_id(&self, host: BrokerHost) -> &'static str {
+        match host {
+            BrokerHost::Live => self.live,
+            BrokerHost::Mock => self.mock,
         }
     }
 }
@@ -105,13 +105,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_transaction_id_of_one_environment_is_used_in_the_other() {
+    fn no_transaction_id_of_one_host_is_used_at_the_other() {
         for endpoint in [BUY, SELL, CANCEL, EXECUTIONS, BALANCE, BUYING_POWER, PRESENT_BALANCE] {
-            assert!(endpoint.tr_id(Environment::Mock).starts_with('V'), "{endpoint:?}");
-            assert!(!endpoint.tr_id(Environment::Live).starts_with('V'), "{endpoint:?}");
+            assert!(endpoint.tr_id(BrokerHost::Mock).starts_with('V'), "{endpoint:?}");
+            assert!(!endpoint.tr_id(BrokerHost::Live).starts_with('V'), "{endpoint:?}");
         }
-        assert_eq!(order(Side::Sell).tr_id(Environment::Mock), "VTTT1001U");
-        assert_eq!(order(Side::Sell).tr_id(Environment::Live), "TTTT1006U");
+        assert_eq!(order(Side::Sell).tr_id(BrokerHost::Mock), "VTTT1001U");
+        assert_eq!(order(Side::Sell).tr_id(BrokerHost::Live), "TTTT1006U");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, UserId};
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 use crate::domain::schedule::Schedule;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
 struct NewAccount {
     name: String,
     /// `mock` or `live`
-    environment: Environment,
+    environment: BrokerHost,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -91,7 +91,7 @@ async fn list_accounts(who: Require<perm::AccountsRead>, app: AppData) -> Result
 /// Makes an empty account, observing.
 #[utoipa::path(post, path = "/api/v1/trading/accounts", tag = "trading", request_body = NewAccount, responses((status = 201, body = AccountView)))]
 async fn create_account(who: Require<perm::AccountsManage>, app: AppData, body: Json<NewAccount>) -> Result<HttpResponse, ApiError> {
-    let account = app.trading.create_account(who.user_id, &body.0.name, body.0.environment).await?;
+    let account = app.trading.create_account(who.user_id, &body.0.name, body.0.environment.into()).await?;
     Ok(HttpResponse::Created().json(AccountView::new(&app, who.user_id, &account)?))
 }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::app::credentials::{BrokerKey, Check, account_number};
 use crate::domain::id::AccountId;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
 use crate::http::extract::Json;
@@ -29,7 +29,7 @@ pub fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 struct NewBrokerKey {
     /// `mock` or `live`
-    environment: Environment,
+    environment: BrokerHost,
     #[schema(value_type = String)]
     app_key: SecretString,
     #[schema(value_type = String)]
@@ -77,7 +77,7 @@ async fn put_broker_key(
 ) -> Result<web::Json<AccountView>, ApiError> {
     let (cano, product) = account_number(&body.0.account_no).map_err(|detail| ApiError::invalid("/account_no", detail))?;
     let key = BrokerKey {
-        environment: body.0.environment,
+        host: body.0.environment,
         app_key: trimmed(&body.0.app_key, "/app_key", "the app key")?,
         app_secret: trimmed(&body.0.app_secret, "/app_secret", "the app secret")?,
         cano: cano.into(),

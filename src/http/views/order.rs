@@ -24,6 +24,7 @@ pub enum OriginView {
     Slice,
     Closing,
     ForceSell,
+    Ticket,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,7 +38,7 @@ pub struct OrderView {
     pub side: Side,
     pub quantity: String,
     pub filled_quantity: String,
-    pub price: String,
+    pub price: Option<String>,
     pub filled_amount: String,
     pub average_price: Option<String>,
     /// `pending`, `partially_filled`, `filled`, `rejected`, `cancelled`, `expired` or `unknown`
@@ -65,7 +66,7 @@ impl From<&Order> for OrderView {
             side: intent.side,
             quantity: intent.quantity.to_string(),
             filled_quantity: order.filled_quantity.to_string(),
-            price: decimal(intent.limit_price),
+            price: intent.limit_price.map(decimal),
             filled_amount: decimal(order.filled_amount),
             average_price: (order.filled_quantity > 0)
                 .then(|| decimal((order.filled_amount / rust_decimal::Decimal::from(order.filled_quantity)).round_dp(4))),
@@ -75,6 +76,7 @@ impl From<&Order> for OrderView {
             reason: order.reason.as_ref().map(|r| ReasonView { code: r.code.clone(), message: r.message.clone() }),
             origin: match intent.origin {
                 OrderOrigin::Slice { .. } => OriginView::Slice,
+                OrderOrigin::Ticket => OriginView::Ticket,
                 OrderOrigin::Closing => OriginView::Closing,
                 OrderOrigin::ForceSell { .. } => OriginView::ForceSell,
             },

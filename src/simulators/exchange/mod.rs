@@ -28,12 +28,12 @@ use matching::{Event, next_event, next_second};
 pub(super) use noise::Noise;
 pub use order::{ExchangeOrder, Execution, FillPlan, NewOrder, OrderAction, OrderKind, OrderStatus, Refusal};
 
-use crate::domain::order::{Environment, Side};
+use crate::domain::order::{BrokerHost, Side};
 
 /// An account's name at the exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AccountKey {
-    pub environment: Environment,
+    pub environment: BrokerHost,
     pub app_key: String,
     /// Account number, eight digits.
     pub cano: String,

@@ -21,7 +21,7 @@ fn exchange(fee_rate: Decimal) -> SimExchange {
 }
 
 fn key() -> AccountKey {
-    AccountKey { environment: Environment::Live, app_key: "k".into(), cano: "50012345".into(), product: "01".into() }
+    AccountKey { environment: BrokerHost::Live, app_key: "k".into(), cano: "50012345".into(), product: "01".into() }
 }
 
 /// One thing that a customer does.

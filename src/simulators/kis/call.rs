@@ -10,7 +10,7 @@ use super::super::http1::Request;
 use super::failure::Failure;
 use super::format::Row;
 use super::registry::{Need, Transaction};
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// Request parameters by upper-case name.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ fn body_members(body: &[u8]) -> Result<Vec<(String, String)>, Failure> {
 #[derive(Debug)]
 pub(super) struct Call {
     pub now: Timestamp,
-    pub environment: Environment,
+    pub environment: BrokerHost,
     pub app_key: String,
     pub transaction: &'static Transaction,
     pub parameters: Parameters,
@@ -96,7 +96,7 @@ impl Call {
     }
 
     pub fn is_paper(&self) -> bool {
-        self.environment == Environment::Mock
+        self.environment == BrokerHost::Mock
     }
 }
 

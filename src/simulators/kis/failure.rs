@@ -1,7 +1,7 @@
 //! What the gateway and the ledger answer when they refuse, with their codes and sentences.
 
 use super::super::exchange::Refusal;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// A refusal in the normal envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,18 +39,18 @@ impl Failure {
         Self::ledger("2", "OPSQ2000", "ERROR : INPUT INVALID_CHECK_ACNO")
     }
 
-    pub fn unknown_symbol(environment: Environment) -> Self {
+    pub fn unknown_symbol(environment: BrokerHost) -> Self {
         refused(environment, "APBK0656", "해당종목정보가 없습니다.")
     }
 
     /// An order type that the host does not take.
-    pub fn order_type(environment: Environment) -> Self {
+    pub fn order_type(environment: BrokerHost) -> Self {
         refused(environment, "APBK1943", "해당 주문구분은 사용할 수 없습니다.")
     }
 
     /// The exchange's refusal in the words of the environment.
-    pub fn from_refusal(environment: Environment, refusal: Refusal) -> Self {
-        let paper = environment == Environment::Mock;
+    pub fn from_refusal(environment: BrokerHost, refusal: Refusal) -> Self {
+        let paper = environment == BrokerHost::Mock;
         match refusal {
             Refusal::UnknownSymbol => Self::unknown_symbol(environment),
             Refusal::MarketNotYetOpen if paper => refused(environment, "40570000", "모의투자 장시작전 입니다."),
@@ -71,7 +71,7 @@ impl Failure {
     }
 }
 
-fn refused(environment: Environment, code: &str, message: &str) -> Failure {
-    let rt_cd = if environment == Environment::Mock { "1" } else { "7" };
+fn refused(environment: BrokerHost, code: &str, message: &str) -> Failure {
+    let rt_cd = if environment == BrokerHost::Mock { "1" } else { "7" };
     Failure::ledger(rt_cd, code, message)
 }

@@ -34,7 +34,7 @@ use super::exchange::SimExchange;
 use super::exchange::calendar::SessionCalendar;
 use super::http1::{Listener, listen};
 use crate::domain::clock::Clock;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// The running server. Dropping it closes both ports.
 #[derive(Debug)]
@@ -63,8 +63,8 @@ impl KisSimulator {
             shared.gate().faults.add(rule);
         }
         let host = |environment| Arc::new(Host { environment, shared: Arc::clone(&shared) });
-        let live = listen(host(Environment::Live), config.live_port).await?;
-        let paper = listen(host(Environment::Mock), config.paper_port).await?;
+        let live = listen(host(BrokerHost::Live), config.live_port).await?;
+        let paper = listen(host(BrokerHost::Mock), config.paper_port).await?;
         Ok(Self { live, paper, shared })
     }
 

@@ -11,7 +11,7 @@ use super::format::{date_text, time_text};
 use super::state::{Gate, Shared};
 use super::tokens::Token;
 use crate::domain::clock::kst_datetime;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// An endpoint outside the transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) struct Outcome {
 }
 
 /// Answers one of the endpoints.
-pub(super) fn answer(shared: &Shared, environment: Environment, endpoint: Endpoint, request: &Request, now: Timestamp) -> Outcome {
+pub(super) fn answer(shared: &Shared, environment: BrokerHost, endpoint: Endpoint, request: &Request, now: Timestamp) -> Outcome {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
     let member = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
     let (app_key, secret) = match endpoint {
@@ -84,7 +84,7 @@ pub(super) fn answer(shared: &Shared, environment: Environment, endpoint: Endpoi
 fn grant(
     gate: &mut Gate,
     shared: &Shared,
-    environment: Environment,
+    environment: BrokerHost,
     endpoint: Endpoint,
     app_key: &str,
     body: &Value,
@@ -157,7 +157,7 @@ impl Denied {
     }
 }
 
-fn check_key(gate: &mut Gate, permissive: bool, environment: Environment, app_key: &str, secret: &str) -> Result<(), Denied> {
+fn check_key(gate: &mut Gate, permissive: bool, environment: BrokerHost, app_key: &str, secret: &str) -> Result<(), Denied> {
     if app_key.is_empty() {
         return Err(Denied::Key("EGW00102", "AppKey는 필수입니다."));
     }

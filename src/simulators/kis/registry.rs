@@ -1,6 +1,6 @@
 //! The transactions that the server speaks: id, path, method, environment and request fields.
 
-use crate::domain::order::{Environment, Side};
+use crate::domain::order::{BrokerHost, Side};
 
 /// What a transaction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) struct Transaction {
     pub path: &'static str,
     pub method: &'static str,
     /// `None` = both hosts.
-    pub environment: Option<Environment>,
+    pub environment: Option<BrokerHost>,
     pub action: Action,
     pub fields: &'static [Field],
 }
@@ -156,7 +156,7 @@ const SETTLED_FIELDS: &[Field] =
 const fn get(
     id: &'static str,
     path: &'static str,
-    environment: Option<Environment>,
+    environment: Option<BrokerHost>,
     action: Action,
     fields: &'static [Field],
 ) -> Transaction {
@@ -166,15 +166,15 @@ const fn get(
 const fn post(
     id: &'static str,
     path: &'static str,
-    environment: Option<Environment>,
+    environment: Option<BrokerHost>,
     action: Action,
     fields: &'static [Field],
 ) -> Transaction {
     Transaction { id, path, method: "POST", environment, action, fields }
 }
 
-const LIVE: Option<Environment> = Some(Environment::Live);
-const PAPER: Option<Environment> = Some(Environment::Mock);
+const LIVE: Option<BrokerHost> = Some(BrokerHost::Live);
+const PAPER: Option<BrokerHost> = Some(BrokerHost::Mock);
 
 /// All transactions. The official sample sends VTTT1006U for a paper sell, the portal lists VTTT1001U.
 pub(super) static TRANSACTIONS: [Transaction; 21] = [
@@ -218,15 +218,15 @@ pub(super) fn path_is_known(path: &str) -> bool {
 }
 
 /// The transaction of an id on a path, method and host.
-pub(super) fn find(id: &str, path: &str, method: &str, environment: Environment) -> Result<&'static Transaction, Mismatch> {
+pub(super) fn find(id: &str, path: &str, method: &str, environment: BrokerHost) -> Result<&'static Transaction, Mismatch> {
     let known = TRANSACTIONS.iter().find(|transaction| transaction.id == id);
     let belongs = match known {
         Some(transaction) => transaction.environment.is_none_or(|home| home == environment),
         // Ids of transactions that are not simulated still tell their host by the first letter.
-        None => !(environment == Environment::Live && id.starts_with("VT")),
+        None => !(environment == BrokerHost::Live && id.starts_with("VT")),
     };
     match (known, belongs) {
-        (_, false) if environment == Environment::Live => Err(Mismatch::NotLive),
+        (_, false) if environment == BrokerHost::Live => Err(Mismatch::NotLive),
         (_, false) => Err(Mismatch::NotPaper),
         (Some(transaction), true) if transaction.path == path && transaction.method == method => Ok(transaction),
         _ => Err(Mismatch::Unknown),

@@ -19,7 +19,7 @@ use super::state::{Gate, RequestRecord, Shared};
 use super::tokens::TokenCheck;
 use super::{balances, lists, orders, quotes};
 use crate::domain::clock::kst_datetime;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// Ledger sentences are padded to this many characters.
 const MESSAGE_WIDTH: usize = 80;
@@ -27,7 +27,7 @@ const MESSAGE_WIDTH: usize = 80;
 /// One of the two hosts.
 #[derive(Debug)]
 pub(super) struct Host {
-    pub environment: Environment,
+    pub environment: BrokerHost,
     pub shared: Arc<Shared>,
 }
 
@@ -123,8 +123,8 @@ impl Host {
                 _ => {}
             }
             let most = match self.environment {
-                Environment::Live => self.shared.limits.live_calls_per_second,
-                Environment::Mock => self.shared.limits.paper_calls_per_second,
+                BrokerHost::Live => self.shared.limits.live_calls_per_second,
+                BrokerHost::Mock => self.shared.limits.paper_calls_per_second,
             };
             if !self.shared.permissive && !gate.quota.admit(self.environment, app_key, now, most) {
                 return Err(too_many_calls());
@@ -154,14 +154,14 @@ impl Host {
             };
         }
         let (here, there) = match self.environment {
-            Environment::Live => (Environment::Live, Environment::Mock),
-            Environment::Mock => (Environment::Mock, Environment::Live),
+            BrokerHost::Live => (BrokerHost::Live, BrokerHost::Mock),
+            BrokerHost::Mock => (BrokerHost::Mock, BrokerHost::Live),
         };
         match gate.keys.get(&(here, app_key.to_owned())) {
             None if gate.keys.contains_key(&(there, app_key.to_owned())) => {
                 return Err(match here {
-                    Environment::Live => Failure::gateway("EGW02004", "실전투자 TR 이 아닙니다."),
-                    Environment::Mock => Failure::gateway("EGW02007", "모의투자 AppKey가 아닙니다."),
+                    BrokerHost::Live => Failure::gateway("EGW02004", "실전투자 TR 이 아닙니다."),
+                    BrokerHost::Mock => Failure::gateway("EGW02007", "모의투자 AppKey가 아닙니다."),
                 });
             }
             None => return Err(Failure::gateway("EGW00103", "유효하지 않은 AppKey입니다.")),

@@ -12,7 +12,7 @@ use super::faults::Faults;
 use super::quota::Quota;
 use super::tokens::Tokens;
 use crate::domain::clock::Clock;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// So many requests are remembered.
 const LONGEST_LOG: usize = 50_000;
@@ -24,7 +24,7 @@ const PERMISSIVE_CASH: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
 pub struct RequestRecord {
     /// Market time.
     pub at: Timestamp,
-    pub environment: Environment,
+    pub environment: BrokerHost,
     pub app_key: String,
     /// Transaction id; the last part of the path for the token endpoints.
     pub tr_id: String,
@@ -37,7 +37,7 @@ pub struct RequestRecord {
 #[derive(Debug)]
 pub(super) struct Gate {
     /// Secrets by host and app key.
-    pub keys: HashMap<(Environment, String), String>,
+    pub keys: HashMap<(BrokerHost, String), String>,
     pub tokens: Tokens,
     pub quota: Quota,
     pub faults: Faults,

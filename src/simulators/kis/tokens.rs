@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 /// Life of a token.
 const LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -43,7 +43,7 @@ struct KeyTokens {
 pub(super) struct Tokens {
     seed: u64,
     counter: u64,
-    by_key: HashMap<(Environment, String), KeyTokens>,
+    by_key: HashMap<(BrokerHost, String), KeyTokens>,
 }
 
 impl Tokens {
@@ -53,7 +53,7 @@ impl Tokens {
 
     /// Issues a token, or hands out the present one again. `None` when the last issue is less than a
     /// minute ago and `limited`.
-    pub fn issue(&mut self, environment: Environment, app_key: &str, now: Timestamp, limited: bool) -> Option<Token> {
+    pub fn issue(&mut self, environment: BrokerHost, app_key: &str, now: Timestamp, limited: bool) -> Option<Token> {
         let key = self.by_key.entry((environment, app_key.to_owned())).or_default();
         if limited && key.last_issue.is_some_and(|last| now.duration_since(last) < ISSUE_INTERVAL) {
             return None;
@@ -70,7 +70,7 @@ impl Tokens {
     }
 
     /// Looks a token up among those of its app key.
-    pub fn check(&self, environment: Environment, app_key: &str, text: &str, now: Timestamp) -> TokenCheck {
+    pub fn check(&self, environment: BrokerHost, app_key: &str, text: &str, now: Timestamp) -> TokenCheck {
         let known = self.by_key.get(&(environment, app_key.to_owned()));
         match known.and_then(|key| key.issued.iter().find(|token| token.text == text)) {
             Some(token) if token.expires_at > now => TokenCheck::Good,
@@ -91,7 +91,7 @@ impl Tokens {
     }
 
     /// Forgets a token; false when there was none.
-    pub fn revoke(&mut self, environment: Environment, app_key: &str, text: &str) -> bool {
+    pub fn revoke(&mut self, environment: BrokerHost, app_key: &str, text: &str) -> bool {
         let Some(key) = self.by_key.get_mut(&(environment, app_key.to_owned())) else { return false };
         let before = key.issued.len();
         key.issued.retain(|token| token.text != text);
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_minute_between_issues_the_same_token_for_six_hours_then_a_new_one() {
         let mut tokens = Tokens::new(1);
-        let live = Environment::Live;
+        let live = BrokerHost::Live;
         let first = tokens.issue(live, "k", at("2026-05-14T00:00:00Z"), true).unwrap();
         assert_eq!(tokens.issue(live, "k", at("2026-05-14T00:00:59Z"), true), None);
         let again = tokens.issue(live, "k", at("2026-05-14T00:01:00Z"), true).unwrap();
@@ -132,14 +132,14 @@ mod tests {
         assert_eq!(tokens.check(live, "k", &first.text, at("2026-05-14T23:59:59Z")), TokenCheck::Good);
         assert_eq!(tokens.check(live, "k", &first.text, at("2026-05-15T00:00:00Z")), TokenCheck::Expired);
         assert_eq!(tokens.check(live, "k", &newer.text, at("2026-05-15T00:00:00Z")), TokenCheck::Good);
-        assert_eq!(tokens.check(Environment::Mock, "k", &newer.text, at("2026-05-15T00:00:00Z")), TokenCheck::Unknown);
+        assert_eq!(tokens.check(BrokerHost::Mock, "k", &newer.text, at("2026-05-15T00:00:00Z")), TokenCheck::Unknown);
         assert_eq!(tokens.check(live, "other", &newer.text, at("2026-05-15T00:00:00Z")), TokenCheck::Unknown);
     }
 
     #[test]
     fn an_expired_token_is_replaced_and_a_revoked_one_unknown() {
         let mut tokens = Tokens::new(1);
-        let live = Environment::Live;
+        let live = BrokerHost::Live;
         let first = tokens.issue(live, "k", at("2026-05-14T00:00:00Z"), true).unwrap();
         tokens.expire("k", at("2026-05-14T00:30:00Z"));
         assert_eq!(tokens.check(live, "k", &first.text, at("2026-05-14T00:30:00Z")), TokenCheck::Expired);

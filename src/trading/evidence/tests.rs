@@ -30,7 +30,10 @@ fn order(state: OrderState) -> Order {
         symbol: "TQQQ".to_owned(),
         side: Side::Buy,
         quantity: 10,
-        limit_price: Decimal::new(6_137, 2),
+        kind: crate::domain::order::OrderKind::Limit,
+        limit_price: Some(Decimal::new(6_137, 2)),
+        trigger_price: None,
+        venue: crate::domain::order::Venue::Krx,
         origin: OrderOrigin::Closing,
         session: SESSION,
         expires_at: at("15:15:00"),
@@ -45,6 +48,8 @@ fn order(state: OrderState) -> Order {
         filled_amount: Decimal::ZERO,
         reason: None,
         cancel_requested: false,
+        earlier: Vec::new(),
+        amending: None,
         settled: false,
         created_at: at("15:10:00"),
         updated_at: at("15:10:01"),
@@ -65,6 +70,7 @@ fn entry(filled: u64, open: u64) -> BrokerOrder {
         open_quantity: open,
         rejected: false,
         status_text: String::new(),
+        original_order_no: None,
     }
 }
 

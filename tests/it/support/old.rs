@@ -7,7 +7,7 @@ use eggmoney::app::Config;
 use eggmoney::domain::calendar::Calendar;
 use eggmoney::domain::id::AccountId;
 use eggmoney::domain::ledger::Position;
-use eggmoney::domain::order::Environment;
+use eggmoney::domain::order::BrokerHost;
 use eggmoney::importers::eggmoney::{ImportRequest, OldFiles, read, run};
 use eggmoney::simulators::{KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
 use eggmoney::storage::account_key;
@@ -99,7 +99,7 @@ impl Night {
                 .unwrap();
         let positions: Vec<Position> = app.store.user(user).read(|v| v.list(&POSITIONS, &account_key(account))).unwrap();
         self.broker.add_account(SimAccount {
-            environment: Environment::Mock,
+            environment: BrokerHost::Mock,
             app_key: app_key.clone(),
             app_secret: format!("{username:s<180}"),
             cano,

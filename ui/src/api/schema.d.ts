@@ -1188,6 +1188,11 @@ export interface components {
              */
             t: number;
         };
+        /**
+         * @description One of a broker's two hosts. A client is built for exactly one.
+         * @enum {string}
+         */
+        BrokerHost: "mock" | "live";
         ChatTest: {
             detail: string;
             ok: boolean;
@@ -1272,7 +1277,7 @@ export interface components {
          * @description Where an account's orders go. A client is built for exactly one of them.
          * @enum {string}
          */
-        Environment: "mock" | "live";
+        Environment: "own" | "mock" | "live";
         /** @description A row or a setting that was not accepted. */
         Fault: {
             reason: string;
@@ -1600,7 +1605,7 @@ export interface components {
                 id: string;
                 market: string;
                 origin: components["schemas"]["OriginView"];
-                price: string;
+                price: string | null;
                 quantity: string;
                 reason: components["schemas"]["ReasonView"] | null;
                 side: components["schemas"]["Side"];
@@ -1856,7 +1861,7 @@ export interface components {
         };
         NewAccount: {
             /** @description `mock` or `live` */
-            environment: components["schemas"]["Environment"];
+            environment: components["schemas"]["BrokerHost"];
             name: string;
         };
         /** @description A new bot; everything after `max_tier` may be left out. */
@@ -1892,7 +1897,7 @@ export interface components {
             app_key: string;
             app_secret: string;
             /** @description `mock` or `live` */
-            environment: components["schemas"]["Environment"];
+            environment: components["schemas"]["BrokerHost"];
         };
         NewChat: {
             bot_token: string;
@@ -1948,7 +1953,7 @@ export interface components {
             id: string;
             market: string;
             origin: components["schemas"]["OriginView"];
-            price: string;
+            price: string | null;
             quantity: string;
             reason: components["schemas"]["ReasonView"] | null;
             side: components["schemas"]["Side"];
@@ -1964,7 +1969,7 @@ export interface components {
          *     What asked for an order.
          * @enum {string}
          */
-        OriginView: "slice" | "closing" | "force_sell";
+        OriginView: "slice" | "closing" | "force_sell" | "ticket";
         /**
          * @description What became, or would become, of the account.
          * @enum {string}

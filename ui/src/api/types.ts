@@ -31,6 +31,7 @@ export type LoginSession = Schemas['SessionItem'];
 export type Registration = Schemas['RegisterRequest'];
 
 export type Environment = Schemas['Environment'];
+export type BrokerHost = Schemas['BrokerHost'];
 export type Mode = Schemas['AccountMode'];
 export type TimeRule = Schemas['TimeRule'];
 export type Schedule = Schemas['Schedule'];

@@ -60,9 +60,9 @@ struct Rig {
 
 use crate::domain::clock::SteppedClock;
 
-fn config(environment: Environment, base_url: &str) -> KisConfig {
+fn config(host: BrokerHost, base_url: &str) -> KisConfig {
     KisConfig {
-        environment,
+        host,
         base_url: base_url.to_owned(),
         app_key: APP_KEY.into(),
         app_secret: APP_SECRET.into(),
@@ -77,12 +77,12 @@ const PATIENT: Duration = Duration::from_secs(30);
 /// For servers that stay silent: what a test really waits for.
 const IMPATIENT: Duration = Duration::from_millis(400);
 
-fn client_at(environment: Environment, base_url: &str, clock: &Arc<SteppedClock>, store: &Arc<MemoryTokenStore>) -> Arc<KisClient> {
+fn client_at(environment: BrokerHost, base_url: &str, clock: &Arc<SteppedClock>, store: &Arc<MemoryTokenStore>) -> Arc<KisClient> {
     client_with(environment, base_url, clock, store, PATIENT)
 }
 
 fn client_with(
-    environment: Environment,
+    environment: BrokerHost,
     base_url: &str,
     clock: &Arc<SteppedClock>,
     store: &Arc<MemoryTokenStore>,
@@ -95,7 +95,7 @@ fn client_with(
 }
 
 /// A client and a server whose business endpoints answer with `script`; tokens are issued freely.
-async fn rig(environment: Environment, script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static) -> Rig {
+async fn rig(environment: BrokerHost, script: impl Fn(&Seen) -> Reaction + Send + Sync + 'static) -> Rig {
     let clock = Arc::new(SteppedClock::new(start()));
     let issues = AtomicUsize::new(0);
     let server_clock = clock.clone();
@@ -113,7 +113,7 @@ impl Rig {
     /// The same with a client that soon stops waiting; its token is there already.
     async fn impatient(mut self) -> Self {
         self.client.check_token().await.unwrap();
-        self.client = client_with(self.client.rest.environment, &self.server.base_url, &self.clock, &self.store, IMPATIENT);
+        self.client = client_with(self.client.rest.host, &self.server.base_url, &self.clock, &self.store, IMPATIENT);
         self
     }
 
@@ -127,33 +127,38 @@ impl Rig {
     }
 }
 
-fn intent(environment: Environment, side: Side) -> OrderIntent {
+fn intent(host: BrokerHost, side: Side) -> OrderIntent {
     OrderIntent {
         order_id: OrderId(uuid::Uuid::nil()),
         account_id: AccountId(uuid::Uuid::nil()),
         bot_id: None,
         bot_name: "first".to_owned(),
-        environment,
+        environment: host.into(),
         market: Market::Us,
         symbol: "TQQQ".to_owned(),
         side,
         quantity: 12,
-        limit_price: Decimal::new(835, 1),
+        kind: crate::domain::order::OrderKind::Limit,
+        limit_price: Some(Decimal::new(835, 1)),
+        trigger_price: None,
+        venue: crate::domain::order::Venue::Krx,
         origin: OrderOrigin::Closing,
         session: jiff::civil::date(2026, 7, 20),
         expires_at: start(),
     }
 }
 
-fn order(environment: Environment, broker_order_no: Option<&str>) -> Order {
+fn order(host: BrokerHost, broker_order_no: Option<&str>) -> Order {
     Order {
-        intent: intent(environment, Side::Buy),
+        intent: intent(host, Side::Buy),
         state: OrderState::Accepted,
         broker_order_no: broker_order_no.map(str::to_owned),
         broker_order_date: Some(jiff::civil::date(2026, 7, 20)),
         filled_quantity: 3,
         filled_amount: Decimal::new(25_023, 2),
         reason: None,
+        earlier: Vec::new(),
+        amending: None,
         cancel_requested: true,
         settled: false,
         created_at: start(),

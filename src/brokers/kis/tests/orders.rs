@@ -3,10 +3,10 @@ use crate::brokers::OrderOutcome;
 
 #[tokio::test]
 async fn an_order_leaves_in_the_documented_form() {
-    let rig = rig(Environment::Mock, |_| fixture("order")).await;
-    let ack = rig.client.send(&intent(Environment::Mock, Side::Buy)).await.unwrap();
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
+    let ack = rig.client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap();
     assert_eq!(ack, OrderAck { broker_order_no: "0000038614".to_owned(), order_date: jiff::civil::date(2026, 7, 20) });
-    rig.client.send(&intent(Environment::Mock, Side::Sell)).await.unwrap();
+    rig.client.send(&intent(BrokerHost::Mock, Side::Sell)).await.unwrap();
     let calls = rig.calls();
     let (buy, sell) = (&calls[0], &calls[1]);
     assert_eq!((buy.method.as_str(), buy.path.as_str()), ("POST", "/uapi/overseas-stock/v1/trading/order"));
@@ -27,16 +27,16 @@ async fn an_order_leaves_in_the_documented_form() {
 
 #[tokio::test]
 async fn the_order_date_is_the_day_in_new_york() {
-    let rig = rig(Environment::Mock, |_| fixture("order")).await;
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
     // 04:30 on the 21st in Korea, still the 20th in New York.
     rig.clock.advance_to("2026-07-20T19:30:00Z".parse().unwrap());
-    let ack = rig.client.send(&intent(Environment::Mock, Side::Buy)).await.unwrap();
+    let ack = rig.client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap();
     assert_eq!(ack.order_date, jiff::civil::date(2026, 7, 20));
 }
 
 #[tokio::test]
 async fn an_order_of_another_environment_never_leaves() {
-    for (own, other) in [(Environment::Mock, Environment::Live), (Environment::Live, Environment::Mock)] {
+    for (own, other) in [(BrokerHost::Mock, BrokerHost::Live), (BrokerHost::Live, BrokerHost::Mock)] {
         let rig = rig(own, |_| fixture("order")).await;
         let error = rig.client.send(&intent(other, Side::Buy)).await.unwrap_err();
         assert!(matches!(error, BrokerError::Forbidden(_)), "{error:?}");
@@ -48,34 +48,34 @@ async fn an_order_of_another_environment_never_leaves() {
 
 #[tokio::test]
 async fn live_orders_are_locked() {
-    let rig = rig(Environment::Live, |_| fixture("order")).await;
+    let rig = rig(BrokerHost::Live, |_| fixture("order")).await;
     for side in [Side::Buy, Side::Sell] {
-        let error = rig.client.send(&intent(Environment::Live, side)).await.unwrap_err();
+        let error = rig.client.send(&intent(BrokerHost::Live, side)).await.unwrap_err();
         assert_eq!((error.code(), error.order_outcome()), ("live_locked", OrderOutcome::NotPlaced));
     }
-    let error = rig.client.send_cancel(&order(Environment::Live, Some("1")), Exchange::Nasdaq).await.unwrap_err();
+    let error = rig.client.send_cancel(&order(BrokerHost::Live, Some("1")), Exchange::Nasdaq).await.unwrap_err();
     assert_eq!(error.code(), "live_locked");
     assert_eq!(rig.server.seen().len(), 0);
 }
 
 #[tokio::test]
 async fn senseless_orders_never_leave() {
-    let rig = rig(Environment::Mock, |_| fixture("order")).await;
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
     for (price, good) in
         [("83.5", true), ("83.505", false), ("0", false), ("-1", false), ("0.1234", true), ("0.12345", false), ("1.00000", true)]
     {
-        let mut intent = intent(Environment::Mock, Side::Buy);
-        intent.limit_price = price.parse().unwrap();
+        let mut intent = intent(BrokerHost::Mock, Side::Buy);
+        intent.limit_price = Some(price.parse().unwrap());
         assert_eq!(rig.client.send(&intent).await.is_ok(), good, "{price}");
     }
     let before = rig.calls().len();
-    let mut none = intent(Environment::Mock, Side::Buy);
+    let mut none = intent(BrokerHost::Mock, Side::Buy);
     none.quantity = 0;
     assert!(matches!(rig.client.send(&none).await, Err(BrokerError::Rejected { .. })));
-    let mut korean = intent(Environment::Mock, Side::Buy);
+    let mut korean = intent(BrokerHost::Mock, Side::Buy);
     korean.market = Market::Krx;
     assert!(matches!(rig.client.send(&korean).await, Err(BrokerError::Forbidden(_))));
-    let unnumbered = rig.client.send_cancel(&order(Environment::Mock, None), Exchange::Nasdaq).await;
+    let unnumbered = rig.client.send_cancel(&order(BrokerHost::Mock, None), Exchange::Nasdaq).await;
     assert!(matches!(unnumbered, Err(BrokerError::Rejected { code, .. }) if code == "no_order_number"));
     assert_eq!(rig.calls().len(), before);
     assert_eq!(before, 3);
@@ -83,8 +83,8 @@ async fn senseless_orders_never_leave() {
 
 #[tokio::test]
 async fn a_cancel_names_the_order_and_takes_all_that_is_left() {
-    let rig = rig(Environment::Mock, |_| fixture("order")).await;
-    rig.client.send_cancel(&order(Environment::Mock, Some("0000038614")), Exchange::Amex).await.unwrap();
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
+    rig.client.send_cancel(&order(BrokerHost::Mock, Some("0000038614")), Exchange::Amex).await.unwrap();
     let call = &rig.calls()[0];
     assert_eq!((call.path.as_str(), call.header("tr_id")), ("/uapi/overseas-stock/v1/trading/order-rvsecncl", "VTTT1004U"));
     let body = call.json();
@@ -96,8 +96,8 @@ async fn a_cancel_names_the_order_and_takes_all_that_is_left() {
 /// Sends one order to a server that reacts with `reaction`; returns the error after making sure that
 /// the order left exactly once.
 async fn failed_order(reaction: impl Fn() -> Reaction + Send + Sync + 'static) -> BrokerError {
-    let rig = rig(Environment::Mock, move |_| reaction()).await.impatient().await;
-    let error = rig.client.send(&intent(Environment::Mock, Side::Buy)).await.unwrap_err();
+    let rig = rig(BrokerHost::Mock, move |_| reaction()).await.impatient().await;
+    let error = rig.client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap_err();
     assert_eq!(rig.calls().len(), 1, "an order is never sent again: {error:?}");
     error
 }
@@ -140,11 +140,11 @@ async fn what_was_refused_is_not_placed_and_not_repeated() {
 
 #[tokio::test]
 async fn a_refused_connection_means_not_placed() {
-    let rig = rig(Environment::Mock, |_| fixture("order")).await;
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
     rig.client.check_token().await.unwrap();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let client = client_at(Environment::Mock, &format!("http://{nobody}"), &rig.clock, &rig.store);
-    let error = client.send(&intent(Environment::Mock, Side::Buy)).await.unwrap_err();
+    let client = client_at(BrokerHost::Mock, &format!("http://{nobody}"), &rig.clock, &rig.store);
+    let error = client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap_err();
     assert!(matches!(error, BrokerError::Unreachable(_)), "{error:?}");
     assert_eq!(error.order_outcome(), OrderOutcome::NotPlaced);
 }
@@ -200,24 +200,24 @@ async fn secrets_appear_in_no_error_no_log_and_no_debug_text() {
     ];
     let mut texts = Vec::new();
     for script in scripts {
-        let rig = rig(Environment::Mock, script).await.impatient().await;
-        let order = intent(Environment::Mock, Side::Buy);
+        let rig = rig(BrokerHost::Mock, script).await.impatient().await;
+        let order = intent(BrokerHost::Mock, Side::Buy);
         let day = jiff::civil::date(2026, 7, 20);
         let errors = [
             rig.client.send(&order).await.err(),
             rig.client.quote(Exchange::Nasdaq, "TQQQ").await.err(),
-            rig.client.orders(day, day, None).await.err(),
-            rig.client.positions().await.err(),
+            rig.client.orders(Market::Us, day, day, None).await.err(),
+            rig.client.positions(Market::Us).await.err(),
         ];
         texts.extend(errors.iter().flatten().flat_map(|e| [e.to_string(), format!("{e:?}"), e.code().to_owned()]));
         texts.push(format!("{:?} {:?} {:?}", rig.client, rig.client.rest, rig.store));
     }
     assert!(texts.len() > 100, "{} texts", texts.len());
-    texts.push(format!("{:?}", config(Environment::Mock, "http://host")));
+    texts.push(format!("{:?}", config(BrokerHost::Mock, "http://host")));
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let clock = Arc::new(SteppedClock::new(start()));
-    let lonely = client_at(Environment::Mock, &format!("http://{nobody}"), &clock, &Arc::default());
-    texts.push(lonely.positions().await.unwrap_err().to_string());
+    let lonely = client_at(BrokerHost::Mock, &format!("http://{nobody}"), &clock, &Arc::default());
+    texts.push(lonely.positions(Market::Us).await.unwrap_err().to_string());
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("broker refused"), "the log was not taken");
     texts.push(logged);
@@ -232,7 +232,7 @@ async fn secrets_appear_in_no_error_no_log_and_no_debug_text() {
 fn keys_that_cannot_be_keys_are_refused() {
     let clock: Arc<dyn Clock> = Arc::new(SteppedClock::new(start()));
     let build = |edit: fn(&mut KisConfig)| {
-        let mut config = config(Environment::Mock, "http://host");
+        let mut config = config(BrokerHost::Mock, "http://host");
         edit(&mut config);
         let tokens = Arc::new(TokenKeeper::new(Arc::new(MemoryTokenStore::default()), clock.clone()));
         let limiter = Arc::new(RateLimiter::new(clock.clone(), 1.0));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::brokers::BrokerOrder;
+use crate::brokers::{BrokerOrder, PowerBasis};
 
 fn day() -> Date {
     jiff::civil::date(2026, 7, 20)
@@ -17,7 +17,7 @@ fn in_turn(names: &'static [&'static str]) -> impl Fn(&Seen) -> Reaction + Send 
 
 #[tokio::test]
 async fn a_quote_carries_price_and_previous_close() {
-    let rig = rig(Environment::Live, |_| fixture("price")).await;
+    let rig = rig(BrokerHost::Live, |_| fixture("price")).await;
     let quote = rig.client.quote(Exchange::Amex, "SOXL").await.unwrap();
     assert_eq!((quote.last, quote.previous_close, quote.at), (number("83.41"), Some(number("82.11")), rig.clock.now()));
     let call = &rig.calls()[0];
@@ -27,7 +27,7 @@ async fn a_quote_carries_price_and_previous_close() {
 
 #[tokio::test]
 async fn a_blank_price_means_an_unknown_instrument() {
-    let rig = rig(Environment::Live, |_| fixture("price_unknown")).await;
+    let rig = rig(BrokerHost::Live, |_| fixture("price_unknown")).await;
     let error = rig.client.quote(Exchange::Nasdaq, "NOPE").await.unwrap_err();
     assert_eq!(error, BrokerError::UnknownInstrument("NOPE".to_owned()));
     assert_eq!(rig.client.find_listing("NOPE").await.unwrap(), None);
@@ -37,21 +37,21 @@ async fn a_blank_price_means_an_unknown_instrument() {
 
 #[tokio::test]
 async fn a_listing_is_found_where_a_price_is() {
-    let rig = rig(Environment::Mock, |seen| fixture(if seen.query("EXCD") == "AMS" { "price" } else { "price_unknown" })).await;
+    let rig = rig(BrokerHost::Mock, |seen| fixture(if seen.query("EXCD") == "AMS" { "price" } else { "price_unknown" })).await;
     assert_eq!(rig.client.find_listing("SOXL").await.unwrap(), Some(Exchange::Amex));
     assert_eq!(rig.calls().len(), 3);
 }
 
 #[tokio::test]
 async fn a_listing_is_not_denied_while_an_exchange_does_not_answer() {
-    let rig = rig(Environment::Mock, |seen| if seen.query("EXCD") == "AMS" { Reaction::Drop } else { fixture("price_unknown") }).await;
+    let rig = rig(BrokerHost::Mock, |seen| if seen.query("EXCD") == "AMS" { Reaction::Drop } else { fixture("price_unknown") }).await;
     assert!(rig.client.find_listing("SOXL").await.is_err());
 }
 
 #[tokio::test]
 async fn a_price_that_is_none_is_an_error_with_the_name_of_the_field() {
     for last in ["abc", "0.0000", "-1"] {
-        let rig = rig(Environment::Live, move |_| {
+        let rig = rig(BrokerHost::Live, move |_| {
             answer(200, &serde_json::json!({ "rt_cd": "0", "msg_cd": "MCA00000", "output": { "last": last } }).to_string())
         })
         .await;
@@ -62,7 +62,7 @@ async fn a_price_that_is_none_is_an_error_with_the_name_of_the_field() {
 
 #[tokio::test]
 async fn daily_bars_are_paged_back_by_date() {
-    let rig = rig(Environment::Live, in_turn(&["dailyprice_page1", "dailyprice_page2", "dailyprice_end"])).await;
+    let rig = rig(BrokerHost::Live, in_turn(&["dailyprice_page1", "dailyprice_page2", "dailyprice_end"])).await;
     let bars = rig.client.daily_bars(Exchange::Nasdaq, "TQQQ", Some(day()), 100).await.unwrap();
     let days: Vec<String> = bars.iter().map(|b| date_text(b.date)).collect();
     assert_eq!(days, ["20260714", "20260715", "20260716", "20260717", "20260720"]);
@@ -73,7 +73,7 @@ async fn daily_bars_are_paged_back_by_date() {
 
 #[tokio::test]
 async fn daily_bars_keep_to_count_and_last_day() {
-    let rig = rig(Environment::Live, in_turn(&["dailyprice_page1", "dailyprice_page2", "dailyprice_end"])).await;
+    let rig = rig(BrokerHost::Live, in_turn(&["dailyprice_page1", "dailyprice_page2", "dailyprice_end"])).await;
     let bars = rig.client.daily_bars(Exchange::Nasdaq, "TQQQ", Some(jiff::civil::date(2026, 7, 17)), 2).await.unwrap();
     assert_eq!(bars.iter().map(|b| date_text(b.date)).collect::<Vec<_>>(), ["20260716", "20260717"]);
     assert_eq!(rig.calls().len(), 1);
@@ -81,14 +81,14 @@ async fn daily_bars_keep_to_count_and_last_day() {
 
 #[tokio::test]
 async fn a_broker_that_repeats_its_bars_does_not_hold_us() {
-    let rig = rig(Environment::Live, |_| fixture("dailyprice_page1")).await;
+    let rig = rig(BrokerHost::Live, |_| fixture("dailyprice_page1")).await;
     let bars = rig.client.daily_bars(Exchange::Nasdaq, "TQQQ", None, 5_000).await.unwrap();
     assert_eq!((bars.len(), rig.calls().len()), (3, 2));
 }
 
 #[tokio::test]
 async fn the_exchange_rate_is_the_newest_of_the_chart() {
-    let rig = rig(Environment::Live, |_| fixture("currency_chart")).await;
+    let rig = rig(BrokerHost::Live, |_| fixture("currency_chart")).await;
     assert_eq!(rig.client.usd_krw().await.unwrap(), number("1391.50"));
     let call = &rig.calls()[0];
     assert_eq!((call.query("FID_COND_MRKT_DIV_CODE"), call.query("FID_INPUT_ISCD")), ("X", "FX@KRW"));
@@ -105,8 +105,8 @@ fn brief(orders: &[BrokerOrder]) -> Vec<(&str, u64, u64, bool)> {
 
 #[tokio::test]
 async fn the_order_list_is_read_over_all_pages() {
-    let rig = rig(Environment::Live, pages()).await;
-    let orders = rig.client.orders(day(), day(), None).await.unwrap();
+    let rig = rig(BrokerHost::Live, pages()).await;
+    let orders = rig.client.orders(Market::Us, day(), day(), None).await.unwrap();
     assert_eq!(
         brief(&orders),
         [("0030138412", 12, 0, false), ("0030138413", 3, 0, false), ("0030138414", 0, 4, false), ("0030138415", 0, 0, true)]
@@ -121,8 +121,8 @@ async fn the_order_list_is_read_over_all_pages() {
 
 #[tokio::test]
 async fn a_paper_account_is_asked_without_filters() {
-    let rig = rig(Environment::Mock, pages()).await;
-    let orders = rig.client.orders(day(), day(), Some("SOXL")).await.unwrap();
+    let rig = rig(BrokerHost::Mock, pages()).await;
+    let orders = rig.client.orders(Market::Us, day(), day(), Some("SOXL")).await.unwrap();
     assert_eq!(brief(&orders), [("0030138414", 0, 4, false)]);
     let call = &rig.calls()[0];
     assert_eq!((call.header("tr_id"), call.query("PDNO"), call.query("OVRS_EXCG_CD")), ("VTTS3035R", "", ""));
@@ -132,44 +132,44 @@ async fn a_paper_account_is_asked_without_filters() {
 #[tokio::test]
 async fn a_list_whose_page_fails_is_no_list() {
     let calls = AtomicUsize::new(0);
-    let rig = rig(Environment::Live, move |_| match calls.fetch_add(1, Ordering::SeqCst) {
+    let rig = rig(BrokerHost::Live, move |_| match calls.fetch_add(1, Ordering::SeqCst) {
         0 => fixture("executions_page1"),
         _ => answer(200, r#"{"rt_cd":"7","msg_cd":"APBK7777","msg1":"no"}"#),
     })
     .await;
-    assert!(matches!(rig.client.orders(day(), day(), None).await, Err(BrokerError::Rejected { .. })));
+    assert!(matches!(rig.client.orders(Market::Us, day(), day(), None).await, Err(BrokerError::Rejected { .. })));
 }
 
 #[tokio::test]
 async fn pages_without_end_are_an_error() {
-    let rig = rig(Environment::Live, |_| fixture("executions_page1")).await;
-    assert!(matches!(rig.client.orders(day(), day(), None).await, Err(BrokerError::Protocol(_))));
+    let rig = rig(BrokerHost::Live, |_| fixture("executions_page1")).await;
+    assert!(matches!(rig.client.orders(Market::Us, day(), day(), None).await, Err(BrokerError::Protocol(_))));
     assert_eq!(rig.calls().len(), 2);
 }
 
 #[tokio::test]
 async fn an_empty_list_comes_as_one_blank_row() {
-    let rig = rig(Environment::Live, |_| fixture("executions_none")).await;
-    assert_eq!(rig.client.orders(day(), day(), None).await.unwrap(), []);
+    let rig = rig(BrokerHost::Live, |_| fixture("executions_none")).await;
+    assert_eq!(rig.client.orders(Market::Us, day(), day(), None).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn open_orders_come_from_their_own_list_or_from_the_executions() {
-    let live = rig(Environment::Live, |_| fixture("open_orders")).await;
-    assert_eq!(brief(&live.client.open_orders().await.unwrap()), [("0030138413", 3, 7, false)]);
+    let live = rig(BrokerHost::Live, |_| fixture("open_orders")).await;
+    assert_eq!(brief(&live.client.open_orders(Market::Us).await.unwrap()), [("0030138413", 3, 7, false)]);
     let call = &live.calls()[0];
     assert_eq!((call.header("tr_id"), call.query("OVRS_EXCG_CD")), ("TTTS3018R", "NASD"));
 
-    let mock = rig(Environment::Mock, pages()).await;
-    assert_eq!(brief(&mock.client.open_orders().await.unwrap()), [("0030138414", 0, 4, false)]);
+    let mock = rig(BrokerHost::Mock, pages()).await;
+    assert_eq!(brief(&mock.client.open_orders(Market::Us).await.unwrap()), [("0030138414", 0, 4, false)]);
     let call = &mock.calls()[0];
     assert_eq!((call.header("tr_id"), call.query("ORD_STRT_DT"), call.query("ORD_END_DT")), ("VTTS3035R", "20260719", "20260720"));
 }
 
 #[tokio::test]
 async fn positions_of_a_paper_account_are_asked_per_exchange_and_counted_once() {
-    let rig = rig(Environment::Mock, |seen| fixture(if seen.query("OVRS_EXCG_CD") == "NYSE" { "balance_empty" } else { "balance" })).await;
-    let positions = rig.client.positions().await.unwrap();
+    let rig = rig(BrokerHost::Mock, |seen| fixture(if seen.query("OVRS_EXCG_CD") == "NYSE" { "balance_empty" } else { "balance" })).await;
+    let positions = rig.client.positions(Market::Us).await.unwrap();
     let expected = BrokerPosition {
         symbol: "SOXL".to_owned(),
         exchange: Some(Exchange::Amex),
@@ -182,26 +182,26 @@ async fn positions_of_a_paper_account_are_asked_per_exchange_and_counted_once() 
     let asked: Vec<String> = rig.calls().iter().map(|c| c.query("OVRS_EXCG_CD").to_owned()).collect();
     assert_eq!(asked, ["NASD", "NYSE", "AMEX"]);
 
-    let live = super::rig(Environment::Live, |_| fixture("balance")).await;
-    assert_eq!(live.client.positions().await.unwrap().len(), 1);
+    let live = super::rig(BrokerHost::Live, |_| fixture("balance")).await;
+    assert_eq!(live.client.positions(Market::Us).await.unwrap().len(), 1);
     assert_eq!(live.calls().len(), 1);
 }
 
 #[tokio::test]
 async fn buying_power_and_balance_are_read() {
-    let power = rig(Environment::Mock, |_| fixture("buying_power")).await;
-    let read = power.client.buying_power(Exchange::Nasdaq, "TQQQ", number("83.4")).await.unwrap();
-    assert_eq!(read, BuyingPower { amount: number("7701.10"), usd_krw: Some(number("1391.5")) });
+    let power = rig(BrokerHost::Mock, |_| fixture("buying_power")).await;
+    let read = power.client.buying_power(Exchange::Nasdaq, "TQQQ", Some(number("83.4"))).await.unwrap();
+    assert_eq!(read, BuyingPower { amount: number("7701.10"), basis: PowerBasis::DollarsOnly, usd_krw: Some(number("1391.5")) });
     let call = &power.calls()[0];
     assert_eq!((call.query("OVRS_ORD_UNPR"), call.query("ITEM_CD"), call.query("OVRS_EXCG_CD")), ("83.40", "TQQQ", "NASD"));
 
-    let live = rig(Environment::Live, |_| fixture("present_balance")).await;
+    let live = rig(BrokerHost::Live, |_| fixture("present_balance")).await;
     let expected =
         PresentBalance { usd_cash: Some(number("7701.1")), usd_krw: Some(number("1391.5")), total_assets_krw: Some(number("15057491")) };
     assert_eq!(live.client.present_balance().await.unwrap(), expected);
     assert_eq!(live.calls()[0].header("tr_id"), "CTRP6504R");
 
-    let mock = rig(Environment::Mock, |_| fixture("present_balance_mock")).await;
+    let mock = rig(BrokerHost::Mock, |_| fixture("present_balance_mock")).await;
     let read = mock.client.present_balance().await.unwrap();
     assert_eq!((read.usd_cash, read.total_assets_krw), (None, Some(number("15057491"))));
     assert_eq!(mock.calls()[0].header("tr_id"), "VTRP6504R");
@@ -214,7 +214,7 @@ async fn a_read_is_tried_again_after_a_passing_failure() {
     for (failure, count) in failures {
         let calls = AtomicUsize::new(0);
         let rig =
-            rig(Environment::Live, move |_| if calls.fetch_add(1, Ordering::SeqCst) < count { failure() } else { fixture("price") }).await;
+            rig(BrokerHost::Live, move |_| if calls.fetch_add(1, Ordering::SeqCst) < count { failure() } else { fixture("price") }).await;
         let rig = rig.impatient().await;
         rig.client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap();
         assert_eq!(rig.calls().len(), count + 1);
@@ -231,7 +231,7 @@ async fn a_read_gives_up_after_a_bounded_number_of_tries() {
         (|| answer(200, r#"{"rt_cd":"7","msg_cd":"APBK0656","msg1":""}"#), 1),
     ];
     for (failure, tries) in cases {
-        let rig = rig(Environment::Live, move |_| failure()).await;
+        let rig = rig(BrokerHost::Live, move |_| failure()).await;
         let error = rig.client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap_err();
         assert_eq!(rig.calls().len(), tries, "{error:?}");
     }
@@ -240,11 +240,11 @@ async fn a_read_gives_up_after_a_bounded_number_of_tries() {
 #[tokio::test]
 async fn the_pace_halves_when_the_broker_complains() {
     let clock = Arc::new(SteppedClock::new(start()));
-    let rig = rig(Environment::Live, in_turn(&["too_fast", "price"])).await;
+    let rig = rig(BrokerHost::Live, in_turn(&["too_fast", "price"])).await;
     let limiter = Arc::new(RateLimiter::new(clock.clone(), 10.0));
     let tokens = Arc::new(TokenKeeper::new(rig.store.clone(), clock.clone()));
     let http = HttpClient::new(HttpSettings::default()).unwrap();
-    let client = KisClient::new(config(Environment::Live, &rig.server.base_url), http, clock.clone(), tokens, limiter.clone()).unwrap();
+    let client = KisClient::new(config(BrokerHost::Live, &rig.server.base_url), http, clock.clone(), tokens, limiter.clone()).unwrap();
     client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap();
     assert!((limiter.rate() - 5.2).abs() < 1e-9, "{}", limiter.rate());
     let before = clock.now();

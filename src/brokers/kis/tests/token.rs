@@ -6,7 +6,7 @@ use crate::brokers::OrderOutcome;
 
 /// A server on which only the listed tokens work.
 async fn rig_with_tokens(good: &'static [usize]) -> Rig {
-    rig(Environment::Mock, move |seen| {
+    rig(BrokerHost::Mock, move |seen| {
         let token = seen.header("authorization");
         if good.iter().any(|n| token == format!("Bearer token-number-{n}")) {
             if seen.method == "POST" { fixture("order") } else { fixture("price") }
@@ -41,7 +41,7 @@ async fn twenty_callers_share_one_replacement() {
 async fn a_stored_token_outlives_the_client() {
     let rig = rig_with_tokens(&[1]).await;
     rig.client.check_token().await.unwrap();
-    let restarted = client_at(Environment::Mock, &rig.server.base_url, &rig.clock, &rig.store);
+    let restarted = client_at(BrokerHost::Mock, &rig.server.base_url, &rig.clock, &rig.store);
     restarted.quote(Exchange::Nasdaq, "TQQQ").await.unwrap();
     assert_eq!(rig.token_issues(), 1);
     let stored = rig.store.load().await.unwrap();
@@ -53,7 +53,7 @@ async fn the_expiry_text_is_korean_time() {
     let clock = Arc::new(SteppedClock::new(start()));
     let server = Server::start(|_| fixture("token")).await;
     let store = Arc::new(MemoryTokenStore::default());
-    client_at(Environment::Mock, &server.base_url, &clock, &store).check_token().await.unwrap();
+    client_at(BrokerHost::Mock, &server.base_url, &clock, &store).check_token().await.unwrap();
     assert_eq!(store.load().await.unwrap().expires_at, "2026-07-21T14:00:00Z".parse().unwrap());
 }
 
@@ -80,7 +80,7 @@ async fn an_early_replacement_that_fails_keeps_the_old_token() {
         _ => fixture("price"),
     })
     .await;
-    let client = client_at(Environment::Mock, &server.base_url, &clock, &Arc::default());
+    let client = client_at(BrokerHost::Mock, &server.base_url, &clock, &Arc::default());
     client.check_token().await.unwrap();
     clock.advance(Duration::from_secs(23 * 3600 + 60));
     let before = clock.now();
@@ -104,7 +104,7 @@ async fn a_token_that_dies_mid_run_is_replaced_once() {
 #[tokio::test]
 async fn an_order_that_meets_a_dead_token_is_sent_again_exactly_once() {
     let rig = rig_with_tokens(&[2]).await;
-    let intent = intent(Environment::Mock, Side::Buy);
+    let intent = intent(BrokerHost::Mock, Side::Buy);
     let ack = rig.client.send(&intent).await.unwrap();
     assert_eq!(ack.broker_order_no, "0000038614");
     let calls = rig.calls();
@@ -116,7 +116,7 @@ async fn an_order_that_meets_a_dead_token_is_sent_again_exactly_once() {
 #[tokio::test]
 async fn a_fresh_token_that_is_refused_ends_the_issuing() {
     let rig = rig_with_tokens(&[3]).await;
-    let intent = intent(Environment::Mock, Side::Buy);
+    let intent = intent(BrokerHost::Mock, Side::Buy);
     let error = rig.client.send(&intent).await.unwrap_err();
     assert!(matches!(&error, BrokerError::Unauthorized { code, .. } if code == "EGW00123"), "{error:?}");
     assert_eq!(error.order_outcome(), OrderOutcome::NotPlaced);
@@ -140,7 +140,7 @@ async fn an_issue_that_comes_too_early_waits_for_its_minute() {
         _ => fixture("price"),
     })
     .await;
-    let client = client_at(Environment::Mock, &server.base_url, &clock, &Arc::default());
+    let client = client_at(BrokerHost::Mock, &server.base_url, &clock, &Arc::default());
     client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap();
     let waited = clock.now().duration_since(start()).as_secs();
     assert!((65..70).contains(&waited), "waited {waited} s");
@@ -150,7 +150,7 @@ async fn an_issue_that_comes_too_early_waits_for_its_minute() {
 async fn endless_refusals_to_issue_end_in_an_error() {
     let clock = Arc::new(SteppedClock::new(start()));
     let server = Server::start(|_| fixture("token_too_early")).await;
-    let client = client_at(Environment::Mock, &server.base_url, &clock, &Arc::default());
+    let client = client_at(BrokerHost::Mock, &server.base_url, &clock, &Arc::default());
     let error = client.quote(Exchange::Nasdaq, "TQQQ").await.unwrap_err();
     assert!(matches!(&error, BrokerError::RateLimited { code, .. } if code == "EGW00133"), "{error:?}");
     assert_eq!(server.seen().len(), 4);
@@ -161,7 +161,7 @@ async fn endless_refusals_to_issue_end_in_an_error() {
 async fn a_wrong_key_is_told_at_once() {
     let clock = Arc::new(SteppedClock::new(start()));
     let server = Server::start(|_| fixture("token_bad_key")).await;
-    let client = client_at(Environment::Mock, &server.base_url, &clock, &Arc::default());
+    let client = client_at(BrokerHost::Mock, &server.base_url, &clock, &Arc::default());
     let error = client.check_token().await.unwrap_err();
     assert!(matches!(&error, BrokerError::Unauthorized { code, .. } if code == "EGW00103"), "{error:?}");
     assert_eq!(server.seen().len(), 1);
@@ -179,8 +179,8 @@ async fn an_order_without_a_token_was_certainly_not_placed() {
     for reaction in reactions {
         let clock = Arc::new(SteppedClock::new(start()));
         let server = Server::start(move |_| reaction()).await;
-        let client = client_at(Environment::Mock, &server.base_url, &clock, &Arc::default());
-        let error = client.send(&intent(Environment::Mock, Side::Buy)).await.unwrap_err();
+        let client = client_at(BrokerHost::Mock, &server.base_url, &clock, &Arc::default());
+        let error = client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap_err();
         assert_eq!(error.order_outcome(), OrderOutcome::NotPlaced, "{error:?}");
         assert!(server.seen().iter().all(|s| s.path == urls::TOKEN));
     }

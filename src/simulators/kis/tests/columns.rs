@@ -95,7 +95,7 @@ async fn every_transaction_answers_exactly_the_documented_columns_on_both_hosts(
     let documented = documented();
     let world = World::start().await;
     let mut checked = 0;
-    for environment in [Environment::Live, Environment::Mock] {
+    for environment in [BrokerHost::Live, BrokerHost::Mock] {
         let client = world.client(environment).await;
         for transaction in TRANSACTIONS.iter().filter(|t| t.environment.is_none_or(|home| home == environment)) {
             // A fresh resting order, so that there is something open to list and to cancel.
@@ -136,7 +136,7 @@ async fn every_transaction_answers_exactly_the_documented_columns_on_both_hosts(
 async fn the_comparison_sees_a_missing_an_extra_and_a_numeric_column() {
     let documented = documented();
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let good = client.get(PRICE, "HHDFS00000300", &[("AUTH", ""), ("EXCD", "NAS"), ("SYMB", "TQQQ")]).await.assert_good().body;
     let entry = &documented["HHDFS00000300"];
     assert_eq!(difference(entry, &good), None);
@@ -157,7 +157,7 @@ async fn the_comparison_sees_a_missing_an_extra_and_a_numeric_column() {
 #[tokio::test]
 async fn an_unknown_symbol_succeeds_with_blank_columns() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let documented = documented();
     for (exchange, symbol) in [("NAS", "NOSUCH"), ("AMS", "TQQQ"), ("XXX", "TQQQ")] {
         let answer = client.get(PRICE, "HHDFS00000300", &[("AUTH", ""), ("EXCD", exchange), ("SYMB", symbol)]).await.assert_good();

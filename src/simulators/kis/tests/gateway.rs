@@ -8,7 +8,7 @@ const TQQQ: [(&str, &str); 3] = [("AUTH", ""), ("EXCD", "NAS"), ("SYMB", "TQQQ")
 #[tokio::test]
 async fn a_token_has_the_documented_form_and_is_issued_once_a_minute() {
     let world = World::start().await;
-    let mut client = world.bare_client(Environment::Live);
+    let mut client = world.bare_client(BrokerHost::Live);
     let (status, body) = client.token().await;
     assert_eq!(status, 200);
     assert_eq!(body["token_type"], "Bearer");
@@ -32,7 +32,7 @@ async fn a_token_has_the_documented_form_and_is_issued_once_a_minute() {
 #[tokio::test]
 async fn wrong_credentials_are_told_apart() {
     let world = World::start().await;
-    let mut client = world.bare_client(Environment::Live);
+    let mut client = world.bare_client(BrokerHost::Live);
     client.app_key = "nobody".to_owned();
     let (status, body) = client.token().await;
     assert_eq!((status, body["error_code"].as_str()), (403, Some("EGW00103")));
@@ -40,8 +40,8 @@ async fn wrong_credentials_are_told_apart() {
     let answer = client.send("POST", "/oauth2/tokenP", &[], &body).await.unwrap();
     assert_eq!((answer.status, answer.body["error_code"].as_str()), (403, Some("EGW00105")));
 
-    let live = world.client(Environment::Live).await;
-    let paper = world.client(Environment::Mock).await;
+    let live = world.client(BrokerHost::Live).await;
+    let paper = world.client(BrokerHost::Mock).await;
     let mut stray = live.clone();
     stray.address = paper.address.clone();
     assert_eq!(stray.get(PRICE, "HHDFS00000300", &TQQQ).await.code(), "EGW02007");
@@ -57,7 +57,7 @@ async fn wrong_credentials_are_told_apart() {
 #[tokio::test]
 async fn an_expired_or_revoked_token_is_refused() {
     let world = World::start().await;
-    let mut client = world.client(Environment::Live).await;
+    let mut client = world.client(BrokerHost::Live).await;
     client.get(PRICE, "HHDFS00000300", &TQQQ).await.assert_good();
     world.control.expire_token(LIVE_KEY);
     let answer = client.get(PRICE, "HHDFS00000300", &TQQQ).await;
@@ -80,7 +80,7 @@ async fn an_expired_or_revoked_token_is_refused() {
 #[tokio::test]
 async fn approval_key_and_hash_need_no_token() {
     let world = World::start().await;
-    let client = world.bare_client(Environment::Live);
+    let client = world.bare_client(BrokerHost::Live);
     let body = json!({"grant_type": "client_credentials", "appkey": LIVE_KEY, "secretkey": SECRET}).to_string();
     let answer = client.send("POST", "/oauth2/Approval", &[], &body).await.unwrap();
     assert_eq!(answer.body["approval_key"].as_str().map(str::len), Some(36));
@@ -94,7 +94,7 @@ async fn approval_key_and_hash_need_no_token() {
 #[tokio::test]
 async fn live_takes_20_calls_a_second_and_paper_2() {
     let world = World::start().await;
-    for (environment, most) in [(Environment::Live, 20), (Environment::Mock, 2)] {
+    for (environment, most) in [(BrokerHost::Live, 20), (BrokerHost::Mock, 2)] {
         let client = world.client(environment).await;
         for _ in 0..most {
             client.get_now(PRICE, "HHDFS00000300", &TQQQ, "").await.unwrap().assert_good();
@@ -113,8 +113,8 @@ async fn live_takes_20_calls_a_second_and_paper_2() {
 #[tokio::test]
 async fn transactions_belong_to_their_host() {
     let world = World::start().await;
-    let live = world.client(Environment::Live).await;
-    let paper = world.client(Environment::Mock).await;
+    let live = world.client(BrokerHost::Live).await;
+    let paper = world.client(BrokerHost::Mock).await;
     let order = || order_body("NASD", "TQQQ", 1, dec!(50));
     let cases = [
         (live.post(ORDER, "VTTT1002U", order()).await, "EGW02004"),
@@ -135,7 +135,7 @@ async fn transactions_belong_to_their_host() {
 #[tokio::test]
 async fn parameters_are_checked_by_name_length_and_type() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     assert_eq!(client.get(PRICE, "HHDFS00000300", &[("AUTH", ""), ("EXCD", "NAS")]).await.code(), "OPSQ2001");
     assert_eq!(client.get(PRICE, "HHDFS00000300", &[("AUTH", ""), ("EXCD", "NASDAQ"), ("SYMB", "TQQQ")]).await.code(), "OPSQ2002");
     client.get(PRICE, "HHDFS00000300", &[("auth", ""), ("excd", "NAS"), ("symb", "TQQQ"), ("zzz", "1")]).await.assert_good();
@@ -165,7 +165,7 @@ async fn parameters_are_checked_by_name_length_and_type() {
 #[tokio::test]
 async fn header_names_are_spelt_as_the_sample_clients_need_them() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let answer = client.get(PRICE, "HHDFS00000300", &TQQQ).await.assert_good();
     for (name, value) in [("tr_id", "HHDFS00000300"), ("tr_cont", ""), ("Content-Type", "application/json; charset=utf-8")] {
         assert_eq!(answer.header(name), Some(value), "{}", answer.head);
@@ -184,7 +184,7 @@ async fn the_permissive_scenario_takes_anybody_at_any_time() {
     let scenario = Scenario { permissive: true, limits: Limits::default(), ..Scenario::default() };
     // Sunday.
     let world = World::with(scenario, "2026-05-17T12:00:00Z").await;
-    let mut client = world.bare_client(Environment::Mock);
+    let mut client = world.bare_client(BrokerHost::Mock);
     client.app_key = "somebody else".to_owned();
     for _ in 0..3 {
         assert_eq!(client.token().await.0, 200);

@@ -20,7 +20,7 @@ use super::super::config::{Scenario, SimAccount, SimConfig, SimPosition};
 use super::super::exchange::calendar::WeekdayCalendar;
 use super::{Control, KisSimulator};
 use crate::domain::clock::SteppedClock;
-use crate::domain::order::Environment;
+use crate::domain::order::BrokerHost;
 
 pub const LIVE_KEY: &str = "PSliveAppKey000000000000000000000001";
 pub const PAPER_KEY: &str = "PSpaperAppKey00000000000000000000001";
@@ -30,7 +30,7 @@ pub const CANO: &str = "50012345";
 /// During the session of Friday 2026-05-15, 11:00 New York time.
 pub const MID_SESSION: &str = "2026-05-15T15:00:00Z";
 
-pub fn account(environment: Environment, app_key: &str) -> SimAccount {
+pub fn account(environment: BrokerHost, app_key: &str) -> SimAccount {
     SimAccount {
         environment,
         app_key: app_key.to_owned(),
@@ -61,7 +61,7 @@ impl World {
         let clock = Arc::new(SteppedClock::new(now.parse::<Timestamp>().unwrap()));
         let config = SimConfig {
             scenario,
-            accounts: vec![account(Environment::Live, LIVE_KEY), account(Environment::Mock, PAPER_KEY)],
+            accounts: vec![account(BrokerHost::Live, LIVE_KEY), account(BrokerHost::Mock, PAPER_KEY)],
             ..SimConfig::default()
         };
         let simulator = KisSimulator::start(config, clock.clone(), Arc::new(WeekdayCalendar)).await.unwrap();
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// A client with a token.
-    pub async fn client(&self, environment: Environment) -> Client {
+    pub async fn client(&self, environment: BrokerHost) -> Client {
         let mut client = self.bare_client(environment);
         let (status, body) = client.token().await;
         assert_eq!(status, 200, "{body}");
@@ -78,15 +78,15 @@ impl World {
     }
 
     /// A client of a key whose last token may be less than a minute old.
-    pub async fn client_again(&self, environment: Environment) -> Client {
+    pub async fn client_again(&self, environment: BrokerHost) -> Client {
         self.advance(60);
         self.client(environment).await
     }
 
-    pub fn bare_client(&self, environment: Environment) -> Client {
+    pub fn bare_client(&self, environment: BrokerHost) -> Client {
         let (url, app_key) = match environment {
-            Environment::Live => (self.simulator.live_url(), LIVE_KEY),
-            Environment::Mock => (self.simulator.mock_url(), PAPER_KEY),
+            BrokerHost::Live => (self.simulator.live_url(), LIVE_KEY),
+            BrokerHost::Mock => (self.simulator.mock_url(), PAPER_KEY),
         };
         let address = url.trim_start_matches("http://").to_owned();
         Client { address, app_key: app_key.to_owned(), token: String::new(), environment, clock: self.clock.clone() }
@@ -126,7 +126,7 @@ pub struct Client {
     pub address: String,
     pub app_key: String,
     pub token: String,
-    pub environment: Environment,
+    pub environment: BrokerHost,
     pub clock: Arc<SteppedClock>,
 }
 
@@ -179,7 +179,7 @@ impl Client {
     }
 
     pub async fn page(&self, path: &str, tr_id: &str, query: &[(&str, &str)], continuation: &str) -> Answer {
-        self.clock.advance(Duration::from_millis(if self.environment == Environment::Live { 50 } else { 500 }));
+        self.clock.advance(Duration::from_millis(if self.environment == BrokerHost::Live { 50 } else { 500 }));
         self.get_now(path, tr_id, query, continuation).await.unwrap()
     }
 
@@ -191,7 +191,7 @@ impl Client {
     }
 
     pub async fn post(&self, path: &str, tr_id: &str, body: Value) -> Answer {
-        self.clock.advance(Duration::from_millis(if self.environment == Environment::Live { 50 } else { 500 }));
+        self.clock.advance(Duration::from_millis(if self.environment == BrokerHost::Live { 50 } else { 500 }));
         self.post_now(path, tr_id, body).await.unwrap()
     }
 
@@ -203,8 +203,8 @@ impl Client {
     /// The id of this environment: live ids begin with T or C, paper ids with V.
     pub fn tr(&self, live: &str) -> String {
         match self.environment {
-            Environment::Live => live.to_owned(),
-            Environment::Mock => format!("V{}", &live[1..]),
+            BrokerHost::Live => live.to_owned(),
+            BrokerHost::Mock => format!("V{}", &live[1..]),
         }
     }
 

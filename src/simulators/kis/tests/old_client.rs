@@ -8,7 +8,7 @@ const ACCOUNT: [(&str, &str); 2] = [("CANO", CANO), ("ACNT_PRDT_CD", "01")];
 #[tokio::test]
 async fn a_trading_evening_of_the_old_client_works() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let with = |more: &[(&'static str, &'static str)]| [ACCOUNT.as_slice(), more].concat();
     let price = client.get(PRICE, "HHDFS00000300", &with(&[("AUTH", ""), ("EXCD", "AMS"), ("SYMB", "SOXL")])).await.assert_good().body;
     assert_eq!(price["output"].as_object().unwrap().len(), 11);

@@ -21,7 +21,7 @@ async fn pages(client: &Client, path: &str, tr_id: &str, query: &[(&str, &str)])
             assert_eq!(next_nk.trim(), "");
             return (sizes, headers, numbers);
         }
-        let codes = if client.environment == Environment::Live { ["KIOK0500"] } else { ["20310000"] };
+        let codes = if client.environment == BrokerHost::Live { ["KIOK0500"] } else { ["20310000"] };
         assert!(codes.contains(&answer.code()));
         (fk, nk, continuation) = (next_fk.trim_end().to_owned(), next_nk.trim_end().to_owned(), "N");
     }
@@ -31,7 +31,7 @@ async fn pages(client: &Client, path: &str, tr_id: &str, query: &[(&str, &str)])
 async fn order_lists_come_in_pages_of_the_host_and_lose_nothing() {
     let world = World::start().await;
     for (environment, sizes, headers) in
-        [(Environment::Live, vec![20, 20, 5], vec!["F", "M", "D"]), (Environment::Mock, vec![15, 15, 15], vec!["F", "M", "D"])]
+        [(BrokerHost::Live, vec![20, 20, 5], vec!["F", "M", "D"]), (BrokerHost::Mock, vec![15, 15, 15], vec!["F", "M", "D"])]
     {
         let client = world.client(environment).await;
         world.control.fill_all(&client.app_key, FillPlan::Never);
@@ -45,9 +45,9 @@ async fn order_lists_come_in_pages_of_the_host_and_lose_nothing() {
         sorted.sort();
         assert_eq!(sorted, placed);
         // DS is oldest first; the paper host does not look at it and shows the newest first.
-        assert_eq!(numbers == placed, environment == Environment::Live);
+        assert_eq!(numbers == placed, environment == BrokerHost::Live);
     }
-    let live = world.client_again(Environment::Live).await;
+    let live = world.client_again(BrokerHost::Live).await;
     let query = [("CANO", CANO), ("ACNT_PRDT_CD", "01"), ("OVRS_EXCG_CD", "NASD"), ("SORT_SQN", "DS")];
     let (found, _, numbers) = pages(&live, OPEN_ORDERS, "TTTS3018R", &query).await;
     assert_eq!((found, numbers.len()), (vec![40, 5], 45));
@@ -56,7 +56,7 @@ async fn order_lists_come_in_pages_of_the_host_and_lose_nothing() {
 #[tokio::test]
 async fn filters_of_the_order_list_work_on_live_and_are_ignored_on_paper() {
     let world = World::start().await;
-    for environment in [Environment::Live, Environment::Mock] {
+    for environment in [BrokerHost::Live, BrokerHost::Mock] {
         let client = world.client(environment).await;
         world.control.fill_next(&client.app_key, FillPlan::AtOnce);
         client.good_order("buy", "NASD", "TQQQ", 1, dec!(60)).await;
@@ -68,14 +68,14 @@ async fn filters_of_the_order_list_work_on_live_and_are_ignored_on_paper() {
         };
         let counts =
             [count("", "00").await, count("%", "00").await, count("SOXL", "00").await, count("", "01").await, count("TQQQ", "02").await];
-        assert_eq!(counts, if environment == Environment::Live { [2, 2, 1, 1, 0] } else { [2; 5] });
+        assert_eq!(counts, if environment == BrokerHost::Live { [2, 2, 1, 1, 0] } else { [2; 5] });
     }
 }
 
 #[tokio::test]
 async fn daily_prices_page_back_by_date_and_agree_with_the_price() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let ask = async |until: &str, period: &str| {
         let query = [("AUTH", ""), ("EXCD", "NAS"), ("SYMB", "TQQQ"), ("GUBN", period), ("BYMD", until), ("MODP", "1"), ("KEYB", "")];
         client.get(DAILY, "HHDFS76240000", &query).await.assert_good().body

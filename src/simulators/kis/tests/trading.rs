@@ -13,7 +13,7 @@ async fn last(client: &Client, exchange: &str, symbol: &str) -> Decimal {
 
 #[tokio::test]
 async fn a_marketable_buy_fills_at_the_market_price_and_every_screen_agrees() {
-    for environment in [Environment::Live, Environment::Mock] {
+    for environment in [BrokerHost::Live, BrokerHost::Mock] {
         let world = World::start().await;
         let client = world.client(environment).await;
         let before = client.buying_power().await;
@@ -46,7 +46,7 @@ async fn a_marketable_buy_fills_at_the_market_price_and_every_screen_agrees() {
         assert_eq!(decimal(&holding["frcr_pchs_amt1"]), cost);
         assert_eq!(decimal(&holding["pchs_avg_pric"]), (cost / dec!(79)).round_dp(4));
         // Live answers for all US exchanges under NASD, paper only for NASDAQ.
-        assert_eq!(balance["output1"].as_array().unwrap().len(), if environment == Environment::Live { 2 } else { 1 });
+        assert_eq!(balance["output1"].as_array().unwrap().len(), if environment == BrokerHost::Live { 2 } else { 1 });
 
         let query = [
             ("CANO", CANO),
@@ -68,7 +68,7 @@ async fn a_marketable_buy_fills_at_the_market_price_and_every_screen_agrees() {
 #[tokio::test]
 async fn a_resting_order_blocks_cash_can_be_modified_cancelled_and_is_listed_open() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let number = client.good_order("buy", "NASD", "TQQQ", 10, LOW).await;
     assert_eq!(client.buying_power().await, dec!(49500.00));
     let query = [
@@ -106,7 +106,7 @@ async fn a_resting_order_blocks_cash_can_be_modified_cancelled_and_is_listed_ope
 #[tokio::test]
 async fn a_large_order_fills_in_parts_over_the_following_seconds() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let price = last(&client, "AMS", "SOXL").await;
     let number = client.good_order("buy", "AMEX", "SOXL", 1200, (price * dec!(1.1)).round_dp(2)).await;
     let filled = decimal(&client.order_row(&number).await["ft_ccld_qty"]);
@@ -124,8 +124,8 @@ async fn a_large_order_fills_in_parts_over_the_following_seconds() {
 #[tokio::test]
 async fn refusals_carry_the_codes_of_their_host() {
     let world = World::start().await;
-    let live = world.client(Environment::Live).await;
-    let mut paper = world.client(Environment::Mock).await;
+    let live = world.client(BrokerHost::Live).await;
+    let mut paper = world.client(BrokerHost::Mock).await;
     let cases = [
         (live.order("buy", "NASD", "TQQQ", 10_000, dec!(100)).await, "7", "APBK0952"),
         (paper.order("buy", "NASD", "TQQQ", 10_000, dec!(100)).await, "1", "APBK0952"),
@@ -157,7 +157,7 @@ async fn refusals_carry_the_codes_of_their_host() {
 #[tokio::test]
 async fn open_orders_end_with_the_session_and_numbers_begin_again_the_next_day() {
     let world = World::start().await;
-    let mut client = world.client(Environment::Live).await;
+    let mut client = world.client(BrokerHost::Live).await;
     let number = client.good_order("buy", "NASD", "TQQQ", 10, LOW).await;
     world.clock.advance_to("2026-05-15T20:00:00Z".parse().unwrap());
     let row = client.order_row(&number).await;
@@ -173,7 +173,7 @@ async fn open_orders_end_with_the_session_and_numbers_begin_again_the_next_day()
 #[tokio::test]
 async fn scripted_plans_decide_the_fills() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let filled = async |number: &str| client.order_row(number).await["ft_ccld_qty"].as_str().unwrap().to_owned();
 
     world.control.fill_next(LIVE_KEY, FillPlan::AtOnce);
@@ -224,7 +224,7 @@ async fn scripted_plans_decide_the_fills() {
 #[tokio::test]
 async fn an_order_on_close_waits_for_the_closing_price() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let mut body = order_body("NASD", "TQQQ", 7, dec!(900));
     body["ORD_DVSN"] = json!("34");
     let number = client.post(ORDER, "TTTT1002U", body).await.assert_good().body["output"]["ODNO"].as_str().unwrap().to_owned();
@@ -239,7 +239,7 @@ async fn an_order_on_close_waits_for_the_closing_price() {
 #[tokio::test]
 async fn the_currency_chart_and_buying_power_show_the_same_rate() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let query = [
         ("FID_COND_MRKT_DIV_CODE", "X"),
         ("FID_INPUT_ISCD", "FX@KRW"),

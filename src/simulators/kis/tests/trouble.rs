@@ -9,7 +9,7 @@ const TQQQ: [(&str, &str); 3] = [("AUTH", ""), ("EXCD", "NAS"), ("SYMB", "TQQQ")
 #[tokio::test]
 async fn a_connection_dropped_after_the_order_leaves_the_order_in_the_list() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let order = || order_body("NASD", "TQQQ", 3, dec!(9000));
     world.control.fail_next(LIVE_KEY, "TTTT1002U", 1, Fault::DropAfter);
     assert!(client.post_now(ORDER, "TTTT1002U", order()).await.is_none());
@@ -27,7 +27,7 @@ async fn a_connection_dropped_after_the_order_leaves_the_order_in_the_list() {
 #[tokio::test]
 async fn gateway_errors_come_on_demand_and_execute_nothing() {
     let world = World::start().await;
-    let mut client = world.client(Environment::Live).await;
+    let mut client = world.client(BrokerHost::Live).await;
     for (fault, code) in [
         (Fault::TooManyCalls, "EGW00201"),
         (Fault::TooManyLedgerCalls, "EGW00215"),
@@ -48,13 +48,13 @@ async fn gateway_errors_come_on_demand_and_execute_nothing() {
     assert_eq!(client.token().await.0, 200);
     assert_eq!(world.control.request_count(LIVE_KEY, "TTTT1002U"), 9);
     let last = world.control.requests().into_iter().rfind(|record| record.tr_id == "TTTT1002U").unwrap();
-    assert_eq!((last.status, last.code.as_str(), last.environment), (200, "APBK0013", Environment::Live));
+    assert_eq!((last.status, last.code.as_str(), last.environment), (200, "APBK0013", BrokerHost::Live));
 }
 
 #[tokio::test]
 async fn slow_empty_and_enriched_answers() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     world.control.fail_next(LIVE_KEY, "HHDFS00000300", 1, Fault::Slow { seconds: 30 });
     let before = world.control.now();
     client.get_now(PRICE, "HHDFS00000300", &TQQQ, "").await.unwrap().assert_good();
@@ -69,7 +69,7 @@ async fn slow_empty_and_enriched_answers() {
 #[tokio::test]
 async fn variants_of_empty_lists_and_padding() {
     let world = World::start().await;
-    let client = world.client(Environment::Live).await;
+    let client = world.client(BrokerHost::Live).await;
     let ask = async || client.get(ORDERS, "TTTS3035R", &orders_query("", "00")).await.assert_good().body;
     let plain = ask().await;
     assert_eq!((&plain["output"], plain["msg1"].as_str().unwrap().chars().count()), (&json!([]), 80));
@@ -100,7 +100,7 @@ async fn variants_of_empty_lists_and_padding() {
 #[tokio::test]
 async fn on_paper_only_the_totals_of_the_present_balance_can_be_made_to_count() {
     let world = World::start().await;
-    let client = world.client(Environment::Mock).await;
+    let client = world.client(BrokerHost::Mock).await;
     let query = [
         ("CANO", CANO),
         ("ACNT_PRDT_CD", "01"),

@@ -5,7 +5,7 @@ import type {
   AccountPatch,
   BrokerCheck,
   BrokerKeyInput,
-  Environment,
+  BrokerHost,
   Page,
   Run,
   Schedule,
@@ -48,7 +48,7 @@ function useAccountMutation<Input>(call: (input: Input) => Promise<Account>) {
 const at = (id: string, rest = '') => `trading/accounts/${encodeURIComponent(id)}${rest}`;
 
 export const useCreateAccount = () =>
-  useAccountMutation((input: { name: string; environment: Environment }) => post<Account>('trading/accounts', input));
+  useAccountMutation((input: { name: string; environment: BrokerHost }) => post<Account>('trading/accounts', input));
 
 export const useSaveAccount = (id: string) =>
   useAccountMutation((input: AccountPatch) => patch<Account>(at(id), input));

@@ -2,7 +2,7 @@ import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { useCreateAccount } from '../../api/queries/accounts';
-import type { Environment } from '../../api/types';
+import type { BrokerHost } from '../../api/types';
 import { useCurrentAccount } from '../../components/layout/account';
 import { Button, ButtonLink } from '../../components/ui/button';
 import { Card, PageHead } from '../../components/ui/card';
@@ -15,7 +15,7 @@ export function NewAccountPage() {
   const { choose } = useCurrentAccount();
   const create = useCreateAccount();
   const [name, setName] = useState('');
-  const [environment, setEnvironment] = useState<Environment>('mock');
+  const [environment, setBrokerHost] = useState<BrokerHost>('mock');
   const submit = (event: FormEvent) => {
     event.preventDefault();
     create.mutate(
@@ -44,10 +44,10 @@ export function NewAccountPage() {
             data-testid="account-new-name"
             onChange={(event) => setName(event.target.value)}
           />
-          <Choice<Environment>
+          <Choice<BrokerHost>
             label={t('brokerKey.environment')}
             value={environment}
-            onChange={setEnvironment}
+            onChange={setBrokerHost}
             options={[
               { value: 'mock', label: t('environment.mock'), testId: 'account-new-mock' },
               { value: 'live', label: t('environment.live'), testId: 'account-new-live' },
