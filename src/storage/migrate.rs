@@ -14,7 +14,8 @@ pub(super) struct Step {
 }
 
 /// All steps, in order. A step never changes once it was released.
-const STEPS: &[Step] = &[Step { to: 1, run: |_| Ok(()) }];
+const STEPS: &[Step] =
+    &[Step { to: 1, run: |_| Ok(()) }, Step { to: 2, run: |batch| super::verify::rebuild_cash(&mut super::view::Tx::new(batch)) }];
 
 /// Brings a store to the newest schema.
 pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), StoreError> {

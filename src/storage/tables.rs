@@ -10,7 +10,7 @@ use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::Exchange;
-use crate::domain::ledger::Position;
+use crate::domain::ledger::{CashBalance, Position};
 use crate::domain::message::{Delivery, Message};
 use crate::domain::order::Order;
 use crate::domain::slot::{SliceTimes, SlotRun};
@@ -83,6 +83,7 @@ records! {
     Sheet => "sheet",
     Order => "order",
     Position => "position",
+    CashBalance => "cash balance",
     Fact => "fact",
     Number => "number",
     UserRef => "user reference",
@@ -124,6 +125,8 @@ pub const SHEETS: UserTable<Sheet> = UserTable::new("sheets");
 pub const ORDERS: UserTable<Order> = UserTable::new("orders");
 /// account · order, only while the order is open or its result is not taken yet.
 pub const OPEN_ORDERS: UserTable<Number> = UserTable::new("open_orders");
+/// account · currency.
+pub const CASH: UserTable<CashBalance> = UserTable::new("cash");
 /// account · market · symbol.
 pub const POSITIONS: UserTable<Position> = UserTable::new("positions");
 /// key version → the user's data key, wrapped by the master key.

@@ -181,6 +181,9 @@ fn concerns(event: &Event, order: OrderId) -> bool {
         | Event::OrderRejected { order_id, .. }
         | Event::OrderUnknown { order_id, .. }
         | Event::CancelRequested { order_id }
+        | Event::AmendRequested { order_id, .. }
+        | Event::OrderAmended { order_id, .. }
+        | Event::AmendRefused { order_id, .. }
         | Event::OrderCancelled { order_id }
         | Event::OrderExpired { order_id }
         | Event::OrderSettled { order_id } => *order_id == order,
@@ -188,6 +191,7 @@ fn concerns(event: &Event, order: OrderId) -> bool {
         | Event::OpeningHistory { .. }
         | Event::OpeningSheet { .. }
         | Event::OpeningCash { .. }
+        | Event::CashExchanged { .. }
         | Event::SheetPut { .. }
         | Event::SliceDone { .. }
         | Event::SheetClosed { .. }

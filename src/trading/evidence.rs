@@ -190,7 +190,7 @@ fn progress(order: &Order, listed: &BrokerOrder, reading: &Reading, close: Times
     let closed = reading.at >= close;
     if listed.rejected {
         if filled == 0 {
-            let reason = Reason { code: "broker_rejected".to_owned(), message: listed.status_text.clone() };
+            let reason = Reason::new("broker_rejected", listed.status_text.clone());
             events.push(Event::OrderRejected { order_id, reason });
         } else {
             events.push(Event::OrderCancelled { order_id });

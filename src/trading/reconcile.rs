@@ -97,7 +97,7 @@ impl Trading {
             .write(move |tx| -> Result<(), StoreError> {
                 for order in tx.view().open_orders(account)?.into_iter().filter(|o| left(&service, o)) {
                     let message = "the order was being sent when the server or its connection broke off".to_owned();
-                    let reason = Reason { code: "interrupted".to_owned(), message: message.clone() };
+                    let reason = Reason::new("interrupted", message.clone());
                     tx.record(account, now, Actor::Broker, vec![Event::OrderUnknown { order_id: order.intent.order_id, reason }])?;
                     let notice = Notice::OrderUnknown { bot: order.intent.bot_name, symbol: order.intent.symbol, detail: message };
                     tx.post(account, now, notice.level(), &notice)?;
@@ -224,7 +224,7 @@ impl Trading {
                 let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
                 let (event, notice) = if is_searched(&order) {
                     let message = "the broker's complete lists do not have this order".to_owned();
-                    let reason = Reason { code: NOT_PLACED.to_owned(), message };
+                    let reason = Reason::new(NOT_PLACED, message);
                     (Event::OrderRejected { order_id, reason }, Notice::OrderNotPlaced { bot, symbol })
                 } else {
                     let number = order.broker_order_no.clone().unwrap_or_default();

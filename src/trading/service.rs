@@ -133,7 +133,7 @@ impl OrderService {
         let event = match sent {
             Ok(ack) => Event::OrderAccepted { order_id, broker_order_no: ack.broker_order_no, broker_order_date: ack.order_date },
             Err(error) => {
-                let reason = Reason { code: error.code().to_owned(), message: error.to_string() };
+                let reason = Reason::new(error.code(), error.to_string());
                 match error.order_outcome() {
                     OrderOutcome::NotPlaced => Event::OrderRejected { order_id, reason },
                     OrderOutcome::Unknown => Event::OrderUnknown { order_id, reason },
@@ -197,9 +197,7 @@ fn journal(
     let intended = Event::OrderIntended { intent: Box::new(intent.clone()) };
     let refusal = gate(tx, intent, gateway, window, now)?;
     let next = match &refusal {
-        Some((code, message)) => {
-            Event::OrderRejected { order_id: intent.order_id, reason: Reason { code: (*code).to_owned(), message: message.clone() } }
-        }
+        Some((code, message)) => Event::OrderRejected { order_id: intent.order_id, reason: Reason::new(*code, message.clone()) },
         None => Event::OrderSent { order_id: intent.order_id },
     };
     tx.record(intent.account_id, now, Actor::Bot, vec![intended, next])?;
@@ -245,7 +243,7 @@ fn gate(
 /// Tells the owner about refusals and unknown outcomes.
 fn announce(tx: &mut UserTx<'_>, order: &Order, now: Timestamp) -> Result<(), StoreError> {
     let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
-    let reason = order.reason.clone().unwrap_or(Reason { code: String::new(), message: String::new() });
+    let reason = order.reason.clone().unwrap_or(Reason::new(String::new(), String::new()));
     let notice = match order.state {
         OrderState::Rejected => Notice::OrderRefused { bot, symbol, reason_code: reason.code, detail: reason.message },
         OrderState::Unknown => Notice::OrderUnknown { bot, symbol, detail: reason.message },
