@@ -169,6 +169,9 @@ pub enum Notice {
     },
     /// The account was started or stopped.
     AccountStarted,
+    /// A kill switch stopped the account: nothing new is sent, open orders are cancelled.
+    KillSwitchOn,
+    KillSwitchOff,
     AccountStopped,
 }
 
@@ -205,9 +208,11 @@ impl Notice {
                     Level::Warning
                 }
             }
-            Notice::SlotMissed { .. } | Notice::OrderUnknown { .. } | Notice::OrderRefused { .. } | Notice::LateFill { .. } => {
-                Level::Warning
-            }
+            Notice::SlotMissed { .. }
+            | Notice::OrderUnknown { .. }
+            | Notice::OrderRefused { .. }
+            | Notice::LateFill { .. }
+            | Notice::KillSwitchOn => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } => Level::Error,
             Notice::SessionReport { .. }
             | Notice::SlicesRespaced { .. }
@@ -219,6 +224,7 @@ impl Notice {
             | Notice::StatusPortfolio { .. }
             | Notice::StatusToday { .. }
             | Notice::AccountStarted
+            | Notice::KillSwitchOff
             | Notice::AccountStopped => Level::Info,
         }
     }

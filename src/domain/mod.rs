@@ -12,6 +12,7 @@ pub mod fact;
 pub mod id;
 pub mod instrument;
 pub mod ledger;
+pub mod limits;
 pub mod message;
 pub mod money;
 pub mod order;

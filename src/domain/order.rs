@@ -74,6 +74,16 @@ pub enum OrderOrigin {
     Ticket,
 }
 
+impl OrderOrigin {
+    /// The sheet whose slice this is.
+    pub fn sheet(&self) -> Option<SheetId> {
+        match self {
+            OrderOrigin::Slice { sheet_id, .. } => Some(*sheet_id),
+            OrderOrigin::Closing | OrderOrigin::ForceSell { .. } | OrderOrigin::Ticket => None,
+        }
+    }
+}
+
 /// How an order is to be executed. Which kinds an account takes, its broker's capabilities tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

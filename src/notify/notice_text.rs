@@ -188,6 +188,8 @@ fn korean(notice: &Notice) -> String {
             format!("💰 {session} 실현손익 {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
         }
         Notice::AccountStarted => "▶️ 이 계좌의 자동 매매를 시작했습니다".to_owned(),
+        Notice::KillSwitchOn => "🛑 비상 정지: 새 주문을 보내지 않고 미체결 주문을 취소합니다".to_owned(),
+        Notice::KillSwitchOff => "▶️ 비상 정지를 해제했습니다".to_owned(),
         Notice::AccountStopped => "⏹ 이 계좌의 자동 매매를 멈췄습니다. 봇은 관찰만 합니다.".to_owned(),
     }
 }
@@ -311,6 +313,8 @@ fn english(notice: &Notice) -> String {
             format!("💰 Realised in {session}: {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
         }
         Notice::AccountStarted => "▶️ Automatic trading of this account has started".to_owned(),
+        Notice::KillSwitchOn => "🛑 Kill switch: nothing new is sent and open orders are cancelled".to_owned(),
+        Notice::KillSwitchOff => "▶️ The kill switch was lifted".to_owned(),
         Notice::AccountStopped => "⏹ Automatic trading of this account has stopped. Its bots only observe.".to_owned(),
     }
 }

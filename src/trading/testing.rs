@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::books::Books;
 use super::error::TradingError;
 use super::line::Connector;
-use super::tick::{Surroundings, Trading};
+use super::tick::{Calendars, Surroundings, Trading};
 use crate::brokers::error::RejectionKind;
 use crate::brokers::{
     Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, MarketOffer, MarketReader,
@@ -590,20 +590,24 @@ pub fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+fn calendars(us: &Arc<Calendar>) -> Calendars {
+    Calendars { us: us.clone(), krx: Arc::new(Calendar::krx().unwrap()) }
+}
+
 impl World {
     /// A world that begins at `start`.
     pub fn new(start: &str) -> Self {
         let clock = Arc::new(SteppedClock::new(time(start)));
         let (store, commits_left) = Store::in_memory_mortal().unwrap();
         let (calendar, desk) = (Arc::new(Calendar::nyse().unwrap()), Arc::new(Desk::default()));
-        let trading = Arc::new(Trading::new(store.clone(), clock.clone(), calendar.clone(), desk.clone(), Arc::new(Quiet)));
+        let trading = Arc::new(Trading::new(store.clone(), clock.clone(), calendars(&calendar), desk.clone(), Arc::new(Quiet)));
         Self { clock, store, commits_left, trading, calendar, desk, died: Arc::default(), users: 0 }
     }
 
     /// The process ends and another begins over the same data.
     pub fn restart(&mut self) {
         let (clock, calendar, desk) = (self.clock.clone(), self.calendar.clone(), self.desk.clone());
-        self.trading = Arc::new(Trading::new(self.store.clone(), clock, calendar, desk, Arc::new(Quiet)));
+        self.trading = Arc::new(Trading::new(self.store.clone(), clock, calendars(&calendar), desk, Arc::new(Quiet)));
     }
 
     pub fn user(&mut self, bots: Vec<(Bot, f64, f64)>) -> Client {

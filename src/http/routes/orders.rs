@@ -219,6 +219,6 @@ async fn force_sell(
 ) -> Result<HttpResponse, ApiError> {
     let account = app.trading.account_of_bot(who.user_id, *id)?;
     let ratio = crate::domain::money::f64_from_decimal(body.0.ratio_percent.0);
-    let order = app.trading.force_sell(who.user_id, account, *id, ratio).await?;
+    let order = app.trading.force_sell(who.user_id, account, *id, ratio, None).await?;
     Ok(HttpResponse::Accepted().json(OrderView::from(&order)))
 }
