@@ -7,6 +7,7 @@ use super::error::TradingError;
 use super::tick::Trading;
 use crate::domain::account::{Account, AccountMode, AccountSettings};
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::limits::AccountLimits;
 use crate::domain::message::Notice;
 use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
 use crate::domain::schedule::Schedule;
@@ -92,7 +93,7 @@ impl Trading {
                     name: name.clone(),
                     environment,
                     mode: AccountMode::Observe,
-                    settings: AccountSettings::new(),
+                    settings: AccountSettings { limits: AccountLimits::of_new_account(environment), ..AccountSettings::new() },
                     version: 1,
                     created_at: now,
                     started_at: None,

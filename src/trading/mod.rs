@@ -38,6 +38,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod ticket;
 
 pub use accounts::AccountPatch;
 pub use books::Books;
@@ -54,4 +55,5 @@ pub use renewal::Renewed;
 pub use rules::{HaltScope, Halts};
 pub use service::{OrderService, Placement, RequestKey};
 pub use standing::{BotStanding, HeldShares, Ladder, Level, LevelKind};
+pub use ticket::{NewOrder, OrderFilter, TicketPreview};
 pub use tick::{Attention, Calendars, Surroundings, Trading};

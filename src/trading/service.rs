@@ -22,7 +22,7 @@ use crate::domain::instrument::Exchange;
 use crate::domain::message::Notice;
 use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Reason};
 use crate::storage::tables::{Answered, IDEMPOTENCY, ORDERS};
-use crate::storage::{Key, StoreError, UserTx, account_key};
+use crate::storage::{Key, StoreError, UserTx, UserView, account_key};
 
 /// An order as somebody asks for it.
 #[derive(Clone, Debug)]
@@ -57,6 +57,11 @@ impl RequestKey {
             return Err(TradingError::invalid("/Idempotency-Key", "the header Idempotency-Key has 1 to 64 visible ASCII characters"));
         }
         Ok(Self { key: key.to_owned(), request: hex(&Sha256::digest(request)) })
+    }
+
+    /// The key was used before.
+    pub(super) fn is_known(&self, view: &UserView<'_>) -> Result<bool, StoreError> {
+        Ok(view.get(&IDEMPOTENCY, &self.row())?.is_some())
     }
 
     fn row(&self) -> Key {
