@@ -305,14 +305,20 @@ async fn a_renewal_is_all_or_nothing() {
     ok(desk.caller.patch(&format!("/api/v1/trading/accounts/{account}"), &budget).await, 200).await;
 
     let before = desk.get(&bots).await;
-    for bad in [json!([]), json!([{"symbol": "TQQQ", "count": 4}]), json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "tqqq", "count": 1}])]
-    {
-        assert_eq!(ok(desk.post("bots/renewal", ask(bad, false)).await, 422).await["pointer"], "/tickers");
+    for (bad, pointer) in [
+        (json!([]), "/tickers"),
+        (json!([{"symbol": "TQQQ", "count": 4}]), "/tickers/0/count"),
+        (json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "SOXL", "count": 0}]), "/tickers/1/count"),
+        (json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "no ticker", "count": 1}]), "/tickers/1/symbol"),
+        (json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "SOXL", "count": 1}, {"symbol": "tqqq", "count": 1}]), "/tickers/2/symbol"),
+    ] {
+        assert_eq!(ok(desk.post("bots/renewal", ask(bad.clone(), false)).await, 422).await["pointer"], pointer, "{bad}");
     }
     let unknown = json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "KO", "count": 1}]);
     assert_eq!(ok(desk.post("bots/renewal", ask(unknown, false)).await, 422).await["pointer"], "/tickers/1/symbol");
     let dry = ok(desk.post("bots/renewal", ask(wanted.clone(), true)).await, 200).await;
     assert_eq!((&dry["removed"], &dry["orphans"], dry["bots"].as_array().unwrap().len()), (&json!(["OLD"]), &json!(["OLD"]), 2));
+    assert_eq!(dry["blocked"], json!([]));
     assert_eq!(desk.get(&bots).await, before, "a dry run and refusals change nothing");
 
     ok(desk.post("bots/renewal", ask(wanted, false)).await, 200).await;
@@ -344,7 +350,12 @@ async fn a_bot_with_an_open_sheet_stays() {
     let budget = json!({"version": 1, "settings": {"total_budget": 8000}});
     ok(desk.caller.patch(&format!("/api/v1/trading/accounts/{}", desk.account), &budget).await, 200).await;
     let renewal = json!({"account_id": desk.account, "tickers": [{"symbol": "TQQQ", "count": 1}], "dry_run": false});
-    assert_eq!(ok(desk.post("bots/renewal", renewal).await, 409).await["code"], "bot_has_sheet");
+    assert_eq!(ok(desk.post("bots/renewal", renewal.clone()).await, 409).await["code"], "bot_has_sheet");
+    let mut dry = renewal;
+    dry["dry_run"] = json!(true);
+    let dry = ok(desk.post("bots/renewal", dry).await, 200).await;
+    assert_eq!((dry["bots"][0]["name"].clone(), dry["blocked"][0]["code"].clone()), (json!("TQ_1"), json!("bot_has_sheet")), "{dry}");
+    assert!(dry["blocked"][0]["detail"].as_str().unwrap().contains("TQ_1"), "{dry}");
     ok(desk.caller.post(&format!("{path}/rename"), &json!({"version": 1, "name": "NEW"})).await, 200).await;
     let sheets = desk.get(&format!("trading/sheets?account_id={}", desk.account)).await;
     assert_eq!((&sheets["items"][0]["bot_name"], &sheets["items"][0]["bot_id"]), (&json!("NEW"), &bot["id"]));
