@@ -31,6 +31,8 @@ pub struct Blocker {
     /// The code with which the renewal would be refused.
     pub code: &'static str,
     pub detail: String,
+    /// Names of the bots concerned.
+    pub bots: Vec<String>,
 }
 
 impl Trading {
@@ -110,10 +112,14 @@ fn blockers(books: &Books) -> Vec<Blocker> {
     let order = books.open_orders.first().map(|order| Blocker {
         code: "bot_has_order",
         detail: format!("an order of {} is still open: wait until it has ended", order.intent.bot_name),
+        bots: vec![order.intent.bot_name.clone()],
     });
     let open_sheets: Vec<String> = books.sheets.iter().map(|s| s.name.clone()).collect();
-    let sheets =
-        (!open_sheets.is_empty()).then(|| Blocker { code: "bot_has_sheet", detail: RenewalError::OpenSheets(open_sheets).to_string() });
+    let sheets = (!open_sheets.is_empty()).then(|| Blocker {
+        code: "bot_has_sheet",
+        detail: RenewalError::OpenSheets(open_sheets.clone()).to_string(),
+        bots: open_sheets,
+    });
     order.into_iter().chain(sheets).collect()
 }
 

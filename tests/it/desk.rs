@@ -356,6 +356,7 @@ async fn a_bot_with_an_open_sheet_stays() {
     let dry = ok(desk.post("bots/renewal", dry).await, 200).await;
     assert_eq!((dry["bots"][0]["name"].clone(), dry["blocked"][0]["code"].clone()), (json!("TQ_1"), json!("bot_has_sheet")), "{dry}");
     assert!(dry["blocked"][0]["detail"].as_str().unwrap().contains("TQ_1"), "{dry}");
+    assert_eq!(dry["blocked"][0]["bots"], json!(["TQ_1"]));
     ok(desk.caller.post(&format!("{path}/rename"), &json!({"version": 1, "name": "NEW"})).await, 200).await;
     let sheets = desk.get(&format!("trading/sheets?account_id={}", desk.account)).await;
     assert_eq!((&sheets["items"][0]["bot_name"], &sheets["items"][0]["bot_id"]), (&json!("NEW"), &bot["id"]));

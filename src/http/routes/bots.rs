@@ -211,6 +211,8 @@ struct RenewalInput {
 struct BlockerView {
     code: String,
     detail: String,
+    /// Names of the bots concerned.
+    bots: Vec<String>,
 }
 
 /// What a renewal makes and leaves.
@@ -296,7 +298,7 @@ async fn renew_bots(who: Require<perm::BotsManage>, app: AppData, body: Json<Ren
         bots: renewed.bots.iter().map(BotSettingsView::from).collect(),
         removed: renewed.removed,
         orphans: renewed.orphans,
-        blocked: renewed.blocked.into_iter().map(|b| BlockerView { code: b.code.to_owned(), detail: b.detail }).collect(),
+        blocked: renewed.blocked.into_iter().map(|b| BlockerView { code: b.code.to_owned(), detail: b.detail, bots: b.bots }).collect(),
     }))
 }
 
