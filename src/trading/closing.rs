@@ -231,6 +231,7 @@ impl Trading {
         }
         self.refresh_cash(line, symbols.first().map(|s| s.as_str())).await?;
         self.remember_rate(line).await?;
+        self.fill_month_rates(line).await?;
         self.bus.publish(line.user.id(), super::bus::LiveEvent::Portfolio { account_id: line.account_id });
         Ok(())
     }

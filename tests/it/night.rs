@@ -36,7 +36,7 @@ async fn start(caller: &Caller<'_>, owned: &Owned) {
 async fn three_users_trade_a_night_side_by_side() {
     let night = Night::start(NOON).await;
     let owned =
-        [night.bring("chan", "chan", 30_000).await, night.bring("choe2", "choe", 22_000).await, night.bring("sk0000", "sk", 12_000).await];
+        [night.bring("chan", "chan", 30_000).await, night.bring("choe2", "choe", 22_000).await, night.bring("sk0000", "sk", 100).await];
     let [chan, choe, _sk] = &owned;
     let caller = night.server.login("chan").await;
     let other = night.server.login("choe2").await;
@@ -59,20 +59,19 @@ async fn three_users_trade_a_night_side_by_side() {
             assert!(codes.contains(&json!(code)), "{who} got no {code}: {codes:?}");
         }
     }
-    // The readiness line says when the bots act and, of an account that lacks cash, what is red.
-    for (caller, ready) in [(&caller, true), (&other, false)] {
+    // The readiness line says when the bots act, and of an account that lacks cash what is red.
+    let night_times =
+        ["판단 00:05, 분할 주문 00:10–04:30 (5회), 종가 매수 04:50", "decision 00:05, 5 slices 00:10–04:30, closing buy 04:50"];
+    // His own settings put the decision late.
+    let late_times =
+        ["판단 04:35, 분할 주문 04:40–04:50 (2회), 종가 매수 04:50", "decision 04:35, 2 slices 04:40–04:50, closing buy 04:50"];
+    for (caller, ready, times) in [(&caller, true, night_times), (&observer, false, late_times)] {
         let alerts = items(caller, "/api/v1/alerts?limit=500").await;
         let line = alerts.iter().find(|a| a["code"] == "READINESS").unwrap();
         let (ko, en) = (line["text"]["ko"].as_str().unwrap(), line["text"]["en"].as_str().unwrap());
-        println!("{ko}\n{en}");
         assert_eq!(line["data"]["ready"], json!(ready), "{en}");
-        for (text, words) in [
-            (ko, ["판단 00:05", "분할 주문 00:10–04:30 (5회)", "종가 매수 04:50"]),
-            (en, ["decision 00:05", "5 slices 00:10–04:30", "closing buy 04:50"]),
-        ] {
-            assert!(words.iter().all(|w| text.contains(w)), "{text}");
-        }
-        assert_eq!((ko.contains("예수금 부족: $"), en.contains("not enough cash: $")), (!ready, !ready), "{en}");
+        assert!(ko.contains(times[0]) && en.contains(times[1]), "{ko}\n{en}");
+        assert_eq!((ko.contains("예수금 부족: $100"), en.contains("not enough cash: $100")), (!ready, !ready), "{en}");
     }
     // The third account only observed.
     assert!(items(&observer, &format!("/api/v1/trading/orders?account_id={}", owned[2].account)).await.is_empty());
