@@ -5,6 +5,7 @@ use secrecy::SecretString;
 
 use super::state::App;
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::message::Notice;
 use crate::notify::outbox::{Channel, Undelivered};
 use crate::storage::StoreError;
 use crate::storage::account_key;
@@ -12,6 +13,19 @@ use crate::storage::tables::{ACCOUNTS, secret};
 use crate::trading::TradingError;
 
 impl App {
+    /// Tells a user, in the app and in a chat, that a session was ended because its refresh token came
+    /// twice; `address` is where it came from.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn tell_of_revoked_session(&self, user: UserId, address: &str) -> Result<(), StoreError> {
+        // Messages stand in market time, whatever the sessions go by.
+        let (now, notice) = (self.market.now(), Notice::SessionRevoked { address: address.to_owned() });
+        let message = self.store.user(user).write(move |tx| tx.post_to_person(now, notice.level(), &notice)).await?;
+        tracing::info!(user_id = %user, message_id = %message.id, "told of a revoked session");
+        Ok(())
+    }
+
     /// The account's chat with its token; `None` when it has none.
     fn chat(&self, user: UserId, account: AccountId) -> Result<Option<(SecretString, String)>, TradingError> {
         self.store.user(user).read(|v| {

@@ -229,6 +229,10 @@ pub trait MarketReader: Send + Sync + Debug {
 
     /// Won per dollar from the broker's currency chart.
     async fn usd_krw(&self) -> Result<Decimal, BrokerError>;
+
+    /// Won per dollar at the close of each day of a range, both ends included, oldest first; empty
+    /// where the chart holds nothing. One answer holds about 100 days: ask for a month at a time.
+    async fn usd_krw_closes(&self, from: Date, to: Date) -> Result<Vec<(Date, Decimal)>, BrokerError>;
 }
 
 /// An account at a broker.

@@ -61,6 +61,10 @@ impl MarketReader for PaperBroker {
         Err(nothing("calendar"))
     }
 
+    async fn usd_krw_closes(&self, _: Date, _: Date) -> Result<Vec<(Date, Decimal)>, BrokerError> {
+        Err(nothing("exchange rate"))
+    }
+
     async fn usd_krw(&self) -> Result<Decimal, BrokerError> {
         Err(nothing("exchange rate"))
     }

@@ -190,6 +190,39 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The order that the event belongs to.
+    pub fn order_id(&self) -> Option<OrderId> {
+        match self {
+            Event::OrderIntended { intent } => Some(intent.order_id),
+            Event::OrderFilled { fill } => Some(fill.order_id),
+            Event::OrderSent { order_id }
+            | Event::OrderAccepted { order_id, .. }
+            | Event::OrderRejected { order_id, .. }
+            | Event::OrderUnknown { order_id, .. }
+            | Event::CancelRequested { order_id }
+            | Event::AmendRequested { order_id, .. }
+            | Event::OrderAmended { order_id, .. }
+            | Event::AmendRefused { order_id, .. }
+            | Event::OrderCancelled { order_id }
+            | Event::OrderExpired { order_id }
+            | Event::OrderSettled { order_id } => Some(*order_id),
+            Event::OpeningHolding { .. }
+            | Event::OpeningHistory { .. }
+            | Event::OpeningSheet { .. }
+            | Event::OpeningCash { .. }
+            | Event::CashExchanged { .. }
+            | Event::SheetPut { .. }
+            | Event::SliceDone { .. }
+            | Event::SheetClosed { .. }
+            | Event::Booked { .. }
+            | Event::HoldingCorrected { .. }
+            | Event::HistoryAdded { .. }
+            | Event::HistoryRemoved { .. } => None,
+        }
+    }
+}
+
 /// How a sheet ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

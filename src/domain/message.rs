@@ -46,6 +46,9 @@ pub enum Notice {
         session: String,
         checks: Vec<ReadinessCheck>,
         largest_spending_usd: f64,
+        /// When the bots act in this session; absent in messages of the first version.
+        #[serde(default)]
+        times: Option<EffectiveTimes>,
     },
     /// The plan beside the result, after the close.
     SessionReport {
@@ -173,14 +176,29 @@ pub enum Notice {
     KillSwitchOn,
     KillSwitchOff,
     AccountStopped,
+    /// A refresh token was shown a second time, so its session was ended.
+    SessionRevoked {
+        /// Where the request came from.
+        address: String,
+    },
+}
+
+/// When a session's jobs really run, after all moves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EffectiveTimes {
+    pub decision: Timestamp,
+    /// In order; never empty.
+    pub slices: Vec<Timestamp>,
+    pub closing_buy: Timestamp,
 }
 
 /// One line of the readiness check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReadinessCheck {
-    /// `trading_day`, `token`, `cash`, `clock`, `disk`, `unresolved`, `schedule`.
+    /// `trading_day`, `token`, `cash`, `cash_unknown`, `clock`, `disk`, `unresolved`, `schedule`.
     pub name: String,
     pub ok: bool,
+    /// A sentence or a number: USD (`cash`), seconds (`clock`), MiB (`disk`), orders (`unresolved`).
     pub detail: String,
 }
 
@@ -212,7 +230,8 @@ impl Notice {
             | Notice::OrderUnknown { .. }
             | Notice::OrderRefused { .. }
             | Notice::LateFill { .. }
-            | Notice::KillSwitchOn => Level::Warning,
+            | Notice::KillSwitchOn
+            | Notice::SessionRevoked { .. } => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } => Level::Error,
             Notice::SessionReport { .. }
             | Notice::SlicesRespaced { .. }

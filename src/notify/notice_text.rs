@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::clock::kst_datetime;
-use crate::domain::message::{Notice, ReadinessCheck, ReportLine};
+use crate::domain::message::{EffectiveTimes, Notice, ReadinessCheck, ReportLine};
 use crate::domain::user::Language;
 
 /// Dollars with thousands separators: `$1,234.56`, `-$3.00`.
@@ -71,12 +71,13 @@ pub fn render(notice: &Notice, language: Language) -> String {
 fn korean(notice: &Notice) -> String {
     const KO: Language = Language::Ko;
     match notice {
-        Notice::Readiness { ready, session, checks, largest_spending_usd } => {
+        Notice::Readiness { ready, session, checks, largest_spending_usd, times } => {
             let head = if *ready { "🟢 오늘 밤 준비 완료" } else { "🔴 오늘 밤 확인이 필요합니다" };
             let failed: Vec<String> = checks.iter().filter(|c| !c.ok && c.name != "schedule").map(|c| check(c, KO)).collect();
             let mode = if checks.iter().any(|c| c.name == "schedule" && !c.ok) { " · 관찰 모드(주문 없음)" } else { "" };
             let why = if failed.is_empty() { String::new() } else { format!(" · {}", failed.join(", ")) };
-            format!("{head} ({session}) · 최대 매수 {}{why}{mode}", usd(*largest_spending_usd))
+            let when = times.as_ref().map(|t| effective(t, KO)).unwrap_or_default();
+            format!("{head} ({session}){why} · 최대 매수 {}{when}{mode}", usd(*largest_spending_usd))
         }
         Notice::SessionReport { session, bots, bought_usd, sold_usd, profit_usd } => {
             let lines: Vec<String> = bots.iter().map(|l| report_line(l, KO)).collect();
@@ -191,18 +192,24 @@ fn korean(notice: &Notice) -> String {
         Notice::KillSwitchOn => "🛑 비상 정지: 새 주문을 보내지 않고 미체결 주문을 취소합니다".to_owned(),
         Notice::KillSwitchOff => "▶️ 비상 정지를 해제했습니다".to_owned(),
         Notice::AccountStopped => "⏹ 이 계좌의 자동 매매를 멈췄습니다. 봇은 관찰만 합니다.".to_owned(),
+        Notice::SessionRevoked { address } => {
+            format!(
+                "🔐 이미 쓴 로그인 토큰이 {address}에서 다시 쓰여, 그 기기의 로그인을 끊었습니다. 본인이 아니라면 비밀번호를 바꿔 주세요."
+            )
+        }
     }
 }
 
 fn english(notice: &Notice) -> String {
     const EN: Language = Language::En;
     match notice {
-        Notice::Readiness { ready, session, checks, largest_spending_usd } => {
+        Notice::Readiness { ready, session, checks, largest_spending_usd, times } => {
             let head = if *ready { "🟢 Ready for tonight" } else { "🔴 Tonight needs a look" };
             let failed: Vec<String> = checks.iter().filter(|c| !c.ok && c.name != "schedule").map(|c| check(c, EN)).collect();
             let mode = if checks.iter().any(|c| c.name == "schedule" && !c.ok) { " · observing (no orders)" } else { "" };
             let why = if failed.is_empty() { String::new() } else { format!(" · {}", failed.join(", ")) };
-            format!("{head} ({session}) · at most {} to spend{why}{mode}", usd(*largest_spending_usd))
+            let when = times.as_ref().map(|t| effective(t, EN)).unwrap_or_default();
+            format!("{head} ({session}){why} · at most {} to spend{when}{mode}", usd(*largest_spending_usd))
         }
         Notice::SessionReport { session, bots, bought_usd, sold_usd, profit_usd } => {
             let lines: Vec<String> = bots.iter().map(|l| report_line(l, EN)).collect();
@@ -316,6 +323,28 @@ fn english(notice: &Notice) -> String {
         Notice::KillSwitchOn => "🛑 Kill switch: nothing new is sent and open orders are cancelled".to_owned(),
         Notice::KillSwitchOff => "▶️ The kill switch was lifted".to_owned(),
         Notice::AccountStopped => "⏹ Automatic trading of this account has stopped. Its bots only observe.".to_owned(),
+        Notice::SessionRevoked { address } => {
+            format!(
+                "🔐 A sign-in token that was already used came again from {address}, so that device was signed out. If this was not you, change your password."
+            )
+        }
+    }
+}
+
+/// The night's times on a Korean clock.
+fn effective(times: &EffectiveTimes, language: Language) -> String {
+    let clock = |at: Timestamp| kst_datetime(at).strftime("%H:%M").to_string();
+    let (decision, closing) = (clock(times.decision), clock(times.closing_buy));
+    let slices = match times.slices.as_slice() {
+        [] => "–".to_owned(),
+        [only] => clock(*only),
+        [first, .., last] => format!("{}–{}", clock(*first), clock(*last)),
+    };
+    let count = times.slices.len();
+    match (language, count) {
+        (Language::Ko, _) => format!(" · 판단 {decision}, 분할 주문 {slices} ({count}회), 종가 매수 {closing} (한국 시각)"),
+        (Language::En, 1) => format!(" · decision {decision}, one slice {slices}, closing buy {closing} (Korean time)"),
+        (Language::En, _) => format!(" · decision {decision}, {count} slices {slices}, closing buy {closing} (Korean time)"),
     }
 }
 
@@ -323,17 +352,30 @@ fn check(check: &ReadinessCheck, language: Language) -> String {
     let name = match (check.name.as_str(), language) {
         ("token", Language::Ko) => "증권사 접속",
         ("cash", Language::Ko) => "예수금 부족",
+        ("cash_unknown", Language::Ko) => "예수금을 확인하지 못함",
         ("unresolved", Language::Ko) => "확인 중인 주문",
         ("disk", Language::Ko) => "디스크 공간",
         ("clock", Language::Ko) => "시계 오차",
         ("token", Language::En) => "broker access",
         ("cash", Language::En) => "not enough cash",
+        ("cash_unknown", Language::En) => "cash could not be read",
         ("unresolved", Language::En) => "uncertain orders",
         ("disk", Language::En) => "disk space",
         ("clock", Language::En) => "clock is off",
         (other, _) => other,
     };
-    if check.detail.is_empty() { name.to_owned() } else { format!("{name}: {}", check.detail) }
+    let number = check.detail.parse::<f64>().ok();
+    let detail = match (check.name.as_str(), number, language) {
+        (_, None, _) if check.detail.is_empty() => return name.to_owned(),
+        ("cash", Some(amount), _) => usd(amount),
+        ("clock", Some(seconds), Language::Ko) => format!("{seconds:+}초"),
+        ("clock", Some(seconds), Language::En) => format!("{seconds:+} s"),
+        ("disk", Some(free), Language::Ko) => format!("{free} MB 남음"),
+        ("disk", Some(free), Language::En) => format!("{free} MB left"),
+        ("unresolved", Some(orders), Language::Ko) => format!("{orders}건"),
+        _ => check.detail.clone(),
+    };
+    format!("{name}: {detail}")
 }
 
 fn report_line(line: &ReportLine, language: Language) -> String {
@@ -367,15 +409,33 @@ mod tests {
 
     #[test]
     fn a_red_readiness_line_says_what_is_wrong_in_both_languages() {
-        let checks = vec![
-            ReadinessCheck { name: "token".into(), ok: true, detail: String::new() },
-            ReadinessCheck { name: "cash".into(), ok: false, detail: "12.50".into() },
-        ];
-        let notice = Notice::Readiness { ready: false, session: "2026-05-14".into(), checks, largest_spending_usd: 1_020.0 };
-        for (language, word) in [(Language::Ko, "예수금 부족"), (Language::En, "not enough cash")] {
-            let text = render(&notice, language);
-            assert!(text.contains(word) && text.contains("12.50") && text.contains("$1,020.00") && text.contains('🔴'), "{text}");
-            assert_eq!(text.lines().count(), 1, "readiness is one line");
-        }
+        let check = |name: &str, ok, detail: &str| ReadinessCheck { name: name.into(), ok, detail: detail.into() };
+        let checks =
+            vec![check("token", true, ""), check("cash", false, "12.5"), check("clock", false, "-45"), check("schedule", true, "")];
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let times = EffectiveTimes {
+            decision: at("2026-05-14T15:05:00Z"),
+            slices: vec![at("2026-05-14T15:10:00Z"), at("2026-05-14T17:20:00Z"), at("2026-05-14T19:30:00Z")],
+            closing_buy: at("2026-05-14T19:50:00Z"),
+        };
+        let session = "2026-05-14".to_owned();
+        let notice = Notice::Readiness { ready: false, session, checks, largest_spending_usd: 1_020.0, times: Some(times) };
+        assert_eq!(
+            render(&notice, Language::Ko),
+            "🔴 오늘 밤 확인이 필요합니다 (2026-05-14) · 예수금 부족: $12.50, 시계 오차: -45초 · 최대 매수 $1,020.00 · 판단 00:05, 분할 주문 00:10–04:30 (3회), 종가 매수 04:50 (한국 시각)"
+        );
+        assert_eq!(
+            render(&notice, Language::En),
+            "🔴 Tonight needs a look (2026-05-14) · not enough cash: $12.50, clock is off: -45 s · at most $1,020.00 to spend · decision 00:05, 3 slices 00:10–04:30, closing buy 04:50 (Korean time)"
+        );
+    }
+
+    #[test]
+    fn a_readiness_line_of_the_first_version_is_still_worded() {
+        let stored = serde_json::json!({
+            "code": "READINESS", "ready": true, "session": "2026-05-14", "checks": [], "largest_spending_usd": 10.0
+        });
+        let notice: Notice = serde_json::from_value(stored).unwrap();
+        assert!(render(&notice, Language::En).contains("at most $10.00 to spend"));
     }
 }

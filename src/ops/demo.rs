@@ -23,13 +23,15 @@ use crate::domain::order::BrokerHost;
 use crate::domain::user::Role;
 use crate::importers::eggmoney::{Action, Answer, ImportRequest, OldFiles, QuestionKind, read, run, settle};
 use crate::simulators::{KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
-use crate::storage::tables::{MESSAGES, POSITIONS};
+use crate::storage::tables::{JOURNAL, MESSAGES, POSITIONS};
 use crate::storage::{DATABASE_FILE, Key, Store, StoreError, account_key};
 
 /// Market time when the demo begins: an hour and a half before the open of a Friday session.
 const START: &str = "2026-05-15T12:00:00Z";
 /// Market seconds per second in a night.
 const SPEED: f64 = 300.0;
+/// The simulated broker's accounts, in the data folder.
+const BROKER_FILE: &str = "simulated-broker.json";
 /// Everybody's password. The server listens for everybody on the network, but holds nothing real.
 const PASSWORD: &str = "eggmoney-demo-2026";
 
@@ -94,23 +96,42 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), String> {
         }
     };
     let data_dir = args.data_dir.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_path_buf())).unwrap_or_default();
+    state::prepare_folder(&data_dir).map_err(|e| e.to_string())?;
+    let _logs = logging::start(&data_dir)?;
     let calendar = Calendar::nyse().map_err(|e| e.to_string())?;
     let start: Timestamp = START.parse().map_err(|e: jiff::Error| e.to_string())?;
     let start = resumed(&data_dir)?.unwrap_or(start).max(start);
-    let market: Arc<dyn Clock> = Arc::new(DemoClock::new(calendar.clone(), start, args.speed));
-
-    let simulator = KisSimulator::start(SimConfig { scenario: scenario(), ..SimConfig::default() }, market.clone(), Arc::new(calendar))
-        .await
-        .map_err(|e| format!("cannot start the simulated broker: {e}"))?;
-    let config = configuration(&args, data_dir, &simulator)?;
-    state::prepare_folder(&config.data_dir).map_err(|e| e.to_string())?;
-    let _logs = logging::start(&config.data_dir)?;
-    let app = App::open(config, Arc::new(SystemClock), market).await.map_err(|e| e.to_string())?;
-    let logins = populate(&app, &simulator).await?;
-    serve::run(app, Some(json!({ "logins": logins }).to_string())).await
+    let market: Arc<dyn Clock> = Arc::new(DemoClock::new(calendar, start, args.speed));
+    let Demo { app, simulator, logins } = open(&args, data_dir, market).await?;
+    let ended = serve::run(app, Some(json!({ "logins": logins }).to_string())).await;
+    // The last write was with the last order; this one brings the time of the stop along.
+    simulator.save().map_err(|e| format!("cannot keep the simulated broker's accounts: {e}"))?;
+    ended
 }
 
-/// Market time of the newest message of an earlier run over the same folder.
+/// An open demo.
+struct Demo {
+    app: Arc<App>,
+    simulator: KisSimulator,
+    logins: Vec<serde_json::Value>,
+}
+
+/// Opens the demo of a data folder, making its sample users if it is new. An earlier run's simulated
+/// broker goes on with the cash, positions and orders that it had.
+async fn open(args: &DemoArgs, data_dir: PathBuf, market: Arc<dyn Clock>) -> Result<Demo, String> {
+    let calendar = Calendar::nyse().map_err(|e| e.to_string())?;
+    let sim = SimConfig { scenario: scenario(), state_file: Some(data_dir.join(BROKER_FILE)), ..SimConfig::default() };
+    let simulator = KisSimulator::start(sim, market.clone(), Arc::new(calendar))
+        .await
+        .map_err(|e| format!("cannot start the simulated broker: {e}"))?;
+    let config = configuration(args, data_dir, &simulator)?;
+    let app = App::open(config, Arc::new(SystemClock), market).await.map_err(|e| e.to_string())?;
+    let logins = populate(&app, &simulator).await?;
+    Ok(Demo { app, simulator, logins })
+}
+
+/// Market time at which an earlier run over the same folder ended: nothing that it has stored lies
+/// after it.
 fn resumed(data_dir: &Path) -> Result<Option<Timestamp>, String> {
     if !data_dir.join(DATABASE_FILE).exists() {
         return Ok(None);
@@ -119,11 +140,16 @@ fn resumed(data_dir: &Path) -> Result<Option<Timestamp>, String> {
     let newest = store.read(|v| {
         let mut newest = None;
         for user in v.user_ids()? {
-            newest = newest.max(v.user(user).list_latest(&MESSAGES, &Key::new(), None, 1)?.first().map(|m| m.at));
+            let rows = v.user(user);
+            newest = newest.max(rows.list_latest(&MESSAGES, &Key::new(), None, 1)?.first().map(|m| m.at));
+            for account in rows.accounts()? {
+                newest = newest.max(rows.list_latest(&JOURNAL, &account_key(account.id), None, 1)?.first().map(|f| f.at));
+            }
         }
         Ok::<_, StoreError>(newest)
     });
-    newest.map_err(|e| e.to_string())
+    let kept = KisSimulator::saved_at(&data_dir.join(BROKER_FILE)).map_err(|e| e.to_string())?;
+    Ok(newest.map_err(|e| e.to_string())?.max(kept))
 }
 
 fn scenario() -> Scenario {
@@ -237,7 +263,8 @@ async fn answer_questions(app: &App, user: UserId, account: AccountId) -> Result
     Ok(())
 }
 
-/// Gives the simulated broker what the account's books say.
+/// Gives the simulated broker what the account's books say, unless it has the account from an earlier
+/// run.
 fn open_at_broker(app: &App, simulator: &KisSimulator, user: UserId, sample: &Sample) -> Result<(), String> {
     let positions: Vec<Position> = app
         .store
@@ -255,7 +282,7 @@ fn open_at_broker(app: &App, simulator: &KisSimulator, user: UserId, sample: &Sa
         .filter(|p| p.quantity > Decimal::ZERO)
         .map(|p| SimPosition { average_price: (p.cost / p.quantity).round_dp(4), quantity: p.quantity, symbol: p.symbol })
         .collect();
-    simulator.add_account(SimAccount {
+    simulator.add_account_unless_kept(SimAccount {
         environment: BrokerHost::Mock,
         app_key: app_key(sample),
         app_secret: app_secret(sample),
@@ -265,4 +292,120 @@ fn open_at_broker(app: &App, simulator: &KisSimulator, user: UserId, sample: &Sa
         positions,
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::SteppedClock;
+    use crate::domain::id::OrderId;
+    use crate::simulators::FillPlan;
+    use crate::storage::Record;
+    use crate::storage::tables::{ORDERS, UserTable};
+
+    /// Between the third and the fourth slice of the first night.
+    const MIDDLE: &str = "2026-05-15T17:20:40Z";
+    const MORNING: &str = "2026-05-15T20:45:00Z";
+
+    fn args() -> DemoArgs {
+        DemoArgs { data_dir: None, listen: Some("127.0.0.1:0".to_owned()), speed: SPEED }
+    }
+
+    async fn run_until(demo: &Demo, clock: &SteppedClock, end: &str) {
+        let end: Timestamp = end.parse().unwrap();
+        while clock.now() < end {
+            clock.advance_to((clock.now() + jiff::SignedDuration::from_secs(20)).min(end));
+            demo.app.trading.tick().await;
+        }
+    }
+
+    /// A sample's rows.
+    fn rows<R: Record>(demo: &Demo, sample: &Sample, table: &UserTable<R>) -> Vec<R> {
+        let user = demo.app.auth.users().unwrap().into_iter().find(|u| u.username == sample.username).unwrap().id;
+        let rows: Result<Vec<R>, StoreError> = demo.app.store.user(user).read(|v| v.list(table, &Key::new()));
+        rows.unwrap()
+    }
+
+    fn open_orders(demo: &Demo) -> Vec<OrderId> {
+        let all = SAMPLES.iter().flat_map(|sample| rows(demo, sample, &ORDERS));
+        all.filter(|o| !o.state.is_final()).map(|o| o.intent.order_id).collect()
+    }
+
+    /// The books hold what the broker holds, and its cash is what the executions leave.
+    fn compare(demo: &Demo) {
+        for sample in &SAMPLES {
+            let booked = rows(demo, sample, &POSITIONS);
+            let mut booked: Vec<_> =
+                booked.into_iter().filter(|p| p.quantity > Decimal::ZERO).map(|p| (p.symbol, p.quantity.normalize())).collect();
+            booked.sort();
+            let control = demo.simulator.control();
+            let mut held: Vec<_> = control.positions(&app_key(sample)).into_iter().map(|p| (p.symbol, p.quantity.normalize())).collect();
+            held.sort();
+            assert_eq!(booked, held, "{}", sample.username);
+            let spent: Decimal = control.executions(&app_key(sample)).iter().fold(Decimal::ZERO, |cash, e| {
+                let gross = e.price * Decimal::from(e.quantity);
+                cash + e.fee + if e.side == crate::domain::order::Side::Buy { gross } else { -gross }
+            });
+            assert_eq!(control.cash(&app_key(sample)), Some(Decimal::from(sample.cash_usd) - spent), "{}", sample.username);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_demo_that_is_killed_amid_a_night_goes_on_with_the_same_broker() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SteppedClock::new(START.parse().unwrap()));
+        let demo = open(&args(), dir.path().to_path_buf(), clock.clone()).await.unwrap();
+        for sample in &SAMPLES {
+            demo.simulator.control().fill_all(&app_key(sample), FillPlan::Delayed { seconds: 100 });
+        }
+        run_until(&demo, &clock, MIDDLE).await;
+        let before: Vec<usize> = SAMPLES.iter().map(|s| demo.simulator.control().order_count(&app_key(s))).collect();
+        assert!(before.iter().filter(|orders| **orders > 0).count() > 1, "more than one has traded: {before:?}");
+        assert!(!open_orders(&demo).is_empty(), "some order is under way when the process dies");
+        let killed_at = clock.now();
+        // No stop, no last write: the process is gone.
+        drop(demo);
+
+        let start = resumed(dir.path()).unwrap().unwrap();
+        assert!(start <= killed_at && start > MIDDLE.parse::<Timestamp>().unwrap() - jiff::SignedDuration::from_mins(90), "{start}");
+        let clock = Arc::new(SteppedClock::new(start));
+        let demo = open(&args(), dir.path().to_path_buf(), clock.clone()).await.unwrap();
+        let kept: Vec<usize> = SAMPLES.iter().map(|s| demo.simulator.control().order_count(&app_key(s))).collect();
+        assert_eq!(kept, before, "the broker knows every order");
+        run_until(&demo, &clock, MORNING).await;
+        compare(&demo);
+        assert_eq!(open_orders(&demo), [], "every order has come to its end");
+        let codes: Vec<String> = demo
+            .app
+            .auth
+            .users()
+            .unwrap()
+            .into_iter()
+            .flat_map(|u| demo.app.store.user(u.id).read(|v| v.list(&MESSAGES, &Key::new())).unwrap())
+            .map(|m| m.code)
+            .collect();
+        assert!(codes.iter().any(|c| c == "SESSION_REPORT"), "{codes:?}");
+        for noise in [
+            "ORDER_UNKNOWN",
+            "ORDER_NOT_PLACED",
+            "ORDER_AMBIGUOUS",
+            "ORDER_REFUSED",
+            "BROKER_PROBLEM",
+            "LATE_FILL",
+            "SLOT_MISSED",
+            "SLOT_FAILED",
+        ] {
+            assert!(!codes.iter().any(|c| c == noise), "{noise} after the restart: {codes:?}");
+        }
+        assert_eq!(demo.app.store.verify().unwrap().differences, []);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_broker_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs_err::write(dir.path().join(BROKER_FILE), "{").unwrap();
+        let clock = Arc::new(SteppedClock::new(START.parse().unwrap()));
+        let refused = open(&args(), dir.path().to_path_buf(), clock).await.err().unwrap();
+        assert!(refused.contains(BROKER_FILE) && refused.contains("cannot be used"), "{refused}");
+    }
 }

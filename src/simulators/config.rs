@@ -1,7 +1,7 @@
 //! What a simulation consists of: scenario, accounts, ports.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -20,6 +20,8 @@ pub struct SimConfig {
     pub live_port: u16,
     /// 0 picks a free port.
     pub paper_port: u16,
+    /// Where the accounts are kept beyond the life of the process.
+    pub state_file: Option<PathBuf>,
 }
 
 /// A customer's account, found by app key.

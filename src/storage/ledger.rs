@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::key::Key;
 use super::port::StoreError;
-use super::tables::{CASH, HISTORY, HOLDINGS, JOURNAL, Number, OPEN_ORDERS, ORDERS, POSITIONS, SHEETS};
+use super::tables::{CASH, HISTORY, HOLDINGS, JOURNAL, Number, OPEN_ORDERS, ORDER_FACTS, ORDERS, POSITIONS, SHEETS};
 use super::view::{UserTx, UserView};
 use crate::domain::bot::{HistoryRow, Holding, Sheet};
 use crate::domain::fact::{Actor, Event, Fact};
@@ -33,6 +33,9 @@ impl<'b> UserTx<'b> {
             seq += 1;
             let fact = Fact { seq, at, actor, event };
             self.put(&JOURNAL, &account_key(account).u64(seq), &fact)?;
+            if let Some(order) = fact.event.order_id() {
+                self.put(&ORDER_FACTS, &account_key(account).id(order.as_bytes()).u64(seq), &Number(seq))?;
+            }
             apply(&mut AccountRows { tx: self, account }, &fact)?;
             facts.push(fact);
         }
@@ -49,6 +52,14 @@ impl UserView<'_> {
     /// All facts of an account in order.
     pub fn facts(&self, account: AccountId) -> Result<Vec<Fact>, StoreError> {
         self.list(&JOURNAL, &account_key(account))
+    }
+
+    /// The facts of one order in order, without reading others.
+    pub fn facts_of_order(&self, account: AccountId, order: OrderId) -> Result<Vec<Fact>, StoreError> {
+        self.list(&ORDER_FACTS, &account_key(account).id(order.as_bytes()))?
+            .into_iter()
+            .map(|Number(seq)| self.require(&JOURNAL, &account_key(account).u64(seq)))
+            .collect()
     }
 
     /// Orders that are open or whose result was not taken yet.

@@ -30,6 +30,28 @@ impl UserTx<'_> {
     /// # Errors
     /// `Corrupt` when the event cannot be written as JSON.
     pub fn post<E: Serialize>(&mut self, account: AccountId, at: Timestamp, level: Level, event: &E) -> Result<Message, StoreError> {
+        let chat = self.get(&ACCOUNTS, &account_key(account))?.filter(|a| a.settings.telegram_chat.is_some());
+        self.put_message(Some(account), chat.map(|a| a.id), at, level, event)
+    }
+
+    /// Stores a message that concerns the person and no account. It goes to the chat of the first
+    /// account that has one: all of them are the same person's.
+    ///
+    /// # Errors
+    /// `Corrupt` when the event cannot be written as JSON.
+    pub fn post_to_person<E: Serialize>(&mut self, at: Timestamp, level: Level, event: &E) -> Result<Message, StoreError> {
+        let chat = self.view().accounts()?.into_iter().find(|a| a.settings.telegram_chat.is_some());
+        self.put_message(None, chat.map(|a| a.id), at, level, event)
+    }
+
+    fn put_message<E: Serialize>(
+        &mut self,
+        account: Option<AccountId>,
+        chat_of: Option<AccountId>,
+        at: Timestamp,
+        level: Level,
+        event: &E,
+    ) -> Result<Message, StoreError> {
         let event = serde_json::to_value(event).map_err(|e| StoreError::Corrupt(format!("message: {e}")))?;
         let code = event.get("code").and_then(|c| c.as_str()).unwrap_or("MESSAGE").to_owned();
         // The stored order of messages of one instant is the order in which they were posted.
@@ -40,12 +62,11 @@ impl UserTx<'_> {
         {
             id = Uuid::from_u128(last.id.0.as_u128() + 1);
         }
-        let message = Message { id: MessageId(id), account_id: Some(account), at, code, level, event, read: false };
+        let message = Message { id: MessageId(id), account_id: account, at, code, level, event, read: false };
         let key = Key::new().id(id.as_bytes());
         self.put(&MESSAGES, &key, &message)?;
-        let chat = self.get(&ACCOUNTS, &account_key(account))?.and_then(|a| a.settings.telegram_chat);
-        if chat.is_some() {
-            self.put(&OUTBOX, &key, &Delivery { message_id: message.id, account_id: account, attempts: 0 })?;
+        if let Some(account_id) = chat_of {
+            self.put(&OUTBOX, &key, &Delivery { message_id: message.id, account_id, attempts: 0 })?;
         }
         Ok(message)
     }

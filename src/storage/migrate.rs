@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use super::key::Key;
 use super::port::{Batch, Engine, StoreError};
 use super::record::{decode, encode};
 use super::snapshot;
-use super::tables::{META, Number};
+use super::tables::{JOURNAL, META, Number, ORDER_FACTS};
+use crate::domain::fact::Fact;
 
 /// One step of the schema.
 pub(super) struct Step {
@@ -14,8 +16,35 @@ pub(super) struct Step {
 }
 
 /// All steps, in order. A step never changes once it was released.
-const STEPS: &[Step] =
-    &[Step { to: 1, run: |_| Ok(()) }, Step { to: 2, run: |batch| super::verify::rebuild_cash(&mut super::view::Tx::new(batch)) }];
+const STEPS: &[Step] = &[
+    Step { to: 1, run: |_| Ok(()) },
+    Step { to: 2, run: index_facts_by_order },
+    Step { to: 3, run: |batch| super::verify::rebuild_cash(&mut super::view::Tx::new(batch)) },
+];
+
+/// Schema 2: every fact of an order has a row in `order_facts`.
+fn index_facts_by_order(batch: &mut dyn Batch) -> Result<(), StoreError> {
+    /// user · account
+    const OWNERS: usize = 32;
+    const AT_ONCE: usize = 1_000;
+    // Looking into a space would make it.
+    if !batch.spaces()?.iter().any(|space| space == JOURNAL.name) {
+        return Ok(());
+    }
+    let mut from = Vec::new();
+    loop {
+        let facts = batch.range(JOURNAL.name, &from, &[], false, AT_ONCE)?;
+        let Some((last, _)) = facts.last() else { return Ok(()) };
+        // The next key after the last one.
+        from = [last.as_slice(), &[0]].concat();
+        for (key, bytes) in &facts {
+            let fact: Fact = decode(bytes)?;
+            let (Some(order), Some(owners)) = (fact.event.order_id(), key.get(..OWNERS)) else { continue };
+            let row = Key::new().raw(owners).id(order.as_bytes()).u64(fact.seq);
+            batch.put(ORDER_FACTS.name, row.as_bytes(), &encode(&Number(fact.seq))?)?;
+        }
+    }
+}
 
 /// Brings a store to the newest schema.
 pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), StoreError> {

@@ -137,6 +137,8 @@ pub const ACCOUNTS: UserTable<Account> = UserTable::new("accounts");
 pub const BOTS: UserTable<Bot> = UserTable::new("bots");
 /// account · sequence.
 pub const JOURNAL: UserTable<Fact> = UserTable::new("journal");
+/// account · order · sequence: which facts of the journal are an order's.
+pub const ORDER_FACTS: UserTable<Number> = UserTable::new("order_facts");
 /// account · holding.
 pub const HOLDINGS: UserTable<Holding> = UserTable::new("holdings");
 /// account · history id; the id carries the trade's time, so keys are in time order.

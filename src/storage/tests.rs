@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::migrate::{Step, run_steps};
 use super::port::{BatchFn, Engine, ReadView};
 use super::redb::RedbEngine;
-use super::tables::{META, Number, ORDERS, USER_NAMES, UserRef};
+use super::tables::{META, Number, ORDER_FACTS, ORDERS, USER_NAMES, UserRef};
 use super::{Key, Store, StoreError, account_key, time_ordered};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId, UserId};
@@ -245,4 +245,39 @@ fn a_migration_runs_whole_after_a_snapshot_or_not_at_all() {
     let refused = run_steps(&engine, Some(path), &[first, second, broken]);
     assert!(refused.is_err());
     assert_eq!(schema(&engine), [false, true], "a step that fails leaves everything as it was");
+}
+
+#[test]
+fn a_database_of_the_first_schema_gets_its_orders_facts_indexed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (user, account) = (UserId(Uuid::from_u128(1)), AccountId(Uuid::from_u128(2)));
+    let wanted = intent(account);
+    let order = wanted.order_id;
+    {
+        let store = Store::open(dir.path()).unwrap();
+        store.write_blocking(move |tx| super::verify::test_account(tx, user, account)).unwrap();
+        let other = intent(account);
+        let events = move || {
+            let intended = |intent: &OrderIntent| Event::OrderIntended { intent: Box::new(intent.clone()) };
+            vec![intended(&wanted), intended(&other), Event::OrderSent { order_id: wanted.order_id }]
+        };
+        store.write_blocking(move |tx| tx.user(user).record(account, at(1), Actor::Bot, events()).map(drop)).unwrap();
+    }
+    {
+        // As the first schema left it.
+        let engine = RedbEngine::open(&dir.path().join(super::DATABASE_FILE)).unwrap();
+        engine
+            .write(&mut |b| {
+                for (key, _) in b.range(ORDER_FACTS.name, &[], &[], false, usize::MAX)? {
+                    b.remove(ORDER_FACTS.name, &key)?;
+                }
+                b.put(META.name, b"schema", &super::record::encode(&number(1))?)
+            })
+            .unwrap();
+    }
+    let store = Store::open(dir.path()).unwrap();
+    let facts = store.read(|v| v.user(user).facts_of_order(account, order)).unwrap();
+    assert_eq!(facts.iter().map(|f| f.seq).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(store.verify().unwrap().differences, []);
+    assert!(dir.path().join("snapshots/before-schema-2-from-1.redb").exists());
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ledger::account_key;
 use super::port::StoreError;
-use super::tables::{CASH, HISTORY, HOLDINGS, ORDERS, POSITIONS, SHEETS, UserTable};
+use super::tables::{CASH, HISTORY, HOLDINGS, Number, ORDER_FACTS, ORDERS, POSITIONS, SHEETS, UserTable};
 use super::view::{Tx, UserView, View};
 use crate::domain::bot::{HistoryRow, Holding, Sheet};
 use crate::domain::id::{AccountId, HistoryId, HoldingId, OrderId, SheetId, UserId};
@@ -117,11 +117,16 @@ pub(super) fn run(view: &View<'_>) -> Result<VerifyReport, StoreError> {
         for account in user.accounts()? {
             report.accounts += 1;
             let mut memory = Memory::default();
+            let mut of_orders: BTreeMap<String, Number> = BTreeMap::new();
             for fact in user.facts(account.id)? {
                 report.facts += 1;
+                if fact.event.order_id().is_some() {
+                    of_orders.insert(fact.seq.to_string(), Number(fact.seq));
+                }
                 apply(&mut memory, &fact)?;
             }
             let mut check = Check { user, account: account.id, report: &mut report };
+            check.compare(&ORDER_FACTS, of_orders, |Number(seq)| seq.to_string())?;
             check.compare(&ORDERS, memory.orders, |o| o.intent.order_id.to_string())?;
             check.compare(&CASH, memory.cash, |c| c.currency.code().to_owned())?;
             check.compare(&POSITIONS, memory.positions, position_row)?;
@@ -171,7 +176,7 @@ impl Check<'_, '_> {
     }
 }
 
-/// Writes the cash of every account as its journal accounts for it: the fold came with schema 2.
+/// Writes the cash of every account as its journal accounts for it: the fold came with schema 3.
 pub(super) fn rebuild_cash(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     for user in tx.view().user_ids()? {
         for account in tx.view().user(user).accounts()? {

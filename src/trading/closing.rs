@@ -148,6 +148,19 @@ impl Trading {
         Ok(Line { user: store, account_id: account, gateway })
     }
 
+    /// Seconds by which our clock is ahead of the broker of an account, as its last answer showed;
+    /// `None` before the first answer and for an account that cannot be connected.
+    ///
+    /// # Errors
+    /// `NotFound` for an account that is not the user's; when the store cannot be read.
+    pub async fn clock_drift(&self, user: UserId, account: AccountId) -> Result<Option<i64>, TradingError> {
+        match self.line(user, account).await {
+            Ok(line) => Ok(line.gateway.clock_drift()),
+            Err(TradingError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Sells a share of a bot's position at once. `ratio_percent` is above 0 and at most 100.
     ///
     /// # Errors
@@ -240,6 +253,7 @@ impl Trading {
         }
         self.refresh_cash(line, symbols.first().map(|s| s.as_str())).await?;
         self.remember_rate(line).await?;
+        self.fill_month_rates(line).await?;
         self.bus.publish(line.user.id(), super::bus::LiveEvent::Portfolio { account_id: line.account_id });
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::books::{Books, sell_history};
 use super::error::TradingError;
 use super::line::Line;
 use super::settle::{BookedAt, book_ids, end_sheet, post_events, store_booked};
+use super::slices::fresh_sheet_id;
 use super::slots::{Outcome, mark, run_of};
 use super::tick::Trading;
 use crate::brokers::BrokerError;
@@ -16,7 +17,7 @@ use crate::domain::account::AccountMode;
 use crate::domain::bot::{Bot, Holding, Sheet};
 use crate::domain::calendar::Calendar;
 use crate::domain::fact::{Actor, Event, SheetEnd};
-use crate::domain::id::{AccountId, SheetId};
+use crate::domain::id::AccountId;
 use crate::domain::message::Notice;
 use crate::domain::money::f64_from_decimal;
 use crate::domain::schedule::{SessionPlan, Slot};
@@ -27,7 +28,7 @@ use crate::quant::egg::netting::{self, SheetAfter};
 use crate::quant::egg::sheet::{Opening, open, outdated};
 use crate::quant::egg::slice;
 use crate::storage::tables::BOTS;
-use crate::storage::{StoreError, UserTx, UserView, account_key, time_ordered};
+use crate::storage::{StoreError, UserTx, UserView, account_key};
 
 /// How long a decision waits for the result of an earlier session's order.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
@@ -209,7 +210,7 @@ impl Deciding<'_, '_> {
             }
         }
         let Some(wanted) = decision.order else { return Ok(()) };
-        let opening = Opening { id: SheetId(time_ordered(self.now)), session: self.slot.session, at: self.now, slices: self.slices };
+        let opening = Opening { id: fresh_sheet_id(self.now, bot.position), session: self.slot.session, at: self.now, slices: self.slices };
         let (sheet, event) = open(bot, wanted, opening);
         if let Some(sheet) = sheet {
             if let Some(old) = books.sheet_of(bot.id) {

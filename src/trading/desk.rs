@@ -10,12 +10,12 @@ use super::slots::calendar;
 use super::tick::Trading;
 use crate::domain::account::Account;
 use crate::domain::bot::Sheet;
-use crate::domain::fact::{Event, Fact};
+use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, BotId, OrderId, UserId};
 use crate::domain::order::{Order, OrderOrigin};
 use crate::domain::schedule::{Schedule, SessionPlan, next_plans};
 use crate::domain::slot::SlotRun;
-use crate::storage::tables::{ACCOUNTS, BOTS, JOURNAL, ORDERS, SLOTS};
+use crate::storage::tables::{ACCOUNTS, BOTS, ORDERS, SLOTS};
 use crate::storage::{StoreError, UserView, account_key};
 
 /// A sheet with its slices' times and orders.
@@ -83,8 +83,7 @@ impl Trading {
         Ok(self.store.user(user).read(|v| {
             for account in v.accounts()? {
                 let Some(found) = v.get(&ORDERS, &account_key(account.id).id(order.as_bytes()))? else { continue };
-                let facts: Vec<Fact> = v.list(&JOURNAL, &account_key(account.id))?;
-                return Ok((found, facts.into_iter().filter(|f| concerns(&f.event, order)).collect()));
+                return Ok((found, v.facts_of_order(account.id, order)?));
             }
             Err(StoreError::not_found("order"))
         })?)
@@ -169,35 +168,5 @@ impl Trading {
             }
             Err(StoreError::not_found("bot"))
         })?)
-    }
-}
-
-fn concerns(event: &Event, order: OrderId) -> bool {
-    match event {
-        Event::OrderIntended { intent } => intent.order_id == order,
-        Event::OrderFilled { fill } => fill.order_id == order,
-        Event::OrderSent { order_id }
-        | Event::OrderAccepted { order_id, .. }
-        | Event::OrderRejected { order_id, .. }
-        | Event::OrderUnknown { order_id, .. }
-        | Event::CancelRequested { order_id }
-        | Event::AmendRequested { order_id, .. }
-        | Event::OrderAmended { order_id, .. }
-        | Event::AmendRefused { order_id, .. }
-        | Event::OrderCancelled { order_id }
-        | Event::OrderExpired { order_id }
-        | Event::OrderSettled { order_id } => *order_id == order,
-        Event::OpeningHolding { .. }
-        | Event::OpeningHistory { .. }
-        | Event::OpeningSheet { .. }
-        | Event::OpeningCash { .. }
-        | Event::CashExchanged { .. }
-        | Event::SheetPut { .. }
-        | Event::SliceDone { .. }
-        | Event::SheetClosed { .. }
-        | Event::Booked { .. }
-        | Event::HoldingCorrected { .. }
-        | Event::HistoryAdded { .. }
-        | Event::HistoryRemoved { .. } => false,
     }
 }

@@ -38,6 +38,10 @@ struct Inner {
     bars: HashMap<String, Arc<KnownBars>>,
     /// When the bars of a ticker were last asked for.
     bars_asked: HashMap<String, Timestamp>,
+    /// Mean won per dollar of months that are over (`2026-04`); `None` where the broker has none.
+    month_means: HashMap<String, Option<f64>>,
+    /// The Korean day on which an account's months were last seen to.
+    months_seen_to: HashMap<AccountId, Date>,
 }
 
 /// What was read last. Prices and rates are public figures and shared; cash is per account.
@@ -82,6 +86,23 @@ impl Quotes {
             }
             due
         })
+    }
+
+    /// The mean rate of a month as far as it was asked for.
+    pub(super) fn month_mean(&self, month: &str) -> Option<Option<f64>> {
+        self.read(|i| i.month_means.get(month).copied())
+    }
+
+    pub(super) fn put_month_mean(&self, month: String, mean: Option<f64>) {
+        self.write(|i| i.month_means.insert(month, mean));
+    }
+
+    pub(super) fn months_seen_to(&self, account: AccountId) -> Option<Date> {
+        self.read(|i| i.months_seen_to.get(&account).copied())
+    }
+
+    pub(super) fn see_to_months(&self, account: AccountId, day: Date) {
+        self.write(|i| i.months_seen_to.insert(account, day));
     }
 
     pub(super) fn bars(&self, symbol: &str) -> Option<Arc<KnownBars>> {

@@ -1,5 +1,7 @@
 //! Exchange rates that outlive the process: the last known one, and one for each month that is over.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -8,10 +10,12 @@ use super::line::Line;
 use super::tick::Trading;
 use crate::domain::account::{AccountSettings, KnownRate};
 use crate::domain::clock::kst_date;
+use crate::domain::id::AccountId;
 use crate::domain::money::f64_from_decimal;
 use crate::quant::figures::rates::month_key;
-use crate::storage::tables::ACCOUNTS;
-use crate::storage::{StoreError, account_key};
+use crate::quant::market::mean;
+use crate::storage::tables::{ACCOUNTS, HISTORY};
+use crate::storage::{StoreError, UserView, account_key};
 
 impl Trading {
     /// Keeps the rate that was read, once a Korean day. What this changes is no edit of the owner, so
@@ -33,6 +37,67 @@ impl Trading {
             .await?;
         Ok(())
     }
+
+    /// Gives past months in which the account realised something, and which have no rate yet, the mean
+    /// of their daily closes from the broker's currency chart. A few months at a time; when all are
+    /// seen to, or the chart fails, it rests until the next Korean day.
+    pub(super) async fn fill_month_rates(&self, line: &Line) -> Result<(), TradingError> {
+        let (account, today) = (line.account_id, kst_date(self.clock.now()));
+        if self.quotes.months_seen_to(account) == Some(today) {
+            return Ok(());
+        }
+        let missing = line.user.read(|v| months_without_rate(v, account, today))?;
+        let unasked: Vec<Date> = missing.iter().copied().filter(|m| self.quotes.month_mean(&key_of(*m)).is_none()).collect();
+        for month in unasked.iter().copied().take(MONTHS_AT_ONCE) {
+            match line.gateway.usd_krw_closes(month.first_of_month(), month.last_of_month()).await {
+                Ok(closes) => {
+                    let closes: Vec<f64> = closes.into_iter().map(|(_, close)| f64_from_decimal(close)).collect();
+                    self.quotes.put_month_mean(key_of(month), (!closes.is_empty()).then(|| mean(&closes)));
+                }
+                // Reports can do with the present rate; trading must not suffer from this.
+                Err(error) => {
+                    tracing::debug!(account_id = %account, %error, "the currency chart gives no rates of past months");
+                    self.quotes.see_to_months(account, today);
+                    break;
+                }
+            }
+        }
+        if unasked.len() <= MONTHS_AT_ONCE {
+            self.quotes.see_to_months(account, today);
+        }
+        let found: Vec<(String, f64)> =
+            missing.into_iter().map(key_of).filter_map(|month| self.quotes.month_mean(&month)?.map(|rate| (month, rate))).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        let key = account_key(account);
+        line.user
+            .write(move |tx| -> Result<(), StoreError> {
+                let mut account = tx.require(&ACCOUNTS, &key)?;
+                for (month, rate) in &found {
+                    account.settings.month_rates.entry(month.clone()).or_insert(*rate);
+                }
+                tx.put(&ACCOUNTS, &key, &account)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// Months asked for in one go.
+const MONTHS_AT_ONCE: usize = 3;
+
+fn key_of(day: Date) -> String {
+    month_key(day.year(), day.month())
+}
+
+/// First days of the months before `today`'s in which something was realised and that have no rate,
+/// newest first.
+fn months_without_rate(view: &UserView<'_>, id: AccountId, today: Date) -> Result<Vec<Date>, StoreError> {
+    let known = view.require(&ACCOUNTS, &account_key(id))?.settings.month_rates;
+    let realised = view.list(&HISTORY, &account_key(id))?.into_iter().filter(|row| row.profit != 0.0);
+    let months: BTreeSet<Date> = realised.map(|row| kst_date(row.traded_at).first_of_month()).collect();
+    Ok(months.into_iter().rev().filter(|m| *m < today.first_of_month() && !known.contains_key(&key_of(*m))).collect())
 }
 
 fn is_news(settings: &AccountSettings, at: Timestamp) -> bool {

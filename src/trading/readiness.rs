@@ -9,7 +9,7 @@ use super::slots::Outcome;
 use super::tick::Trading;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Bot;
-use crate::domain::message::{Notice, ReadinessCheck};
+use crate::domain::message::{EffectiveTimes, Notice, ReadinessCheck};
 use crate::domain::money::f64_from_decimal;
 use crate::domain::order::OrderState;
 use crate::domain::schedule::{SessionPlan, Slot};
@@ -43,7 +43,7 @@ impl Trading {
         let cash = self.cash_for(line, active.first().map(|b| b.symbol.as_str())).await;
         match cash {
             Ok(amount) => check("cash", f64_from_decimal(amount) >= largest, format!("{amount}")),
-            Err(error) => check("cash", false, error.to_string()),
+            Err(error) => check("cash_unknown", false, error.to_string()),
         }
 
         let unresolved = books.open_orders.iter().filter(|o| matches!(o.state, OrderState::Unknown | OrderState::Sent)).count();
@@ -52,13 +52,11 @@ impl Trading {
         check("disk", disk.is_none_or(|bytes| bytes > LEAST_DISK), disk.map(|b| (b >> 20).to_string()).unwrap_or_default());
         let drift = line.gateway.clock_drift();
         check("clock", drift.is_none_or(|s| s.abs() <= LARGEST_DRIFT), drift.map(|s| s.to_string()).unwrap_or_default());
-        check(
-            "schedule",
-            books.account.mode == AccountMode::Trading,
-            format!("{} {}", plan.decision, plan.slices.last().copied().unwrap_or(plan.decision)),
-        );
+        check("schedule", books.account.mode == AccountMode::Trading, String::new());
         let ready = checks.iter().all(|c| c.ok || c.name == "schedule");
-        let notice = Notice::Readiness { ready, session: plan.session.to_string(), checks, largest_spending_usd: largest };
+        let times = EffectiveTimes { decision: plan.decision, slices: plan.slices.clone(), closing_buy: plan.closing_buy };
+        let notice =
+            Notice::Readiness { ready, session: plan.session.to_string(), checks, largest_spending_usd: largest, times: Some(times) };
         self.notify(line, notice).await?;
         Ok(Outcome::Done(if ready { "ready" } else { "not ready" }.to_owned()))
     }

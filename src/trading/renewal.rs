@@ -21,6 +21,18 @@ pub struct Renewed {
     pub removed: Vec<String>,
     /// Names of positions that no bot manages any more.
     pub orphans: Vec<String>,
+    /// What keeps a dry run's result from being carried out now; empty after a renewal.
+    pub blocked: Vec<Blocker>,
+}
+
+/// Why a renewal has to wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// The code with which the renewal would be refused.
+    pub code: &'static str,
+    pub detail: String,
+    /// Names of the bots concerned.
+    pub bots: Vec<String>,
 }
 
 impl Trading {
@@ -38,7 +50,10 @@ impl Trading {
     ) -> Result<Renewed, TradingError> {
         let rows = self.store.user(user);
         // The rules first: asking the broker for nonsense helps nobody.
-        rows.read(|v| planned(&Books::read(v, account)?, &tickers, time_ordered(self.clock.now())))?;
+        let first_look = rows.read(|v| planned(&Books::read(v, account)?, &tickers, time_ordered(self.clock.now())))?;
+        if !dry_run {
+            refuse_blocked(&first_look)?;
+        }
         for (place, (text, _)) in tickers.iter().enumerate() {
             let pointer = format!("/tickers/{place}/symbol");
             let ticker = Instrument::parse_us_ticker(text).map_err(|detail| TradingError::field(pointer.clone(), "invalid", detail))?;
@@ -52,6 +67,7 @@ impl Trading {
             .write(move |tx| -> Result<Renewed, TradingError> {
                 let before = Books::read(&tx.view(), account)?;
                 let renewed = planned(&before, &tickers, time_ordered(now))?;
+                refuse_blocked(&renewed)?;
                 for bot in &before.bots {
                     remove_bot(tx, bot)?;
                 }
@@ -77,12 +93,8 @@ fn planned(books: &Books, tickers: &[(String, i64)], first_id: uuid::Uuid) -> Re
     let Some(total_budget) = books.account.settings.total_budget else {
         return Err(TradingError::refused("no_budget", "the account has no total budget: set it in the account's settings first"));
     };
-    let open_sheets: Vec<String> = books.sheets.iter().map(|s| s.name.clone()).collect();
-    if let Some(order) = books.open_orders.first() {
-        let detail = format!("an order of {} is still open: wait until it has ended", order.intent.bot_name);
-        return Err(StoreError::conflict("bot_has_order", detail).into());
-    }
-    let request = RenewalRequest { tickers, total_budget, existing: &books.bots, holdings: &books.holdings, open_sheets: &open_sheets };
+    // Sheets in flight pass; they block the renewal but not the view of it.
+    let request = RenewalRequest { tickers, total_budget, existing: &books.bots, holdings: &books.holdings, open_sheets: &[] };
     let plan = renewal(&request).map_err(|e| refusal(&e))?;
     let mut bots: Vec<Bot> = Vec::with_capacity(plan.bots.len());
     for (position, wanted) in (0_u32..).zip(&plan.bots) {
@@ -93,7 +105,29 @@ fn planned(books: &Books, tickers: &[(String, i64)], first_id: uuid::Uuid) -> Re
         bots.push(bot);
     }
     let removed = books.bots.iter().filter(|old| !bots.iter().any(|b| b.id == old.id)).map(|b| b.name.clone()).collect();
-    Ok(Renewed { bots, removed, orphans: plan.orphans })
+    Ok(Renewed { bots, removed, orphans: plan.orphans, blocked: blockers(books) })
+}
+
+fn blockers(books: &Books) -> Vec<Blocker> {
+    let order = books.open_orders.first().map(|order| Blocker {
+        code: "bot_has_order",
+        detail: format!("an order of {} is still open: wait until it has ended", order.intent.bot_name),
+        bots: vec![order.intent.bot_name.clone()],
+    });
+    let open_sheets: Vec<String> = books.sheets.iter().map(|s| s.name.clone()).collect();
+    let sheets = (!open_sheets.is_empty()).then(|| Blocker {
+        code: "bot_has_sheet",
+        detail: RenewalError::OpenSheets(open_sheets.clone()).to_string(),
+        bots: open_sheets,
+    });
+    order.into_iter().chain(sheets).collect()
+}
+
+fn refuse_blocked(renewed: &Renewed) -> Result<(), TradingError> {
+    match renewed.blocked.first() {
+        Some(blocker) => Err(StoreError::conflict(blocker.code, blocker.detail.clone()).into()),
+        None => Ok(()),
+    }
 }
 
 fn refusal(error: &RenewalError) -> TradingError {
@@ -102,8 +136,10 @@ fn refusal(error: &RenewalError) -> TradingError {
         RenewalError::OpenSheets(_) => StoreError::conflict("bot_has_sheet", detail).into(),
         RenewalError::OtherSymbol { .. } => StoreError::conflict("bot_has_holding", detail).into(),
         RenewalError::Budget(_) | RenewalError::TooSmall { .. } => TradingError::refused("budget_too_small", detail),
-        RenewalError::NoTicker | RenewalError::Ticker(_) | RenewalError::TickerTwice(_) | RenewalError::Count { .. } => {
-            TradingError::field("/tickers", "invalid", detail)
+        RenewalError::NoTicker => TradingError::field("/tickers", "invalid", detail),
+        RenewalError::Ticker { place, .. } | RenewalError::TickerTwice { place, .. } => {
+            TradingError::field(format!("/tickers/{place}/symbol"), "invalid", detail)
         }
+        RenewalError::Count { place, .. } => TradingError::field(format!("/tickers/{place}/count"), "invalid", detail),
     }
 }

@@ -236,11 +236,32 @@ impl Trading {
     }
 }
 
-/// The id of a sheet's order in a slice. The slice's number stands in the id's time, so that orders
-/// list in the order of their slices.
+/// The id of a sheet's order in a slice. The slice's number stands in the id's time and the sheet's
+/// rank behind it, so that orders list by slice and within a slice as the bots stand.
 fn slice_order_id(account: AccountId, plan: &SessionPlan, sheet: SheetId, n: u32) -> OrderId {
     let place = plan.open.saturating_add(SignedDuration::from_secs(i64::from(n))).unwrap_or(plan.open);
-    derived_order_id(place, &[b"slice", account.as_bytes(), sheet.as_bytes(), &n.to_be_bytes()])
+    let OrderId(id) = derived_order_id(place, &[b"slice", account.as_bytes(), sheet.as_bytes(), &n.to_be_bytes()]);
+    OrderId(with_rank(id, rank_of(sheet)))
+}
+
+/// The largest rank that fits between an id's time and its random part.
+const LAST_RANK: u16 = 0x0fff;
+
+/// A fresh id for the sheet of the bot at `position`: sheets of one decision sort as the bots stand.
+pub(super) fn fresh_sheet_id(now: Timestamp, position: u32) -> SheetId {
+    let rank = u16::try_from(position).unwrap_or(LAST_RANK).min(LAST_RANK);
+    SheetId(with_rank(crate::storage::time_ordered(now), rank))
+}
+
+fn with_rank(id: uuid::Uuid, rank: u16) -> uuid::Uuid {
+    const SHIFT: u32 = 64;
+    let cleared = id.as_u128() & !(u128::from(LAST_RANK) << SHIFT);
+    uuid::Uuid::from_u128(cleared | (u128::from(rank & LAST_RANK) << SHIFT))
+}
+
+fn rank_of(SheetId(id): SheetId) -> u16 {
+    let [_, _, _, _, _, _, high, low, ..] = *id.as_bytes();
+    u16::from_be_bytes([high, low]) & LAST_RANK
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

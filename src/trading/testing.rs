@@ -386,6 +386,10 @@ impl MarketReader for ScriptedBroker {
     async fn usd_krw(&self) -> Result<Decimal, BrokerError> {
         Ok(Decimal::from(1_400))
     }
+
+    async fn usd_krw_closes(&self, _: Date, _: Date) -> Result<Vec<(Date, Decimal)>, BrokerError> {
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]

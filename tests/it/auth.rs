@@ -132,6 +132,11 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     expect(401, "session_ended", &nobody.post(REFRESH, &json!({"refresh_token": second["refresh_token"]})).await);
     expect(401, "session_ended", &anna.get(PROFILE).await);
     assert_eq!(elsewhere.get(PROFILE).await.0, 200, "the other device goes on");
+    let alerts = elsewhere.get("/api/v1/alerts").await.1;
+    let told: Vec<&Value> = alerts["items"].as_array().unwrap().iter().collect();
+    assert_eq!(told.len(), 1, "its owner hears of it once: {alerts}");
+    assert_eq!((&told[0]["code"], &told[0]["level"], &told[0]["account_id"]), (&json!("SESSION_REVOKED"), &json!("warning"), &Value::Null));
+    assert!(told[0]["text"]["ko"].as_str().unwrap().contains("127.0.0.1") && told[0]["text"]["en"].as_str().unwrap().contains("127.0.0.1"));
     expect(401, "session_ended", &nobody.post(REFRESH, &json!({"refresh_token": "nonsense"})).await);
     expect(401, "session_ended", &nobody.post(REFRESH, &json!({})).await);
     expect(422, "unknown_field", &nobody.post(REFRESH, &json!({"token": "x"})).await);

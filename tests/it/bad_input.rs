@@ -469,6 +469,79 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     assert_eq!(server.app.store.verify().unwrap().differences, []);
 }
 
+/// Pointers to the objects within a request body; an item of a list is `0`.
+fn objects_within(api: &Value, schema: &Value, at: &str, found: &mut BTreeSet<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        return objects_within(api, api.pointer(name.trim_start_matches('#')).unwrap(), at, found);
+    }
+    for choice in ["oneOf", "allOf", "anyOf"].iter().filter_map(|word| schema[word].as_array()).flatten() {
+        objects_within(api, choice, at, found);
+    }
+    if let Some(fields) = schema["properties"].as_object() {
+        if !at.is_empty() {
+            found.insert(at.to_owned());
+        }
+        for (name, field) in fields {
+            objects_within(api, field, &format!("{at}/{name}"), found);
+        }
+    }
+    if schema["items"].is_object() {
+        objects_within(api, &schema["items"], &format!("{at}/0"), found);
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_never_read_from_a_list_of_its_fields() {
+    let night = Night::start("2026-05-15T14:58:00Z").await;
+    let owned = night.bring("chan", "chan", 30_000).await;
+    let caller = night.server.login("chan").await;
+    let account = format!("/api/v1/trading/accounts/{}", owned.account);
+    let bots = caller.get(&format!("/api/v1/trading/bots?account_id={}", owned.account)).await.1;
+    let bot = format!("/api/v1/trading/bots/{}", bots["items"][0]["id"].as_str().unwrap());
+    let rule = json!({"type": "after_open", "minutes": 35});
+    let schedule = json!({"decision": rule, "twap_start": rule, "twap_end": rule, "twap_count": 5, "closing_buy": rule});
+    let new_bot = json!({"account_id": owned.account, "name": "N", "symbol": "TQQQ", "seed": 1, "profit_rate": 0.1, "t_div": 20, "max_tier": 10,
+        "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}]});
+    let good = [
+        ("PATCH /api/v1/trading/accounts/{id}", account.clone(), json!({"version": 1, "settings": {"schedule": schedule}})),
+        ("PUT /api/v1/trading/accounts/{id}/schedule", format!("{account}/schedule"), json!({"version": 1, "schedule": schedule})),
+        ("POST /api/v1/trading/bots", "/api/v1/trading/bots".to_owned(), new_bot),
+        ("PATCH /api/v1/trading/bots/{id}", bot, json!({"version": 1, "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}]})),
+        (
+            "POST /api/v1/trading/bots/renewal",
+            "/api/v1/trading/bots/renewal".to_owned(),
+            json!({"account_id": owned.account, "tickers": [{"symbol": "TQQQ", "count": 1}], "dry_run": true}),
+        ),
+    ];
+    // Every field in its place, as serde would have it.
+    let listed = |pointer: &str| match pointer.rsplit('/').next().unwrap() {
+        "settings" => json!([null, 8000, false, 0.5, false, 0.0009]),
+        "schedule" => json!([rule, rule, rule, 5, rule]),
+        "decision" | "twap_start" | "twap_end" | "closing_buy" => json!(["after_open", 35]),
+        _ if pointer.starts_with("/tickers") => json!(["TQQQ", 1]),
+        _ => json!([0.05, 1]),
+    };
+    let api: Value = serde_json::to_value(eggmoney::http::openapi_document()).unwrap();
+    let mut tried = 0;
+    for (path, item) in api["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let route = format!("{} {path}", method.to_uppercase());
+            let mut pointers = BTreeSet::new();
+            objects_within(&api, &operation["requestBody"]["content"]["application/json"]["schema"], "", &mut pointers);
+            for pointer in pointers {
+                let (_, address, body) =
+                    good.iter().find(|(r, _, _)| *r == route).unwrap_or_else(|| panic!("{route} has {pointer}: try it"));
+                let mut bad = body.clone();
+                *place(&mut bad, &pointer) = listed(&pointer);
+                let (status, problem) = answer(caller.request(route.split(' ').next().unwrap(), address).json(&bad)).await;
+                assert_eq!((status, &problem["pointer"]), (422, &json!(pointer)), "{route} {bad}: {problem}");
+                tried += 1;
+            }
+        }
+    }
+    assert_eq!(tried, 14, "every object of every request");
+}
+
 #[tokio::test]
 async fn queries_and_addresses_are_checked_too() {
     let night = Night::start("2026-05-15T14:58:00Z").await;

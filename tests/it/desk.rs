@@ -4,7 +4,7 @@ use eggmoney::domain::bot::{Bot, Sheet, TradeKind};
 use eggmoney::domain::fact::{Actor, Event};
 use eggmoney::domain::id::{AccountId, BotId, SheetId, UserId};
 use eggmoney::domain::instrument::{Exchange, Market};
-use eggmoney::storage::tables::{BOTS, LISTINGS, Listing};
+use eggmoney::storage::tables::{ACCOUNTS, BOTS, LISTINGS, Listing};
 use eggmoney::storage::{AUDIT, AuditRow, Key, StoreError, account_key, time_ordered};
 use jiff::civil::date;
 use serde_json::{Value, json};
@@ -305,14 +305,20 @@ async fn a_renewal_is_all_or_nothing() {
     ok(desk.caller.patch(&format!("/api/v1/trading/accounts/{account}"), &budget).await, 200).await;
 
     let before = desk.get(&bots).await;
-    for bad in [json!([]), json!([{"symbol": "TQQQ", "count": 4}]), json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "tqqq", "count": 1}])]
-    {
-        assert_eq!(ok(desk.post("bots/renewal", ask(bad, false)).await, 422).await["pointer"], "/tickers");
+    for (bad, pointer) in [
+        (json!([]), "/tickers"),
+        (json!([{"symbol": "TQQQ", "count": 4}]), "/tickers/0/count"),
+        (json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "SOXL", "count": 0}]), "/tickers/1/count"),
+        (json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "no ticker", "count": 1}]), "/tickers/1/symbol"),
+        (json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "SOXL", "count": 1}, {"symbol": "tqqq", "count": 1}]), "/tickers/2/symbol"),
+    ] {
+        assert_eq!(ok(desk.post("bots/renewal", ask(bad.clone(), false)).await, 422).await["pointer"], pointer, "{bad}");
     }
     let unknown = json!([{"symbol": "TQQQ", "count": 1}, {"symbol": "KO", "count": 1}]);
     assert_eq!(ok(desk.post("bots/renewal", ask(unknown, false)).await, 422).await["pointer"], "/tickers/1/symbol");
     let dry = ok(desk.post("bots/renewal", ask(wanted.clone(), true)).await, 200).await;
     assert_eq!((&dry["removed"], &dry["orphans"], dry["bots"].as_array().unwrap().len()), (&json!(["OLD"]), &json!(["OLD"]), 2));
+    assert_eq!(dry["blocked"], json!([]));
     assert_eq!(desk.get(&bots).await, before, "a dry run and refusals change nothing");
 
     ok(desk.post("bots/renewal", ask(wanted, false)).await, 200).await;
@@ -344,7 +350,13 @@ async fn a_bot_with_an_open_sheet_stays() {
     let budget = json!({"version": 1, "settings": {"total_budget": 8000}});
     ok(desk.caller.patch(&format!("/api/v1/trading/accounts/{}", desk.account), &budget).await, 200).await;
     let renewal = json!({"account_id": desk.account, "tickers": [{"symbol": "TQQQ", "count": 1}], "dry_run": false});
-    assert_eq!(ok(desk.post("bots/renewal", renewal).await, 409).await["code"], "bot_has_sheet");
+    assert_eq!(ok(desk.post("bots/renewal", renewal.clone()).await, 409).await["code"], "bot_has_sheet");
+    let mut dry = renewal;
+    dry["dry_run"] = json!(true);
+    let dry = ok(desk.post("bots/renewal", dry).await, 200).await;
+    assert_eq!((dry["bots"][0]["name"].clone(), dry["blocked"][0]["code"].clone()), (json!("TQ_1"), json!("bot_has_sheet")), "{dry}");
+    assert!(dry["blocked"][0]["detail"].as_str().unwrap().contains("TQ_1"), "{dry}");
+    assert_eq!(dry["blocked"][0]["bots"], json!(["TQ_1"]));
     ok(desk.caller.post(&format!("{path}/rename"), &json!({"version": 1, "name": "NEW"})).await, 200).await;
     let sheets = desk.get(&format!("trading/sheets?account_id={}", desk.account)).await;
     assert_eq!((&sheets["items"][0]["bot_name"], &sheets["items"][0]["bot_id"]), (&json!("NEW"), &bot["id"]));
@@ -491,4 +503,45 @@ async fn figures_carry_their_source_and_tickers_are_looked_up() {
         calendar["items"].as_array().unwrap().iter().map(|s| (s["date"].as_str().unwrap(), s["early"].as_bool().unwrap())).collect();
     assert_eq!(days, [("2026-11-25", false), ("2026-11-27", true), ("2026-11-30", false)]);
     assert_eq!(night.server.app.store.verify().unwrap().differences, []);
+}
+
+#[tokio::test]
+async fn past_months_count_at_the_mean_of_their_own_rates() {
+    let night = Night::start(BEFORE_DECISION).await;
+    let owned = night.bring("chan", "chan", 30_000).await;
+    let caller = night.server.login("chan").await;
+    let path = format!("/api/v1/trading/history/summary?account_id={}", owned.account);
+    let months = |summary: &Value| -> Vec<Value> {
+        let years = summary["years"].as_array().unwrap().iter();
+        years.flat_map(|y| y["months"].as_array().unwrap().clone()).filter(|m| m["profit_usd"] != "0").collect()
+    };
+    let without = |summary: &Value| months(summary).iter().filter(|m| m["rate_source"].is_null() || m["rate_source"] == "stand_in").count();
+    let app = &night.server.app;
+    let user = app.auth.users().unwrap().into_iter().find(|u| u.username == "chan").unwrap().id;
+    let key = account_key(owned.account);
+    let forgotten: Result<(), StoreError> = app
+        .store
+        .user(user)
+        .write(move |tx| {
+            let mut account = tx.require(&ACCOUNTS, &key)?;
+            account.settings.month_rates.retain(|month, _| month.starts_with("2026"));
+            tx.put(&ACCOUNTS, &key, &account)
+        })
+        .await;
+    forgotten.unwrap();
+    let before = ok(caller.get(&path).await, 200).await;
+    assert!(without(&before) > 3, "{before}");
+    night.run_until("2026-05-15T15:03:00Z", 61).await;
+    night.run_until("2026-05-15T18:00:00Z", 300).await;
+    let after = ok(caller.get(&path).await, 200).await;
+    assert_eq!(without(&after), 0, "{after}");
+    let gateway = app.trading.line(user, owned.account).await.unwrap().gateway;
+    let closes = gateway.usd_krw_closes(date(2025, 6, 1), date(2025, 6, 30)).await.unwrap();
+    let mean = closes.iter().map(|(_, close)| close.to_string().parse::<f64>().unwrap()).sum::<f64>() / closes.len() as f64;
+    let june = months(&after).into_iter().find(|m| m["month"] == "2025-06").unwrap();
+    assert!(closes.len() > 20 && (june["rate"].as_f64().unwrap() - mean).abs() < 1e-6, "{june} {mean}");
+    let filled: Vec<Value> = months(&after).into_iter().filter(|m| m["rate_source"] == "stored").collect();
+    let known: Vec<Value> = months(&before).into_iter().filter(|m| m["rate_source"] == "stored").collect();
+    assert!(filled.len() > known.len());
+    assert!(known.iter().all(|m| filled.contains(m)), "a stored rate stays");
 }

@@ -36,7 +36,7 @@ async fn start(caller: &Caller<'_>, owned: &Owned) {
 async fn three_users_trade_a_night_side_by_side() {
     let night = Night::start(NOON).await;
     let owned =
-        [night.bring("chan", "chan", 30_000).await, night.bring("choe2", "choe", 22_000).await, night.bring("sk0000", "sk", 12_000).await];
+        [night.bring("chan", "chan", 30_000).await, night.bring("choe2", "choe", 22_000).await, night.bring("sk0000", "sk", 100).await];
     let [chan, choe, _sk] = &owned;
     let caller = night.server.login("chan").await;
     let other = night.server.login("choe2").await;
@@ -58,6 +58,20 @@ async fn three_users_trade_a_night_side_by_side() {
         for code in ["READINESS", "TWAP_MERGED", "STATUS_PORTFOLIO", "SESSION_REPORT"] {
             assert!(codes.contains(&json!(code)), "{who} got no {code}: {codes:?}");
         }
+    }
+    // The readiness line says when the bots act, and of an account that lacks cash what is red.
+    let night_times =
+        ["판단 00:05, 분할 주문 00:10–04:30 (5회), 종가 매수 04:50", "decision 00:05, 5 slices 00:10–04:30, closing buy 04:50"];
+    // His own settings put the decision late.
+    let late_times =
+        ["판단 04:35, 분할 주문 04:40–04:50 (2회), 종가 매수 04:50", "decision 04:35, 2 slices 04:40–04:50, closing buy 04:50"];
+    for (caller, ready, times) in [(&caller, true, night_times), (&observer, false, late_times)] {
+        let alerts = items(caller, "/api/v1/alerts?limit=500").await;
+        let line = alerts.iter().find(|a| a["code"] == "READINESS").unwrap();
+        let (ko, en) = (line["text"]["ko"].as_str().unwrap(), line["text"]["en"].as_str().unwrap());
+        assert_eq!(line["data"]["ready"], json!(ready), "{en}");
+        assert!(ko.contains(times[0]) && en.contains(times[1]), "{ko}\n{en}");
+        assert_eq!((ko.contains("예수금 부족: $100"), en.contains("not enough cash: $100")), (!ready, !ready), "{en}");
     }
     // The third account only observed.
     assert!(items(&observer, &format!("/api/v1/trading/orders?account_id={}", owned[2].account)).await.is_empty());
@@ -96,4 +110,46 @@ async fn a_restart_in_the_middle_goes_on_and_sends_nothing_twice() {
     let runs = items(&caller, &format!("/api/v1/trading/accounts/{}/runs", owned.account)).await;
     assert!(runs.iter().all(|r| r["state"] == "done"), "{runs:?}");
     assert_eq!(night.server.app.store.verify().unwrap().differences, []);
+}
+
+#[tokio::test]
+async fn the_schedule_tells_how_far_our_clock_is_from_the_brokers() {
+    let night = Night::start(NOON).await;
+    let owned = night.bring("chan", "chan", 30_000).await;
+    let caller = night.server.login("chan").await;
+    let path = format!("/api/v1/trading/accounts/{}/schedule", owned.account);
+    let before = caller.get(&path).await.1;
+    assert_eq!(before.get("clock_offset_ms"), Some(&Value::Null), "the broker has not been asked: {before}");
+    night.server.app.trading.tick().await;
+    assert_eq!(caller.get(&path).await.1["clock_offset_ms"], json!(0));
+
+    // Somebody whose account has no broker key.
+    let other = night.server.user("lee00").await;
+    let account = other.post("/api/v1/trading/accounts", &json!({"name": "main", "environment": "mock"})).await.1;
+    let schedule = other.get(&format!("/api/v1/trading/accounts/{}/schedule", account["id"].as_str().unwrap())).await;
+    assert_eq!((schedule.0, schedule.1.get("clock_offset_ms")), (200, Some(&Value::Null)));
+}
+
+#[tokio::test]
+async fn the_orders_of_a_slice_list_in_the_same_order_every_time() {
+    let night = Night::start(NOON).await;
+    let owned = night.bring("chan", "chan", 30_000).await;
+    let caller = night.server.login("chan").await;
+    start(&caller, &owned).await;
+    night.run_until(MORNING, 30).await;
+    let orders = items(&caller, &format!("/api/v1/trading/orders?account_id={}&limit=500", owned.account)).await;
+    let bots: Vec<Value> = items(&caller, &format!("/api/v1/trading/bots?account_id={}", owned.account))
+        .await
+        .into_iter()
+        .map(|b| b["name"].clone())
+        .collect();
+    let mut slices: std::collections::BTreeMap<String, Vec<usize>> = std::collections::BTreeMap::new();
+    for order in orders.iter().rev().filter(|o| o["origin"] == "slice") {
+        let place = bots.iter().position(|name| *name == order["bot_name"]).unwrap();
+        slices.entry(order["created_at"].as_str().unwrap()[..13].to_owned()).or_default().push(place);
+    }
+    assert!(slices.values().filter(|s| s.len() > 2).count() > 2, "{slices:?}");
+    for (at, places) in slices {
+        assert!(places.is_sorted(), "the slice of {at} lists the bots as {places:?}");
+    }
 }

@@ -139,6 +139,11 @@ async fn reads_agree_on_both_hosts() {
 
         let rate = rig.client.usd_krw().await.unwrap();
         assert!(rate > dec!(1200) && rate < dec!(1600));
+        let (first, last) = (date(2026, 3, 1), date(2026, 3, 31));
+        let closes = rig.client.usd_krw_closes(first, last).await.unwrap();
+        assert_eq!((closes.len(), closes[0].0, closes[21].0), (22, date(2026, 3, 2), last));
+        assert!(closes.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!(rig.client.usd_krw_closes(TODAY, TODAY).await.unwrap(), [(TODAY, rate)]);
         let power = rig.client.buying_power(Exchange::Nasdaq, "TQQQ", Some(dec!(100))).await.unwrap();
         assert_eq!(power.amount, dec!(50000));
         let present = rig.client.present_balance().await.unwrap();

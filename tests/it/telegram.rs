@@ -99,6 +99,23 @@ async fn messages_of_a_night_arrive_in_order_and_an_outage_only_delays_them() {
     assert!(in_app(&caller).await.len() > shown.len(), "the messages are in the app");
 }
 
+#[tokio::test]
+async fn a_revoked_session_is_told_in_the_chat() {
+    let chat = BotApi::start().await;
+    let night = night(&chat).await;
+    let owned = night.bring("chan", "chan", 30_000).await;
+    let caller = night.server.login("chan").await;
+    let at = format!("/api/v1/trading/accounts/{}", owned.account);
+    ok(caller.put(&format!("{at}/telegram"), &json!({"bot_token": TOKEN, "chat_id": CHAT})).await).await;
+    let stolen = night.server.login("chan").await.refresh_token.clone();
+    let nobody = night.server.anybody();
+    for status in [200, 401] {
+        assert_eq!(nobody.post("/api/v1/auth/refresh", &json!({"refresh_token": stolen})).await.0, status);
+    }
+    assert_eq!(deliver(&night).await.sent, 1);
+    assert!(chat.arrived()[0].text.contains("127.0.0.1"), "{}", chat.arrived()[0].text);
+}
+
 /// Everything that is logged by this thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -166,6 +166,37 @@ impl KisClient {
     }
 }
 
+/// Won per dollar as the currency chart shows it.
+struct CurrencyChart {
+    /// By day, oldest first.
+    closes: Vec<(Date, Decimal)>,
+    /// The rate in the chart's head.
+    present: Option<Decimal>,
+}
+
+impl KisClient {
+    async fn currency_chart(&self, from: Date, to: Date) -> Result<CurrencyChart, BrokerError> {
+        let params = vec![
+            ("FID_COND_MRKT_DIV_CODE", "X".to_owned()),
+            ("FID_INPUT_ISCD", "FX@KRW".to_owned()),
+            ("FID_INPUT_DATE_1", date_text(from)),
+            ("FID_INPUT_DATE_2", date_text(to)),
+            ("FID_PERIOD_DIV_CODE", "D".to_owned()),
+        ];
+        let answer = self.rest.read(urls::CURRENCY_CHART, &params).await?;
+        let mut closes = Vec::new();
+        for row in answer.rows("output2")? {
+            let date = row.optional_date("stck_bsop_date")?;
+            let close = models::known(row.optional_decimal("ovrs_nmix_prpr")?);
+            closes.extend(date.zip(close));
+        }
+        closes.sort_by_key(|(date, _)| *date);
+        closes.dedup_by_key(|(date, _)| *date);
+        let head = answer.row("output1")?.map(|row| row.optional_decimal("ovrs_nmix_prpr")).transpose()?.flatten();
+        Ok(CurrencyChart { closes, present: models::known(head) })
+    }
+}
+
 #[async_trait]
 impl MarketReader for KisClient {
     async fn quote(&self, exchange: Exchange, symbol: &str) -> Result<Quote, BrokerError> {
@@ -239,29 +270,15 @@ impl MarketReader for KisClient {
     async fn usd_krw(&self) -> Result<Decimal, BrokerError> {
         let today = kst_date(self.rest.clock.now());
         let from = today.checked_sub(jiff::Span::new().days(RATE_DAYS)).unwrap_or(today);
-        let params = vec![
-            ("FID_COND_MRKT_DIV_CODE", "X".to_owned()),
-            ("FID_INPUT_ISCD", "FX@KRW".to_owned()),
-            ("FID_INPUT_DATE_1", date_text(from)),
-            ("FID_INPUT_DATE_2", date_text(today)),
-            ("FID_PERIOD_DIV_CODE", "D".to_owned()),
-        ];
-        let answer = self.rest.read(urls::CURRENCY_CHART, &params).await?;
-        let mut newest: Option<(Date, Decimal)> = None;
-        for row in answer.rows("output2")? {
-            let date = row.optional_date("stck_bsop_date")?;
-            let close = models::known(row.optional_decimal("ovrs_nmix_prpr")?);
-            if let Some((date, close)) = date.zip(close)
-                && newest.is_none_or(|(known, _)| date > known)
-            {
-                newest = Some((date, close));
-            }
-        }
-        let head = answer.row("output1")?.map(|row| row.optional_decimal("ovrs_nmix_prpr")).transpose()?.flatten();
-        newest
-            .map(|(_, close)| close)
-            .or(models::known(head))
-            .ok_or_else(|| protocol("ovrs_nmix_prpr: the currency chart holds no exchange rate".to_owned()))
+        let chart = self.currency_chart(from, today).await?;
+        let newest = chart.closes.last().map(|(_, close)| *close);
+        newest.or(chart.present).ok_or_else(|| protocol("ovrs_nmix_prpr: the currency chart holds no exchange rate".to_owned()))
+    }
+
+    async fn usd_krw_closes(&self, from: Date, to: Date) -> Result<Vec<(Date, Decimal)>, BrokerError> {
+        let mut closes = self.currency_chart(from, to).await?.closes;
+        closes.retain(|(date, _)| (from..=to).contains(date));
+        Ok(closes)
     }
 }
 

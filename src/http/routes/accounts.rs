@@ -4,13 +4,14 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
+use super::schedule_input::ScheduleInput;
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::order::BrokerHost;
 use crate::domain::schedule::Schedule;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, List, object};
+use crate::http::extract::{Json, List, Object};
 use crate::http::route::{Route, route};
 use crate::http::views::account::AccountView;
 use crate::trading::AccountPatch;
@@ -40,15 +41,17 @@ struct AccountChange {
     version: u64,
     #[serde(default)]
     name: Option<String>,
-    #[serde(default, deserialize_with = "object")]
-    settings: SettingsChange,
+    #[serde(default)]
+    #[schema(value_type = SettingsChange)]
+    settings: Object<SettingsChange>,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SettingsChange {
     #[serde(default)]
-    schedule: Option<Schedule>,
+    #[schema(value_type = Option<Schedule>)]
+    schedule: Option<Object<ScheduleInput>>,
     /// USD; `null` removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<f64>)]
@@ -110,10 +113,10 @@ async fn update_account(
     id: web::Path<AccountId>,
     body: Json<AccountChange>,
 ) -> Result<web::Json<AccountView>, ApiError> {
-    let AccountChange { version, name, settings } = body.0;
+    let AccountChange { version, name, settings: Object(settings) } = body.0;
     let patch = AccountPatch {
         name,
-        schedule: settings.schedule,
+        schedule: settings.schedule.map(|s| s.0.into()),
         total_budget: settings.total_budget,
         auto_start: settings.auto_start,
         auto_start_threshold: settings.auto_start_threshold,

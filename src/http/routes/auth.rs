@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::config::Scheme;
-use crate::auth::{ACCESS_TOKEN_LIFE, Registration, SignedIn};
+use crate::auth::{ACCESS_TOKEN_LIFE, AuthError, Registration, SignedIn};
 use crate::domain::id::UserId;
 use crate::domain::user::{Language, Role, User};
 use crate::http::access::{AppData, Public};
@@ -133,6 +133,9 @@ async fn refresh(_: Public, app: AppData, req: HttpRequest, body: OptionalJson<R
     match app.auth.refresh(&token, &client).await {
         Ok(signed_in) => Ok(answer(&app, &req, signed_in, from_cookie)),
         Err(error) => {
+            if let AuthError::RefreshReused { user_id } = error {
+                app.tell_of_revoked_session(user_id, &client.address).await?;
+            }
             let error = ApiError::from(error);
             let mut response = actix_web::ResponseError::error_response(&error);
             if from_cookie && response.status() == StatusCode::UNAUTHORIZED {

@@ -9,7 +9,7 @@ use crate::domain::id::{AccountId, BotId};
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Amount, Json, List, Query};
+use crate::http::extract::{Amount, Json, List, Object, Query};
 use crate::http::route::{Route, route};
 use crate::http::views::bot::{BotSettingsView, BotView, LadderView};
 use crate::http::views::preview::PreviewView;
@@ -56,8 +56,8 @@ fn number(amount: Option<Amount>) -> Option<f64> {
     amount.map(|a| f64_from_decimal(a.0))
 }
 
-fn conditions(input: Option<Vec<ConditionInput>>) -> Option<Vec<ClosingCondition>> {
-    input.map(|c| c.into_iter().map(ClosingCondition::from).collect())
+fn conditions(input: Option<Vec<Object<ConditionInput>>>) -> Option<Vec<ClosingCondition>> {
+    input.map(|c| c.into_iter().map(|Object(condition)| condition.into()).collect())
 }
 
 /// A new bot; everything after `max_tier` may be left out.
@@ -77,7 +77,8 @@ struct NewBotInput {
     buy_below_point: Option<bool>,
     point_curve: Option<PointCurve>,
     skip_sell: Option<bool>,
-    closing_conditions: Option<Vec<ConditionInput>>,
+    #[schema(value_type = Option<Vec<ConditionInput>>)]
+    closing_conditions: Option<Vec<Object<ConditionInput>>>,
     sell_cooldown_days: Option<i64>,
     sell_cooldown_loss_only: Option<bool>,
     trailing_enabled: Option<bool>,
@@ -133,7 +134,8 @@ struct BotChange {
     buy_below_point: Option<bool>,
     point_curve: Option<PointCurve>,
     skip_sell: Option<bool>,
-    closing_conditions: Option<Vec<ConditionInput>>,
+    #[schema(value_type = Option<Vec<ConditionInput>>)]
+    closing_conditions: Option<Vec<Object<ConditionInput>>>,
     sell_cooldown_days: Option<i64>,
     sell_cooldown_loss_only: Option<bool>,
     trailing_enabled: Option<bool>,
@@ -198,9 +200,19 @@ struct TickerCount {
 struct RenewalInput {
     #[schema(value_type = uuid::Uuid)]
     account_id: AccountId,
-    tickers: Vec<TickerCount>,
+    #[schema(value_type = Vec<TickerCount>)]
+    tickers: Vec<Object<TickerCount>>,
     /// Only tell what would be.
     dry_run: bool,
+}
+
+/// Why a renewal cannot be carried out now.
+#[derive(Serialize, ToSchema)]
+struct BlockerView {
+    code: String,
+    detail: String,
+    /// Names of the bots concerned.
+    bots: Vec<String>,
 }
 
 /// What a renewal makes and leaves.
@@ -211,6 +223,8 @@ struct RenewalView {
     removed: Vec<String>,
     /// Names of positions that no bot manages afterwards.
     orphans: Vec<String>,
+    /// What keeps the renewal from being carried out at present; empty when nothing does.
+    blocked: Vec<BlockerView>,
 }
 
 /// Bots of an account in their order.
@@ -278,12 +292,13 @@ async fn reorder_bots(who: Require<perm::BotsManage>, app: AppData, body: Json<B
 #[utoipa::path(post, path = "/api/v1/trading/bots/renewal", tag = "bots", request_body = RenewalInput,
     responses((status = 200, body = RenewalView)))]
 async fn renew_bots(who: Require<perm::BotsManage>, app: AppData, body: Json<RenewalInput>) -> Result<web::Json<RenewalView>, ApiError> {
-    let tickers = body.0.tickers.into_iter().map(|t| (t.symbol, t.count)).collect();
+    let tickers = body.0.tickers.into_iter().map(|Object(t)| (t.symbol, t.count)).collect();
     let renewed = app.trading.renew_bots(who.user_id, body.0.account_id, tickers, body.0.dry_run).await?;
     Ok(web::Json(RenewalView {
         bots: renewed.bots.iter().map(BotSettingsView::from).collect(),
         removed: renewed.removed,
         orphans: renewed.orphans,
+        blocked: renewed.blocked.into_iter().map(|b| BlockerView { code: b.code.to_owned(), detail: b.detail, bots: b.bots }).collect(),
     }))
 }
 

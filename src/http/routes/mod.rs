@@ -12,6 +12,7 @@ mod imports;
 mod market;
 mod orders;
 mod portfolio;
+mod schedule_input;
 mod stream;
 mod system;
 mod users;

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::schedule_input::ScheduleInput;
 use crate::domain::id::{AccountId, BotId, OrderId};
 use crate::domain::schedule::{Job, Schedule, SeasonalTimes, Slot};
 use crate::domain::slot::RunState;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::{ApiError, FieldError};
-use crate::http::extract::{Amount, Json, List, Page, Query};
+use crate::http::extract::{Amount, Json, List, Object, Page, Query};
 use crate::http::route::{Route, route};
 use crate::http::views::order::{OrderView, SheetView};
 use crate::trading::SessionTimes;
@@ -84,13 +85,17 @@ struct ScheduleView {
     schedule: Schedule,
     upcoming: Vec<SessionTimes>,
     seasons: SeasonalTimes,
+    /// Milliseconds by which this server's clock is ahead of the broker's, to the second; `null`
+    /// before the broker's first answer.
+    clock_offset_ms: Option<i64>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewSchedule {
     version: u64,
-    schedule: Schedule,
+    #[schema(value_type = Schedule)]
+    schedule: Object<ScheduleInput>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -167,9 +172,10 @@ async fn list_runs(who: Require<perm::AccountsRead>, app: AppData, id: web::Path
     Ok(web::Json(List::whole(items)))
 }
 
-fn schedule_view(app: &AppData, user: crate::domain::id::UserId, account: AccountId) -> Result<ScheduleView, ApiError> {
+async fn schedule_view(app: &AppData, user: crate::domain::id::UserId, account: AccountId) -> Result<ScheduleView, ApiError> {
     let (schedule, upcoming) = app.trading.upcoming(user, account, 5)?;
-    Ok(ScheduleView { seasons: schedule.seasonal_times(), schedule, upcoming })
+    let clock_offset_ms = app.trading.clock_drift(user, account).await?.map(|seconds| seconds.saturating_mul(1_000));
+    Ok(ScheduleView { seasons: schedule.seasonal_times(), schedule, upcoming, clock_offset_ms })
 }
 
 /// The schedule of an account with the times of the next sessions.
@@ -179,7 +185,7 @@ async fn get_schedule(
     app: AppData,
     id: web::Path<AccountId>,
 ) -> Result<web::Json<ScheduleView>, ApiError> {
-    Ok(web::Json(schedule_view(&app, who.user_id, *id)?))
+    Ok(web::Json(schedule_view(&app, who.user_id, *id).await?))
 }
 
 /// Replaces the schedule of an account; it applies from the next slot on.
@@ -190,15 +196,17 @@ async fn put_schedule(
     id: web::Path<AccountId>,
     body: Json<NewSchedule>,
 ) -> Result<web::Json<ScheduleView>, ApiError> {
-    if let Err(problems) = body.0.schedule.validate() {
+    let NewSchedule { version, schedule } = body.0;
+    let schedule = Schedule::from(schedule.0);
+    if let Err(problems) = schedule.validate() {
         let errors = problems
             .into_iter()
             .map(|p| FieldError { pointer: format!("/schedule/{}", p.field), code: "invalid".into(), detail: p.message })
             .collect();
         return Err(ApiError::invalid("/schedule", "the schedule cannot work like this").with_errors(errors));
     }
-    app.trading.set_schedule(who.user_id, *id, body.0.version, body.0.schedule).await?;
-    Ok(web::Json(schedule_view(&app, who.user_id, *id)?))
+    app.trading.set_schedule(who.user_id, *id, version, schedule).await?;
+    Ok(web::Json(schedule_view(&app, who.user_id, *id).await?))
 }
 
 /// Sends the status messages of an account now.

@@ -137,12 +137,16 @@ pub enum RenewalError {
     Budget(f64),
     #[error("choose at least one ticker")]
     NoTicker,
-    #[error("{0}")]
-    Ticker(String),
-    #[error("{0} is chosen twice; give it once with the number of bots wanted")]
-    TickerTwice(String),
+    #[error("{detail}")]
+    Ticker {
+        /// Index in the request, as in the other two.
+        place: usize,
+        detail: String,
+    },
+    #[error("{ticker} is chosen twice; give it once with the number of bots wanted")]
+    TickerTwice { place: usize, ticker: String },
     #[error("{ticker}: {count} bots wanted, 1 to 3 are possible")]
-    Count { ticker: String, count: i64 },
+    Count { place: usize, ticker: String, count: i64 },
     #[error("the budget of {budget} USD is too small: {bot} would buy for {seed} USD per turn; give at least {least} USD")]
     TooSmall { bot: String, budget: f64, seed: f64, least: f64 },
     #[error("bots with open orders cannot be replaced: {}; wait until the session is over", .0.join(", "))]
@@ -177,12 +181,12 @@ pub fn renewal(request: &RenewalRequest<'_>) -> Result<Renewal, RenewalError> {
         return Err(RenewalError::OpenSheets(request.open_sheets.to_vec()));
     }
     let mut plans: Vec<(String, String, &'static [i64])> = Vec::new();
-    for (text, count) in request.tickers {
-        let ticker = Instrument::parse_us_ticker(text).map_err(RenewalError::Ticker)?;
+    for (place, (text, count)) in request.tickers.iter().enumerate() {
+        let ticker = Instrument::parse_us_ticker(text).map_err(|detail| RenewalError::Ticker { place, detail })?;
         if plans.iter().any(|(other, _, _)| *other == ticker) {
-            return Err(RenewalError::TickerTwice(ticker));
+            return Err(RenewalError::TickerTwice { place, ticker });
         }
-        let Some(tiers) = tiers(*count) else { return Err(RenewalError::Count { ticker, count: *count }) };
+        let Some(tiers) = tiers(*count) else { return Err(RenewalError::Count { place, ticker, count: *count }) };
         let prefix = free_prefix(&ticker, |prefix| plans.iter().any(|(_, taken, _)| taken == prefix));
         plans.push((ticker, prefix, tiers));
     }
@@ -286,9 +290,9 @@ mod tests {
         assert_eq!(plan(&[("TQQQ", 1)], 0.0), Err(RenewalError::Budget(0.0)));
         assert!(matches!(plan(&[("TQQQ", 1)], f64::NAN), Err(RenewalError::Budget(_))));
         assert_eq!(plan(&[], 100.0), Err(RenewalError::NoTicker));
-        assert_eq!(plan(&[("TQQQ", 4)], 100.0), Err(RenewalError::Count { ticker: "TQQQ".to_owned(), count: 4 }));
-        assert_eq!(plan(&[("TQQQ", 1), (" tqqq", 1)], 100.0), Err(RenewalError::TickerTwice("TQQQ".to_owned())));
-        assert!(matches!(plan(&[("T QQ", 1)], 100.0), Err(RenewalError::Ticker(_))));
+        assert_eq!(plan(&[("TQQQ", 4)], 100.0), Err(RenewalError::Count { place: 0, ticker: "TQQQ".to_owned(), count: 4 }));
+        assert_eq!(plan(&[("TQQQ", 1), (" tqqq", 1)], 100.0), Err(RenewalError::TickerTwice { place: 1, ticker: "TQQQ".to_owned() }));
+        assert!(matches!(plan(&[("T QQ", 1)], 100.0), Err(RenewalError::Ticker { place: 0, .. })));
         let Err(RenewalError::TooSmall { least, .. }) = plan(&[("TQQQ", 2)], 0.1) else { panic!("10 cents are too little") };
         assert_eq!(least, 0.8);
         assert!(plan(&[("TQQQ", 2)], least).is_ok(), "what the message asks for is enough");

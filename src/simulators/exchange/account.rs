@@ -1,16 +1,17 @@
 //! One account's cash, positions and orders.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::order::{ExchangeOrder, Execution, OrderAction, OrderStatus};
 use crate::domain::order::Side;
 
 /// A position: cost is the exact sum of what was paid.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     pub quantity: Decimal,
     /// USD, gross.
@@ -25,7 +26,7 @@ impl Position {
 }
 
 /// The books of one account.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AccountBook {
     /// USD.
     pub cash: Decimal,
@@ -39,7 +40,16 @@ pub struct AccountBook {
     /// Last order number given on a date.
     last_number: Option<(Date, u64)>,
     /// Displayed size already taken, by symbol and side: the second and the shares.
-    taken: HashMap<(&'static str, Side), (i64, u64)>,
+    taken: Vec<Taken>,
+}
+
+/// Shares of one second's displayed size that an account has taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Taken {
+    symbol: String,
+    side: Side,
+    second: i64,
+    shares: u64,
 }
 
 /// The first order number of every day: numbers repeat, only date and number together are unique.
@@ -77,12 +87,16 @@ impl AccountBook {
         (held - Decimal::from(offered)).max(Decimal::ZERO)
     }
 
+    /// The account without the finished orders of the time before `oldest`.
+    pub(super) fn since(&self, oldest: Date) -> Self {
+        let orders = self.orders.iter().filter(|order| order.date >= oldest || order.open_quantity() > 0).cloned();
+        Self { orders: orders.collect(), ..self.clone() }
+    }
+
     /// Shares that the displayed size of a second still has for this account.
     pub(super) fn left_at(&self, symbol: &'static str, side: Side, at: Timestamp, displayed: u64) -> u64 {
-        match self.taken.get(&(symbol, side)) {
-            Some((second, taken)) if *second == at.as_second() => displayed.saturating_sub(*taken),
-            _ => displayed,
-        }
+        let taken = self.taken.iter().find(|t| t.symbol == symbol && t.side == side && t.second == at.as_second());
+        displayed.saturating_sub(taken.map_or(0, |t| t.shares))
     }
 
     /// Books a trade of the order at `index`: order, position, cash and realised profit together.
@@ -98,11 +112,12 @@ impl AccountBook {
             order.status = OrderStatus::Filled;
         }
         let (symbol, side) = (order.listing.symbol, order.side);
-        let taken = self.taken.entry((symbol, side)).or_insert((at.as_second(), 0));
-        if taken.0 != at.as_second() {
-            *taken = (at.as_second(), 0);
+        let second = at.as_second();
+        match self.taken.iter_mut().find(|t| t.symbol == symbol && t.side == side) {
+            Some(taken) if taken.second == second => taken.shares += quantity,
+            Some(taken) => (taken.second, taken.shares) = (second, quantity),
+            None => self.taken.push(Taken { symbol: symbol.to_owned(), side, second, shares: quantity }),
         }
-        taken.1 += quantity;
         self.fees += fee;
         let position = self.positions.entry(symbol.to_owned()).or_default();
         match side {

@@ -66,7 +66,7 @@ impl Family {
 }
 
 /// A listed instrument.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Listing {
     pub symbol: &'static str,
     pub name: &'static str,
@@ -139,4 +139,21 @@ pub static LISTINGS: [Listing; 36] = {
 /// The listing of a ticker.
 pub fn find_listing(symbol: &str) -> Option<&'static Listing> {
     LISTINGS.iter().find(|listing| listing.symbol == symbol)
+}
+
+/// A listing is stored by its ticker.
+pub(super) mod by_symbol {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Listing, find_listing};
+
+    pub fn serialize<S: Serializer>(listing: &&'static Listing, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(listing.symbol)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Listing, D::Error> {
+        let symbol = String::deserialize(deserializer)?;
+        find_listing(&symbol).ok_or_else(|| D::Error::custom(format!("'{symbol}' is not listed")))
+    }
 }

@@ -31,7 +31,7 @@ pub use order::{ExchangeOrder, Execution, FillPlan, NewOrder, OrderAction, Order
 use crate::domain::order::{BrokerHost, Side};
 
 /// An account's name at the exchange.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AccountKey {
     pub environment: BrokerHost,
     pub app_key: String,
@@ -284,6 +284,16 @@ impl SimExchange {
         for key in keys {
             self.advance(&key, now);
         }
+    }
+
+    /// What the accounts have, and their orders since `oldest` (exchange-local date).
+    pub fn accounts_since(&self, oldest: Date) -> Vec<(AccountKey, AccountBook)> {
+        self.accounts.iter().map(|(key, book)| (key.clone(), book.since(oldest))).collect()
+    }
+
+    /// Puts accounts as they were; prices and fills to come follow from the seed and the time.
+    pub fn restore(&mut self, accounts: Vec<(AccountKey, AccountBook)>) {
+        self.accounts.extend(accounts);
     }
 
     fn session_end(&self, now: Timestamp) -> Result<Timestamp, Refusal> {

@@ -9,7 +9,7 @@ use super::listing::Listing;
 use crate::domain::order::Side;
 
 /// How an order may trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKind {
     Limit,
     /// At the closing price, if the limit allows it.
@@ -19,7 +19,7 @@ pub enum OrderKind {
 }
 
 /// What a line in the account's order list is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderAction {
     New,
     /// Replaces what was left of its original.
@@ -29,7 +29,7 @@ pub enum OrderAction {
 }
 
 /// Where an order stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderStatus {
     Open,
     Filled,
@@ -42,7 +42,7 @@ pub enum OrderStatus {
 }
 
 /// One trade of an order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
     pub at: Timestamp,
     pub quantity: u64,
@@ -87,7 +87,7 @@ pub enum FillPlan {
 }
 
 /// An order of one account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExchangeOrder {
     /// Unique within the account and `date`.
     pub number: u64,
@@ -99,6 +99,7 @@ pub struct ExchangeOrder {
     pub placed_at: Timestamp,
     /// Close of its session.
     pub expires_at: Timestamp,
+    #[serde(with = "super::listing::by_symbol")]
     pub listing: &'static Listing,
     pub side: Side,
     pub kind: OrderKind,

@@ -7,6 +7,7 @@ mod control;
 mod failure;
 mod faults;
 mod format;
+mod keeper;
 mod lists;
 mod oauth;
 mod orders;
@@ -21,7 +22,10 @@ mod tokens;
 mod tests;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 pub use control::{BookedExecution, Control};
 pub use faults::{Fault, FaultRule};
@@ -48,11 +52,16 @@ impl KisSimulator {
     /// Starts both hosts on loopback. Quotas, tokens, sessions and fills run on `clock`.
     ///
     /// # Errors
-    /// When a port cannot be bound.
+    /// When a port cannot be bound, or the state file cannot be read.
     pub async fn start(config: SimConfig, clock: Arc<dyn Clock>, calendar: Arc<dyn SessionCalendar>) -> io::Result<Self> {
         let scenario = config.scenario;
-        let exchange = SimExchange::new(scenario.model(), scenario.usd_krw, scenario.rules(), calendar);
-        let shared = Arc::new(Shared::new(clock, scenario.permissive, scenario.limits, scenario.quirks.clone(), scenario.seed, exchange));
+        let mut exchange = SimExchange::new(scenario.model(), scenario.usd_krw, scenario.rules(), calendar);
+        if let Some(file) = &config.state_file {
+            keeper::load(file, &mut exchange)?;
+        }
+        let mut shared = Shared::new(clock, scenario.permissive, scenario.limits, scenario.quirks.clone(), scenario.seed, exchange);
+        shared.state_file = config.state_file;
+        let shared = Arc::new(shared);
         for account in config.accounts {
             shared.add_account(account);
         }
@@ -81,6 +90,27 @@ impl KisSimulator {
     /// Opens an account, or replaces its cash, positions and secret.
     pub fn add_account(&self, account: SimAccount) {
         self.shared.add_account(account);
+    }
+
+    /// Opens an account that the state file does not know; of a known one only the secret is taken.
+    pub fn add_account_unless_kept(&self, account: SimAccount) {
+        self.shared.add_account_unless_kept(account);
+    }
+
+    /// Writes the state file, if there is to be one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self) -> io::Result<()> {
+        self.shared.save()
+    }
+
+    /// Market time at which a state file was last written; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn saved_at(state_file: &Path) -> io::Result<Option<Timestamp>> {
+        keeper::saved_at(state_file)
     }
 
     /// The handle for scripts and read-outs.

@@ -20,6 +20,11 @@ pub(super) enum Action {
 }
 
 impl Action {
+    /// It places, changes or withdraws an order.
+    pub fn changes_orders(self) -> bool {
+        matches!(self, Action::Order(_) | Action::ModifyOrCancel)
+    }
+
     /// It concerns an account, so account number and ledger messages apply.
     pub fn is_ledger(self) -> bool {
         !matches!(self, Action::Price | Action::PriceDetail | Action::DailyPrices | Action::CurrencyChart)

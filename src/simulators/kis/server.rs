@@ -137,7 +137,12 @@ impl Host {
         if transaction.action.is_ledger() && !self.shared.find_account(&call.account()) {
             return Err(Failure::unknown_account());
         }
-        let answer = execute(&mut self.shared.exchange(), &call)?;
+        let mut exchange = self.shared.exchange();
+        let answer = execute(&mut exchange, &call)?;
+        if transaction.action.changes_orders() {
+            self.shared.keep(&exchange);
+        }
+        drop(exchange);
         Ok((answer, transaction.action))
     }
 

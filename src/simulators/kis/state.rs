@@ -1,6 +1,7 @@
 //! What both hosts of the server share.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use rust_decimal::Decimal;
 use super::super::config::{Limits, Quirks, SimAccount};
 use super::super::exchange::{AccountKey, Position, SimExchange};
 use super::faults::Faults;
+use super::keeper;
 use super::quota::Quota;
 use super::tokens::Tokens;
 use crate::domain::clock::Clock;
@@ -60,6 +62,7 @@ pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub permissive: bool,
     pub limits: Limits,
+    pub state_file: Option<PathBuf>,
     exchange: Mutex<SimExchange>,
     gate: Mutex<Gate>,
 }
@@ -70,6 +73,7 @@ impl Shared {
             clock,
             permissive,
             limits,
+            state_file: None,
             exchange: Mutex::new(exchange),
             gate: Mutex::new(Gate {
                 keys: HashMap::new(),
@@ -98,7 +102,36 @@ impl Shared {
             let cost = position.quantity * position.average_price;
             (position.symbol, Position { quantity: position.quantity, cost })
         });
-        self.exchange().open_account(key, account.cash_usd, positions);
+        let mut exchange = self.exchange();
+        exchange.open_account(key, account.cash_usd, positions);
+        self.keep(&exchange);
+    }
+
+    /// Opens an account under its app key, unless it is there already.
+    pub fn add_account_unless_kept(&self, account: SimAccount) {
+        let SimAccount { environment, app_key, cano, product, .. } = account.clone();
+        let secret = account.app_secret.clone();
+        if self.exchange().has_account(&AccountKey { environment, app_key: app_key.clone(), cano, product }) {
+            self.gate().keys.insert((environment, app_key), secret);
+        } else {
+            self.add_account(account);
+        }
+    }
+
+    /// Writes the state file, if there is to be one.
+    pub fn save(&self) -> std::io::Result<()> {
+        match &self.state_file {
+            Some(file) => keeper::save(file, &self.exchange(), self.clock.now()),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the state file after a change; a simulation goes on without it.
+    pub fn keep(&self, exchange: &SimExchange) {
+        let Some(file) = &self.state_file else { return };
+        if let Err(error) = keeper::save(file, exchange, self.clock.now()) {
+            tracing::error!(%error, file = %file.display(), "the simulated broker's accounts cannot be kept");
+        }
     }
 
     /// The account that a call names; the permissive scenario opens it when it is new.

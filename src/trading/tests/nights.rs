@@ -6,9 +6,12 @@ use rust_decimal::Decimal;
 use super::*;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::TradeKind;
+use crate::domain::fact::Event;
 use crate::domain::order::{Environment, OrderState, Side};
 use crate::domain::schedule::Job;
 use crate::domain::slot::RunState;
+use crate::storage::account_key;
+use crate::storage::tables::{Number, UserTable};
 use crate::trading::testing::{Does, FinalBooks, time};
 
 /// What the night of [`buyer_and_seller`] comes to.
@@ -217,4 +220,21 @@ async fn an_account_that_is_stopped_at_night_lives_its_orders_out_and_sends_no_m
     assert_eq!(books.holdings.iter().map(|h| (h.0.as_str(), h.1)).collect::<Vec<_>>(), [("SX_1", 30.0), ("TQ_1", 4.0)]);
     world.check(&kim);
     assert_eq!(world.runs(&kim).iter().filter(|r| r.slot.job == Job::Slice && r.state == RunState::Done).count(), 5);
+}
+
+#[tokio::test]
+async fn an_orders_history_is_read_without_the_rest_of_the_journal() {
+    /// Rows in the journal's place that are no facts.
+    const UNREADABLE: UserTable<Number> = UserTable::new("journal");
+    let mut world = World::new(EVENING);
+    let kim = buyer_and_seller(&mut world);
+    world.run_until(MORNING, STEP).await;
+    let account = kim.account;
+    world.write(move |tx| tx.user(kim.user).put(&UNREADABLE, &account_key(account).u64(1_000_000), &Number(0)));
+    let order = kim.broker.sent()[0].order_id;
+    let (found, facts) = world.trading.order_with_facts(kim.user, order).unwrap();
+    assert_eq!(found.intent.order_id, order);
+    assert!(facts.len() >= 5 && facts.is_sorted_by_key(|f| f.seq), "{facts:?}");
+    assert!(facts.iter().all(|f| f.event.order_id() == Some(order)));
+    assert!(matches!(facts[0].event, Event::OrderIntended { .. }), "{facts:?}");
 }

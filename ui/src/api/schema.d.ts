@@ -1024,6 +1024,13 @@ export interface components {
             /** Format: date-time */
             since: string;
         };
+        /** @description Why a renewal cannot be carried out now. */
+        BlockerView: {
+            /** @description Names of the bots concerned. */
+            bots: string[];
+            code: string;
+            detail: string;
+        };
         /** @description A change of a bot; what is absent stays. */
         BotChange: {
             active?: boolean | null;
@@ -2145,6 +2152,8 @@ export interface components {
         };
         /** @description What a renewal makes and leaves. */
         RenewalView: {
+            /** @description What keeps the renewal from being carried out at present; empty when nothing does. */
+            blocked: components["schemas"]["BlockerView"][];
             bots: components["schemas"]["BotSettingsView"][];
             /** @description Names of positions that no bot manages afterwards. */
             orphans: string[];
@@ -2219,6 +2228,12 @@ export interface components {
             twap_start: components["schemas"]["TimeRule"];
         };
         ScheduleView: {
+            /**
+             * Format: int64
+             * @description Milliseconds by which this server's clock is ahead of the broker's, to the second; `null`
+             *     before the broker's first answer.
+             */
+            clock_offset_ms: number | null;
             schedule: components["schemas"]["Schedule"];
             seasons: components["schemas"]["SeasonalTimes"];
             upcoming: components["schemas"]["SessionTimes"][];

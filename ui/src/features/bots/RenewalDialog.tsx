@@ -82,7 +82,12 @@ export function RenewalDialog({ account, onClose }: { account: Account; onClose:
           >
             {t('renewal.dryRun')}
           </Button>
-          <Button tone="danger" disabled={!plan} onClick={() => setConfirming(true)} data-testid="renewal-next">
+          <Button
+            tone="danger"
+            disabled={!plan || plan.blocked.length > 0}
+            onClick={() => setConfirming(true)}
+            data-testid="renewal-next"
+          >
             {t('renewal.apply')}
           </Button>
         </>
@@ -147,7 +152,7 @@ export function RenewalDialog({ account, onClose }: { account: Account; onClose:
 }
 
 function Plan({ plan }: { plan: RenewalResult }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   return (
     <div className="space-y-3" data-testid="renewal-plan">
       <DataTable
@@ -170,6 +175,17 @@ function Plan({ plan }: { plan: RenewalResult }) {
       <p className="text-sm">
         {t('renewal.removed')}: {plan.removed.join(', ') || t('common.none')}
       </p>
+      {plan.blocked.length > 0 && (
+        <Note tone="warning" testId="renewal-blocked">
+          <strong>{t('renewal.blocked')}</strong>
+          {plan.blocked.map((reason) => (
+            <p key={reason.code}>
+              {i18n.exists(`errors.${reason.code}`) ? t(`errors.${reason.code}`) : reason.detail} (
+              {reason.bots.join(', ')})
+            </p>
+          ))}
+        </Note>
+      )}
       {plan.orphans.length > 0 && (
         <Note tone="warning" testId="renewal-orphans">
           <strong>{t('renewal.orphans')}</strong> {plan.orphans.join(', ')}

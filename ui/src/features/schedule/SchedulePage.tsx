@@ -36,6 +36,7 @@ function ScheduleOf({ account }: { account: Account }) {
                 <Card title={t('schedule.effective')}>
                   <ScheduleTable seasons={view.seasons} />
                   <p className="text-muted mt-2 text-xs">{t('schedule.seasonNote')}</p>
+                  <ClockOffset milliseconds={view.clock_offset_ms ?? null} />
                 </Card>
               </div>
               <Upcoming view={view} />
@@ -45,6 +46,19 @@ function ScheduleOf({ account }: { account: Account }) {
         <RunList account={account.id} />
       </div>
     </>
+  );
+}
+
+/** How far this server's clock is from the broker's; nothing before the broker has told its time. */
+function ClockOffset({ milliseconds }: { milliseconds: number | null }) {
+  const { t } = useTranslation();
+  if (milliseconds === null) return null;
+  const seconds = Math.abs(Math.round(milliseconds / 1000));
+  const key = seconds === 0 ? 'same' : milliseconds > 0 ? 'ahead' : 'behind';
+  return (
+    <p className="text-muted mt-1 text-xs" data-testid="clock-offset">
+      {t(`schedule.clock.${key}`, { seconds })}
+    </p>
   );
 }
 
