@@ -55,5 +55,5 @@ pub use renewal::Renewed;
 pub use rules::{HaltScope, Halts};
 pub use service::{OrderService, Placement, RequestKey};
 pub use standing::{BotStanding, HeldShares, Ladder, Level, LevelKind};
-pub use ticket::{NewOrder, OrderFilter, TicketPreview};
 pub use tick::{Attention, Calendars, Surroundings, Trading};
+pub use ticket::{NewOrder, OrderFilter, TicketPreview};

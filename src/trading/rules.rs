@@ -142,7 +142,10 @@ impl Trading {
     }
 
     /// Whether an account is stopped by any switch.
-    pub(super) fn is_halted(&self, id: UserId, account: AccountId) -> Result<bool, TradingError> {
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn is_halted(&self, id: UserId, account: AccountId) -> Result<bool, TradingError> {
         Ok(self.store.read(|view| Ok::<_, StoreError>(halted(&view.user(id), &of_installation(view)?, account)?.is_some()))?)
     }
 

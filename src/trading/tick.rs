@@ -14,6 +14,7 @@ use super::bus::{Bus, LiveEvent};
 use super::error::TradingError;
 use super::gate::Window;
 use super::line::{Connector, Line};
+use super::paper::own_account_id;
 use super::quotes::Quotes;
 use super::reconcile::{Searches, keep};
 use super::service::OrderService;
@@ -166,12 +167,13 @@ impl Trading {
     /// returns when each has done what it could. Never fails: an account's failure is told to its
     /// owner and to nobody else.
     pub async fn tick(self: &Arc<Self>) {
-        let accounts = match self.store.read(|view| {
-            let mut accounts = Vec::new();
+        let (users, accounts) = match self.store.read(|view| {
+            let (mut users, mut accounts) = (Vec::new(), Vec::new());
             for user in view.user_ids()? {
+                users.push(user);
                 accounts.extend(view.user(user).accounts()?.into_iter().map(|account| (user, account)));
             }
-            Ok::<_, StoreError>(accounts)
+            Ok::<_, StoreError>((users, accounts))
         }) {
             Ok(accounts) => accounts,
             Err(error) => {
@@ -180,6 +182,12 @@ impl Trading {
             }
         };
         let mut work = JoinSet::new();
+        for user in users.into_iter().filter(|user| !accounts.iter().any(|(_, a)| a.id == own_account_id(*user))) {
+            // People of an older version, and those that the command line made.
+            if let Err(error) = self.own_account(user).await {
+                tracing::error!(user_id = %user, %error, "cannot make a paper account");
+            }
+        }
         for (user, account) in accounts {
             if lock(&self.busy).insert(account.id) {
                 let trading = Arc::clone(self);

@@ -101,7 +101,8 @@ fn instrument(market: Option<Market>, symbol: &str) -> Result<Instrument, Tradin
     match market {
         Market::Krx if korean(&text) => Ok(Instrument { market, symbol: text }),
         Market::Krx => {
-            let detail = format!("'{}' is no Korean stock code: it has six characters and begins with a digit, such as 005930", symbol.trim());
+            let detail =
+                format!("'{}' is no Korean stock code: it has six characters and begins with a digit, such as 005930", symbol.trim());
             Err(TradingError::field("/symbol", "unknown_symbol", detail))
         }
         Market::Us => Instrument::parse_us_ticker(&text)
