@@ -39,6 +39,9 @@ enum Closing {
 
 impl Trading {
     pub(super) async fn closing_buys(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
+        if self.is_halted(line.user.id(), line.account_id)? {
+            return Ok(Outcome::Done("the kill switch is on".to_owned()));
+        }
         let books = line.user.read(|v| Books::read(v, line.account_id))?;
         let (mut waits, mut problem) = (false, None);
         for bot in books.bots.iter().filter(|b| b.active && !b.closing_conditions.is_empty()) {
@@ -178,6 +181,9 @@ impl Trading {
             return Err(TradingError::invalid("/ratio_percent", "the share to sell must be above 0 and at most 100 percent"));
         }
         let line = self.line(user, account).await?;
+        if let Some(order) = self.service.replay(&line, key.as_ref()).await? {
+            return Ok(order);
+        }
         let books = line.user.read(|v| Books::read(v, account))?;
         let bot: Bot = line.user.read(|v| v.require(&BOTS, &account_key(account).id(bot_id.as_bytes())))?;
         if books.account.mode != AccountMode::Trading {

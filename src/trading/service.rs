@@ -59,9 +59,14 @@ impl RequestKey {
         Ok(Self { key: key.to_owned(), request: hex(&Sha256::digest(request)) })
     }
 
-    /// The key was used before.
-    pub(super) fn is_known(&self, view: &UserView<'_>) -> Result<bool, StoreError> {
-        Ok(view.get(&IDEMPOTENCY, &self.row())?.is_some())
+    /// What the key was used for before, if it was: for this very request of this account, or an error.
+    fn known(&self, view: &UserView<'_>, account: AccountId) -> Result<Option<Answered>, StoreError> {
+        let Some(known) = view.get(&IDEMPOTENCY, &self.row())? else { return Ok(None) };
+        if known.request != self.request || known.account_id != account {
+            let detail = "this Idempotency-Key was used for another request: take a new one for a new order";
+            return Err(StoreError::conflict("idempotency_key_reused", detail));
+        }
+        Ok(Some(known))
     }
 
     fn row(&self) -> Key {
@@ -230,6 +235,19 @@ impl OrderService {
         Ok(order)
     }
 
+    /// The answer to a request that was made before with the same key, once it is given; `None` when
+    /// the key is new. Whoever asks outside before placing asks this first.
+    ///
+    /// # Errors
+    /// `Conflict` when the key was used for another request.
+    pub async fn replay(&self, line: &Line, key: Option<&RequestKey>) -> Result<Option<Order>, TradingError> {
+        let Some(key) = key else { return Ok(None) };
+        match line.user.read(|v| key.known(v, line.account_id))? {
+            Some(known) => Ok(Some(self.first_answer(line, known.order_id, Some(key)).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// What the request that came first was answered, once it is.
     async fn first_answer(&self, line: &Line, order_id: OrderId, key: Option<&RequestKey>) -> Result<Order, TradingError> {
         self.sending.ended(order_id).await;
@@ -391,14 +409,8 @@ fn journal(
 ) -> Result<Journalled, TradingError> {
     let intent = &placement.intent;
     if let Some(key) = &placement.key
-        && let Some(known) = tx.get(&IDEMPOTENCY, &key.row())?
+        && let Some(known) = key.known(&tx.view(), intent.account_id)?
     {
-        if known.request != key.request || known.account_id != intent.account_id {
-            return Err(TradingError::Store(StoreError::conflict(
-                "idempotency_key_reused",
-                "this Idempotency-Key was used for another request: take a new one for a new order",
-            )));
-        }
         return Ok(match known.answer {
             Some(order) => Journalled::Answered(*order),
             None => Journalled::Existing(tx.require(&ORDERS, &account_key(known.account_id).id(known.order_id.as_bytes()))?),

@@ -126,6 +126,9 @@ impl Trading {
         if books.account.mode != AccountMode::Trading {
             return Ok(Outcome::Done("the account only observes".to_owned()));
         }
+        if self.is_halted(line.user.id(), account)? {
+            return Ok(Outcome::Done("the kill switch is on".to_owned()));
+        }
         line.user.write(move |tx| mark(tx, account, slot, RunState::Running, now, "")).await?;
         let (mut waits, mut problem) = (false, None);
         for sheet in sheets {

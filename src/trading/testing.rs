@@ -775,9 +775,11 @@ impl World {
                 .filter(|s| s.symbol == position.symbol)
                 .flat_map(|s| s.fills().map(move |f| f.quantity * sign(s.kind.is_buy())))
                 .sum();
+            // A person's fills belong to nobody else's books.
+            let by_hand = |o: &&Order| o.intent.origin == OrderOrigin::Ticket;
             let between: f64 = orders
                 .iter()
-                .filter(|o| o.intent.symbol == position.symbol && !o.settled)
+                .filter(|o| o.intent.symbol == position.symbol && (!o.settled || by_hand(o)))
                 .map(|o| o.filled_quantity as f64 * sign(o.intent.side == Side::Buy))
                 .sum();
             let quantity = f64_from_decimal(position.quantity);

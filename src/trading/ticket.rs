@@ -118,7 +118,14 @@ impl Trading {
     /// `Fields` about the request, `NotFound` for another's account, the broker's when what must be
     /// known before the order cannot be asked.
     pub async fn place_ticket(&self, user: UserId, new: NewOrder, key: Option<RequestKey>) -> Result<Order, TradingError> {
-        let made = self.make_out(user, new, key, true).await?;
+        let account = match new.account {
+            Some(id) => self.account(user, id)?.id,
+            None => self.own_account(user).await?,
+        };
+        if let Some(order) = self.service.replay(&self.line(user, account).await?, key.as_ref()).await? {
+            return Ok(order);
+        }
+        let made = self.make_out(user, new, key).await?;
         let order = self.service.place(&made.line, &*self.clock, made.placement).await?;
         if order.intent.environment == Environment::Own && !order.state.is_final() {
             // At the last trade, if its market is open: nobody should have to wait for a tick.
@@ -132,7 +139,7 @@ impl Trading {
     /// # Errors
     /// As [`Trading::place_ticket`].
     pub async fn preview_ticket(&self, user: UserId, new: NewOrder) -> Result<TicketPreview, TradingError> {
-        let MadeOut { line, account, placement } = self.make_out(user, new, None, false).await?;
+        let MadeOut { line, account, placement } = self.make_out(user, new, None).await?;
         let (now, gateway) = (self.clock.now(), line.gateway.environment());
         let intent = placement.intent.clone();
         let (window, seen) = (placement.window, placement.seen.clone());
@@ -162,7 +169,7 @@ impl Trading {
         })
     }
 
-    async fn make_out(&self, user: UserId, new: NewOrder, key: Option<RequestKey>, placing: bool) -> Result<MadeOut, TradingError> {
+    async fn make_out(&self, user: UserId, new: NewOrder, key: Option<RequestKey>) -> Result<MadeOut, TradingError> {
         let account_id = match new.account {
             Some(id) => id,
             None => self.own_account(user).await?,
@@ -176,11 +183,6 @@ impl Trading {
         };
         let Instrument { market, symbol } = instrument(new.market, &new.symbol)?;
         let line = self.line(user, account_id).await?;
-        // Asked again with a key that was answered: nothing outside is asked a second time.
-        let answered = match &key {
-            Some(key) if placing => line.user.read(|v| key.is_known(v))?,
-            _ => false,
-        };
         let now = self.clock.now();
         let open = self.calendar_of(market).session_at(now).map_err(calendar)?;
         let session = match open {
@@ -219,7 +221,7 @@ impl Trading {
             if side == Side::Buy {
                 seen.power = self.paper_power(&line, market)?;
             }
-        } else if !answered {
+        } else {
             exchange = self.exchange_of(&line, market, &intent.symbol).await.map_err(unknown_symbol)?;
             if open.is_some() {
                 seen.quote = Some(

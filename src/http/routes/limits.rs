@@ -152,6 +152,9 @@ async fn set_kill_switch(
     body: Json<KillSwitchChange>,
 ) -> Result<web::Json<KillSwitch>, ApiError> {
     let KillSwitchChange { on, account, password } = body.0;
+    if let Some(id) = account {
+        app.trading.account(who.user_id, id)?;
+    }
     if !on {
         confirm(&app, &who, &req, password).await?;
     }
@@ -194,6 +197,7 @@ async fn set_account_limits(
     body: Json<LimitsChange>,
 ) -> Result<web::Json<AccountView>, ApiError> {
     let LimitsChange { version, limits: Object(limits), password } = body.0;
+    app.trading.account(who.user_id, *id)?;
     confirm(&app, &who, &req, Some(password)).await?;
     let account = app.trading.set_limits(who.user_id, *id, version, limits).await?;
     Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
