@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod message;
 pub mod money;
 pub mod order;
+pub mod remark;
 pub mod schedule;
 pub mod slot;
 pub mod user;
