@@ -1,13 +1,10 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { ApiError } from '../../api/errors';
+import { ApiError, VAGUE } from '../../api/errors';
 import { useLocale } from '../../lib/locale';
 import { clock, KST } from '../../lib/time';
 import { Button } from './button';
-
-/** Codes that say too little without the server's own words. */
-const VAGUE = new Set(['invalid', 'malformed', 'conflict', 'missing_field', 'unknown_field']);
 
 /** The sentence for an error: translated by code, otherwise the server's own words. */
 export function useErrorText(): (error: unknown) => { text: string; detail: string | null } {
@@ -100,10 +97,22 @@ export function Loading({ rows = 3 }: { rows?: number }) {
   );
 }
 
-export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+/** Says that there is nothing, and what to do. With `page` it stands alone, and its title is the page's. */
+export function Empty({
+  title,
+  children,
+  action,
+  page = false,
+}: {
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  page?: boolean;
+}) {
+  const Title = page ? 'h1' : 'p';
   return (
     <div className="border-line rounded-xl border border-dashed px-4 py-8 text-center">
-      <p className="font-semibold">{title}</p>
+      <Title className="font-semibold">{title}</Title>
       {children && <div className="text-muted mt-1 text-sm">{children}</div>}
       {action && <div className="mt-4 flex flex-wrap justify-center gap-2">{action}</div>}
     </div>

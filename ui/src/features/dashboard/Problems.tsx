@@ -12,7 +12,8 @@ export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Su
   const hidden = useAmountsHidden();
   const name = (code: string) => {
     const key = [`attention.${code}`, `errors.${code}`].find((item) => i18n.exists(item));
-    return key ? t(key) : code;
+    // What is no code of ours is the broker's.
+    return key ? t(key) : `${t('errors.broker_rejected')} (${code})`;
   };
   return (
     <>

@@ -25,7 +25,7 @@ export function ReportView({ report }: { report: ImportReport }) {
               rowKey={(item) => item.key}
               columns={[
                 { id: 'table', header: t('import.table'), lead: true, cell: (item) => <code>{item.table}</code> },
-                { id: 'row', header: t('import.row'), cell: (item) => textOf(item.row) },
+                { id: 'row', header: t('import.row'), cell: (item) => <Row text={item.row} /> },
                 { id: 'reason', header: t('preview.reason'), wide: true, cell: (item) => <Reasons fault={item} /> },
               ]}
             />
@@ -71,6 +71,13 @@ function Questions({ items }: { items: ImportReport['unbooked'] }) {
 
 /** A remark of the schedule's proposal, which a warning carries among its values. */
 const noteOf = ({ values, detail }: ImportReport['warnings'][number]) => ({ code: values.note ?? '', detail, values });
+
+/** Where a refused row stands: the server counts rows of tables and lines of files. */
+function Row({ text }: { text: string }) {
+  const { t } = useTranslation();
+  const [, kind, number, rest] = /^(row|line) (\d+)(?:: (.*))?$/.exec(text) ?? [];
+  return kind ? [t(`import.at_${kind}`, { number }), rest].filter(Boolean).join(' · ') : text;
+}
 
 /** Why a row was refused, one reason a line. */
 function Reasons({ fault }: { fault: ImportReport['refused'][number] }) {
