@@ -134,7 +134,12 @@ function KeyForm({ account, onDone }: { account: Account; onDone: () => void }) 
   const save = useSaveBrokerKey(account.id);
   const form = useForm<Text>({
     resolver: zodResolver(schema),
-    defaultValues: { environment: account.environment === 'live' ? 'live' : 'mock', app_key: '', app_secret: '', account_no: '' },
+    defaultValues: {
+      environment: account.environment === 'live' ? 'live' : 'mock',
+      app_key: '',
+      app_secret: '',
+      account_no: '',
+    },
   });
   const { errors } = form.formState;
   const submit = form.handleSubmit((input) =>
