@@ -23,6 +23,7 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
   const { text, detail } = useErrorText()(error);
   const fieldText = useFieldText();
   const problem = error instanceof ApiError ? error.problem : null;
+  const listed = (problem?.errors?.length ?? 0) > 0;
   return (
     <div
       role="alert"
@@ -35,13 +36,13 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
           {problem.broker_message} {problem.broker_code && <code>({problem.broker_code})</code>}
         </p>
       ) : (
-        detail && <Foreign text={detail} open={problem !== null && VAGUE.has(problem.code ?? '')} />
+        detail && <Foreign text={detail} open={problem !== null && !listed && VAGUE.has(problem.code ?? '')} />
       )}
       {problem?.errors && problem.errors.length > 0 && (
         <ul className="mt-1 list-disc pl-5">
           {problem.errors.map((item) => (
             <li key={`${item.pointer} ${item.code}`}>
-              <code>{item.pointer}</code> {fieldText(item)}
+              {fieldText(item) === item.detail && <code>{item.pointer}</code>} {fieldText(item)}
             </li>
           ))}
         </ul>
