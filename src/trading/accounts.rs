@@ -59,7 +59,7 @@ fn check(patch: &AccountPatch) -> Result<(), TradingError> {
         && let Err(problems) = schedule.validate()
         && let Some(problem) = problems.into_iter().next()
     {
-        return Err(TradingError::invalid("/settings/schedule", format!("{}: {}", problem.field, problem.message)));
+        return Err(TradingError::invalid("/settings/schedule", format!("{}: {}", problem.field, problem.remark)));
     }
     Ok(())
 }

@@ -207,7 +207,7 @@ impl Trading {
         let problem = match outcome {
             Ok(Ok(())) => None,
             Ok(Err(TradingError::Refused { code: "no_broker_key", .. })) => return,
-            Ok(Err(error)) => Some((code_of(&error), error.to_string())),
+            Ok(Err(error)) => Some((code_of(&error), words_of(&error))),
             Err(_) => Some((
                 "internal_error".to_owned(),
                 "an unexpected failure in this account's work; the administrator's log tells more".to_owned(),
@@ -357,6 +357,13 @@ impl Trading {
             Ok(_) | Err(BrokerError::UnknownInstrument(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+fn words_of(error: &TradingError) -> String {
+    match error {
+        TradingError::Broker(error) => error.words(),
+        other => other.to_string(),
     }
 }
 

@@ -230,10 +230,7 @@ async fn put_schedule(
     let NewSchedule { version, schedule } = body.0;
     let schedule = Schedule::from(schedule.0);
     if let Err(problems) = schedule.validate() {
-        let errors = problems
-            .into_iter()
-            .map(|p| FieldError { pointer: format!("/schedule/{}", p.field), code: "invalid".into(), detail: p.message })
-            .collect();
+        let errors = problems.into_iter().map(|p| FieldError::of(format!("/schedule/{}", p.field), p.remark)).collect();
         return Err(ApiError::invalid("/schedule", "the schedule cannot work like this").with_errors(errors));
     }
     app.trading.set_schedule(who.user_id, *id, version, schedule).await?;

@@ -1373,14 +1373,24 @@ export interface components {
             account?: string | null;
         };
         ChatTest: {
+            /** @description Kind of the failure. */
+            code: string | null;
             detail: string;
             ok: boolean;
         };
         /** @description One part of a connection test. */
         Check: {
+            /** @description The broker's own code. */
+            broker_code: string | null;
+            /** @description Kind of the failure. */
+            code: string | null;
+            /** @description What failed: the broker's own words if it spoke. */
             detail: string;
             name: components["schemas"]["CheckName"];
             ok: boolean;
+            symbol: string | null;
+            /** @description USD: the price of the symbol that was asked for, or the cash that can be spent. */
+            value: string | null;
         };
         /**
          * @description What a connection test tries.
@@ -1460,6 +1470,8 @@ export interface components {
         /** @description A row or a setting that was not accepted. */
         Fault: {
             reason: string;
+            /** @description The parts of the reason, each with its code. */
+            remarks: components["schemas"]["Remark"][];
             row: string;
             table: string;
         };
@@ -1469,6 +1481,10 @@ export interface components {
             detail: string;
             /** @description JSON pointer to the field. */
             pointer: string;
+            /** @description What the detail quotes, by name, where the code has a sentence of its own in other languages. */
+            values?: {
+                [key: string]: string;
+            };
         };
         /** @description A file by name and content. */
         FileMark: {
@@ -2441,6 +2457,16 @@ export interface components {
          * @enum {string}
          */
         RegistrationPolicy: "open" | "closed";
+        /** @description An English sentence, and what it is made of. */
+        Remark: {
+            /** @description Stable name of the sentence. */
+            code: string;
+            text: string;
+            /** @description What the sentence quotes, by name. */
+            values: {
+                [key: string]: string;
+            };
+        };
         RenewalInput: {
             /** Format: uuid */
             account_id: string;
@@ -2895,6 +2921,13 @@ export interface components {
         };
         /** @description Something that has no place here. */
         Unplaced: {
+            /** @description What kind of thing it is. */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many rows or values it holds.
+             */
+            count: number | null;
             detail: string;
             name: string;
             /** @description File or table. */
@@ -2948,6 +2981,10 @@ export interface components {
             detail: string;
             /** @description What it is about: a bot, a setting, a table. */
             subject: string;
+            /** @description What the detail quotes, by name. */
+            values: {
+                [key: string]: string;
+            };
         };
         /** @description A text in both languages. */
         Words: {
