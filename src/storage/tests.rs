@@ -239,7 +239,7 @@ fn a_migration_runs_whole_after_a_snapshot_or_not_at_all() {
     assert!(!path.join("snapshots").exists(), "there was nothing to save before the first schema");
     run_steps(&engine, Some(path), &[Step { to: 1, run: first.run }, Step { to: 2, run: second.run }]).unwrap();
     assert_eq!(schema(&engine), [false, true]);
-    let saved = RedbEngine::open(&path.join("snapshots/before-schema-2-from-1.redb")).unwrap();
+    let saved = RedbEngine::open(&path.join("snapshots/before-schema-3-from-1.redb")).unwrap();
     assert_eq!(schema(&saved), [true, false], "the snapshot holds the data as they were");
 
     let refused = run_steps(&engine, Some(path), &[first, second, broken]);
@@ -279,5 +279,5 @@ fn a_database_of_the_first_schema_gets_its_orders_facts_indexed() {
     let facts = store.read(|v| v.user(user).facts_of_order(account, order)).unwrap();
     assert_eq!(facts.iter().map(|f| f.seq).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(store.verify().unwrap().differences, []);
-    assert!(dir.path().join("snapshots/before-schema-2-from-1.redb").exists());
+    assert!(dir.path().join("snapshots/before-schema-3-from-1.redb").exists());
 }

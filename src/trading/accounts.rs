@@ -64,6 +64,9 @@ fn check(patch: &AccountPatch) -> Result<(), TradingError> {
     Ok(())
 }
 
+/// More than any account can hold.
+const LARGEST_LIMIT: u64 = 1_000_000_000_000_000;
+
 fn check_limits(limits: &AccountLimits) -> Result<(), TradingError> {
     let amounts = [
         ("max_position_size", limits.max_position_size),
@@ -72,14 +75,20 @@ fn check_limits(limits: &AccountLimits) -> Result<(), TradingError> {
         ("price_collar", limits.price_collar),
     ];
     let bad = |name: &str| {
-        let detail = format!("the limit {name} must be above zero; leave it out to have none");
+        let detail = format!("the limit {name} must be above zero and at most 10^15; leave it out to have none");
         FieldProblem::new(format!("/limits/{name}"), "invalid", detail)
     };
-    let mut problems: Vec<FieldProblem> =
-        amounts.iter().filter(|(_, value)| value.is_some_and(|v| v <= rust_decimal::Decimal::ZERO)).map(|(name, _)| bad(name)).collect();
-    if limits.orders_per_second == Some(0) {
-        problems.push(bad("orders_per_second"));
-    }
+    let mut problems: Vec<FieldProblem> = amounts
+        .iter()
+        .filter(|(_, value)| value.is_some_and(|v| v <= rust_decimal::Decimal::ZERO || v > rust_decimal::Decimal::from(LARGEST_LIMIT)))
+        .map(|(name, _)| bad(name))
+        .collect();
+    let counts = [
+        ("orders_per_second", limits.orders_per_second),
+        ("max_daily_trades", limits.max_daily_trades),
+        ("daily_trade_limit", limits.daily_trade_limit),
+    ];
+    problems.extend(counts.iter().filter(|(_, value)| *value == Some(0)).map(|(name, _)| bad(name)));
     if problems.is_empty() { Ok(()) } else { Err(TradingError::Fields(problems)) }
 }
 

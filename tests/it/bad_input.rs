@@ -17,6 +17,7 @@ const BODILESS: &[&str] = &[
     "DELETE /api/v1/trading/accounts/{id}/telegram",
     "DELETE /api/v1/trading/bots/{id}",
     "DELETE /api/v1/imports/{id}",
+    "DELETE /api/v1/trading/orders/{id}",
     "POST /api/v1/trading/accounts/{id}/stop",
     "POST /api/v1/trading/accounts/{id}/send-status",
     "POST /api/v1/trading/accounts/{id}/broker-key/test",
@@ -409,6 +410,57 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     t.watched.retain(|p| !p.contains("alerts"));
     t.on("POST /api/v1/trading/bots/{id}/force-sell", &path, &fields, json!({"ratio_percent": 10})).await;
 
+    // Orders by hand, limits and the kill switch.
+    let accounts = t.caller.get("/api/v1/trading/accounts").await.1["items"].as_array().unwrap().clone();
+    let paper = accounts.iter().find(|a| a["environment"] == "own").map(id).unwrap();
+    t.watched.push(format!("/api/v1/trading/orders?account_id={paper}"));
+    let ticket = json!({"account": paper, "symbol": "005930", "market": "KRX", "side": "buy", "quantity": 10, "order_type": "limit",
+        "price": 70000, "venue": "KRX"});
+    let fields = [
+        may("account", Id),
+        must("symbol", Words),
+        may("market", Choice),
+        may("side", Choice),
+        must("quantity", Positive),
+        may("order_type", Choice),
+        may("price", Positive),
+        may("trigger_price", Positive),
+        may("venue", Choice),
+    ];
+    for path in ["/api/v1/trading/orders/preview", "/api/v1/trading/orders"] {
+        t.on(&format!("POST {path}"), path, &fields, ticket.clone()).await;
+    }
+    let placed = t.caller.get(&format!("/api/v1/trading/orders?account_id={paper}")).await.1["items"][0].clone();
+    let path = format!("/api/v1/trading/orders/{}", id(&placed));
+    t.on(
+        "PATCH /api/v1/trading/orders/{id}",
+        &path,
+        &[may("quantity", Positive), may("price", Positive)],
+        json!({"quantity": 9, "price": 69000}),
+    )
+    .await;
+    let path = "/api/v1/trading/orders/cancel-all";
+    t.on(&format!("POST {path}"), path, &[may("account", Id)], json!({"account": paper})).await;
+    let path = format!("/api/v1/trading/accounts/{paper}");
+    let body = json!({"version": version(&t.caller.get(&path).await.1), "password": PASSWORD, "limits": {"max_daily_trades": 100,
+        "daily_trade_limit": 100, "max_position_size": "1000000", "max_order_value": 1000000, "max_daily_value": 1000000,
+        "orders_per_second": 10, "price_collar": 5}});
+    let fields = [
+        must("version", Version),
+        must("password", Any),
+        must("limits", Object),
+        may("limits.max_daily_trades", Whole),
+        may("limits.daily_trade_limit", Whole),
+        may("limits.max_position_size", Positive),
+        may("limits.max_order_value", Positive),
+        may("limits.max_daily_value", Positive),
+        may("limits.orders_per_second", Whole),
+        may("limits.price_collar", Positive),
+    ];
+    t.on("PUT /api/v1/trading/accounts/{id}/limits", &format!("{path}/limits"), &fields, body).await;
+    let fields = [must("on", Flag), may("account", Id), may("password", Any)];
+    t.on("POST /api/v1/trading/kill-switch", "/api/v1/trading/kill-switch", &fields, json!({"on": true, "account": paper})).await;
+
     // A second import for its questions.
     let db = fs_err::read(fixtures().join("egg_choe.db")).unwrap();
     let part = reqwest::multipart::Part::bytes(db).file_name("egg_choe.db");
@@ -456,6 +508,21 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         watched: vec!["/api/v1/admin/settings".into(), "/api/v1/admin/users".into()],
         ..t
     };
+    let path = "/api/v1/admin/live-trading";
+    t.on(&format!("PUT {path}"), path, &[must("allowed", Flag)], json!({"allowed": false})).await;
+    let path = "/api/v1/admin/kill-switch";
+    t.on(&format!("POST {path}"), path, &[must("on", Flag), may("password", Any)], json!({"on": true})).await;
+    let path = format!("/api/v1/admin/users/{}/rules", server.app.auth.find_user("chan").unwrap().unwrap().id);
+    let fields = [
+        must("can_paper_trade", Flag),
+        must("can_real_trade", Flag),
+        may("daily_trade_limit", Whole),
+        may("api_calls_limit", Whole),
+        may("allowed_products", List),
+    ];
+    let body = json!({"can_paper_trade": true, "can_real_trade": false, "daily_trade_limit": 5, "api_calls_limit": 1000,
+        "allowed_products": ["stock", "etf"]});
+    t.on("PUT /api/v1/admin/users/{id}/rules", &path, &fields, body).await;
     t.on("PATCH /api/v1/admin/settings", "/api/v1/admin/settings", &[must("registration", Choice)], json!({"registration": "open"})).await;
     let fields = [must("username", Words), must("password", Any), may("email", Label), may("invite", Any), may("setup_code", Any)];
     let body = json!({"username": "newcomer", "password": PASSWORD, "email": "new@example.org", "invite": null, "setup_code": null});
@@ -508,6 +575,11 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
         ("POST /api/v1/trading/bots", "/api/v1/trading/bots".to_owned(), new_bot),
         ("PATCH /api/v1/trading/bots/{id}", bot, json!({"version": 1, "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}]})),
         (
+            "PUT /api/v1/trading/accounts/{id}/limits",
+            format!("{account}/limits"),
+            json!({"version": 1, "password": PASSWORD, "limits": {"max_daily_trades": 5}}),
+        ),
+        (
             "POST /api/v1/trading/bots/renewal",
             "/api/v1/trading/bots/renewal".to_owned(),
             json!({"account_id": owned.account, "tickers": [{"symbol": "TQQQ", "count": 1}], "dry_run": true}),
@@ -515,6 +587,7 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
     ];
     // Every field in its place, as serde would have it.
     let listed = |pointer: &str| match pointer.rsplit('/').next().unwrap() {
+        "limits" => json!([5, 5, "1", "1", "1", 5, "1"]),
         "settings" => json!([null, 8000, false, 0.5, false, 0.0009]),
         "schedule" => json!([rule, rule, rule, 5, rule]),
         "decision" | "twap_start" | "twap_end" | "closing_buy" => json!(["after_open", 35]),
@@ -539,7 +612,7 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
             }
         }
     }
-    assert_eq!(tried, 14, "every object of every request");
+    assert_eq!(tried, 15, "every object of every request");
 }
 
 #[tokio::test]

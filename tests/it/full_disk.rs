@@ -81,7 +81,9 @@ impl Client<'_> {
     async fn names(&self) -> Vec<String> {
         let (status, list) = answer(self.request("GET", "trading/accounts")).await;
         assert_eq!(status, 200, "{list}");
-        list["items"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap().to_owned()).collect()
+        // Everybody's paper account is made by the server itself, when it can.
+        let by_hand = list["items"].as_array().unwrap().iter().filter(|a| a["environment"] != "own");
+        by_hand.map(|a| a["name"].as_str().unwrap().to_owned()).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::{AccountLimits, Halt, Product, UserRules};
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{self, Json, Object};
+use crate::http::extract::{self, Amount, Json, Object};
 use crate::http::route::{Route, route};
 use crate::http::views::account::AccountView;
 use crate::trading::{HaltScope, Halts};
@@ -80,12 +80,48 @@ struct InstallationSwitch {
     password: Option<SecretString>,
 }
 
+/// Limits of an account; what is absent is not limited.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LimitsInput {
+    #[serde(default)]
+    max_daily_trades: Option<u32>,
+    #[serde(default)]
+    daily_trade_limit: Option<u32>,
+    #[serde(default)]
+    max_position_size: Option<Amount>,
+    #[serde(default)]
+    max_order_value: Option<Amount>,
+    #[serde(default)]
+    max_daily_value: Option<Amount>,
+    #[serde(default)]
+    orders_per_second: Option<u32>,
+    /// Percent.
+    #[serde(default)]
+    price_collar: Option<Amount>,
+}
+
+impl From<LimitsInput> for AccountLimits {
+    fn from(input: LimitsInput) -> Self {
+        let amount = |a: Option<Amount>| a.map(|a| a.0);
+        Self {
+            max_daily_trades: input.max_daily_trades,
+            daily_trade_limit: input.daily_trade_limit,
+            max_position_size: amount(input.max_position_size),
+            max_order_value: amount(input.max_order_value),
+            max_daily_value: amount(input.max_daily_value),
+            orders_per_second: input.orders_per_second,
+            price_collar: amount(input.price_collar),
+        }
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LimitsChange {
     version: u64,
-    #[schema(value_type = AccountLimits)]
-    limits: Object<AccountLimits>,
+    #[schema(value_type = LimitsInput)]
+    limits: Object<LimitsInput>,
     /// Limits guard the owner's money: changing them needs the password.
     #[schema(value_type = String)]
     password: SecretString,
@@ -199,7 +235,7 @@ async fn set_account_limits(
     let LimitsChange { version, limits: Object(limits), password } = body.0;
     app.trading.account(who.user_id, *id)?;
     confirm(&app, &who, &req, Some(password)).await?;
-    let account = app.trading.set_limits(who.user_id, *id, version, limits).await?;
+    let account = app.trading.set_limits(who.user_id, *id, version, limits.into()).await?;
     Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
 }
 
@@ -232,6 +268,12 @@ async fn set_user_rules(
     body: Json<Rules>,
 ) -> Result<web::Json<Rules>, ApiError> {
     known_user(&app, *id)?;
+    for (name, limit) in [("daily_trade_limit", body.0.daily_trade_limit), ("api_calls_limit", body.0.api_calls_limit)] {
+        if limit == Some(0) {
+            let detail = format!("{name} must be at least 1; to allow nothing take the permission away");
+            return Err(ApiError::invalid(format!("/{name}"), detail));
+        }
+    }
     Ok(web::Json(app.trading.set_user_rules(Some(who.user_id), *id, body.0.into()).await?.into()))
 }
 

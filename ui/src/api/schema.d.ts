@@ -1090,22 +1090,22 @@ export interface components {
              * Format: int32
              * @description New orders per session date in all of the user's accounts together.
              */
-            daily_trade_limit?: number | null;
+            daily_trade_limit: number | null;
             /**
              * Format: int32
              * @description New orders per session date in this account; the slices of one sheet count as one.
              */
-            max_daily_trades?: number | null;
+            max_daily_trades: number | null;
             /** @description Most that the buys of one session may be worth together. */
-            max_daily_value?: string | null;
+            max_daily_value: string | null;
             /** @description Most that one order may be worth. */
-            max_order_value?: string | null;
+            max_order_value: string | null;
             /** @description Most that one instrument may cost, in the currency of its market. */
-            max_position_size?: string | null;
+            max_position_size: string | null;
             /** Format: int32 */
-            orders_per_second?: number | null;
+            orders_per_second: number | null;
             /** @description A buy's limit may be this far above the last trade, in percent. */
-            price_collar?: string | null;
+            price_collar: string | null;
         };
         /**
          * @description Whether an account's bots send orders.
@@ -1755,11 +1755,24 @@ export interface components {
             name: string;
         };
         LimitsChange: {
-            limits: components["schemas"]["AccountLimits"];
+            limits: components["schemas"]["LimitsInput"];
             /** @description Limits guard the owner's money: changing them needs the password. */
             password: string;
             /** Format: int64 */
             version: number;
+        };
+        /** @description Limits of an account; what is absent is not limited. */
+        LimitsInput: {
+            /** Format: int32 */
+            daily_trade_limit?: number | null;
+            /** Format: int32 */
+            max_daily_trades?: number | null;
+            max_daily_value?: components["schemas"]["Amount"] | null;
+            max_order_value?: components["schemas"]["Amount"] | null;
+            max_position_size?: components["schemas"]["Amount"] | null;
+            /** Format: int32 */
+            orders_per_second?: number | null;
+            price_collar?: components["schemas"]["Amount"] | null;
         };
         /** @description A list answer. */
         List_AccountView: {
