@@ -26,23 +26,70 @@ pub struct SimConfig {
 
 /// A customer's account, found by app key.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "AccountEntry")]
 pub struct SimAccount {
-    /// `live`, `paper` or `mock`.
-    #[serde(rename = "env", deserialize_with = "environment")]
     pub environment: BrokerHost,
     pub app_key: String,
     pub app_secret: String,
     /// Account number, eight digits.
     pub cano: String,
     /// Product code, two digits.
-    #[serde(default = "stock_account")]
     pub product: String,
-    /// USD; a number or a string.
-    #[serde(rename = "cash", deserialize_with = "amount")]
     pub cash_usd: Decimal,
-    #[serde(default)]
+    pub cash_krw: Decimal,
     pub positions: Vec<SimPosition>,
+}
+
+/// An account as the account file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountEntry {
+    /// `live`, `paper` or `mock`.
+    #[serde(rename = "env", deserialize_with = "environment")]
+    environment: BrokerHost,
+    app_key: String,
+    app_secret: String,
+    cano: String,
+    #[serde(default = "stock_account")]
+    product: String,
+    #[serde(deserialize_with = "cash")]
+    cash: CashEntry,
+    #[serde(default)]
+    positions: Vec<SimPosition>,
+}
+
+/// Cash as the account file has it.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "UPPERCASE", deny_unknown_fields)]
+struct CashEntry {
+    #[serde(deserialize_with = "amount")]
+    usd: Decimal,
+    #[serde(deserialize_with = "amount")]
+    krw: Decimal,
+}
+
+impl From<AccountEntry> for SimAccount {
+    fn from(entry: AccountEntry) -> Self {
+        Self {
+            environment: entry.environment,
+            app_key: entry.app_key,
+            app_secret: entry.app_secret,
+            cano: entry.cano,
+            product: entry.product,
+            cash_usd: entry.cash.usd,
+            cash_krw: entry.cash.krw,
+            positions: entry.positions,
+        }
+    }
+}
+
+/// A number or a string is dollars; an object names the currencies.
+fn cash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CashEntry, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    if value.is_object() {
+        return serde_json::from_value(value).map_err(serde::de::Error::custom);
+    }
+    parse_amount(&value).map(|usd| CashEntry { usd, krw: Decimal::ZERO }).map_err(serde::de::Error::custom)
 }
 
 /// A holding at the start.
@@ -71,10 +118,12 @@ fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BrokerHost,
 
 fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
+    parse_amount(&value).map_err(serde::de::Error::custom)
+}
+
+fn parse_amount(value: &serde_json::Value) -> Result<Decimal, String> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    text.parse()
-        .or_else(|_| Decimal::from_scientific(&text))
-        .map_err(|_| serde::de::Error::custom(format!("{value} is no amount: write a number such as 1234.5")))
+    text.parse().or_else(|_| Decimal::from_scientific(&text)).map_err(|_| format!("{value} is no amount: write a number such as 1234.5"))
 }
 
 /// How the world behaves. Every field has a default, so a file names only what differs.
@@ -273,12 +322,16 @@ mod tests {
         let file = file(
             r#"[{"env":"live","app_key":"k1","app_secret":"s","cano":"50012345","product":"01","cash":20000.5,
                  "positions":[{"symbol":"TQQQ","quantity":"67","average_price":150.86}]},
-                {"env":"paper","app_key":"k2","app_secret":"s","cano":"50012346","cash":"1e5"}]"#,
+                {"env":"paper","app_key":"k2","app_secret":"s","cano":"50012346","cash":"1e5"},
+                {"env":"paper","app_key":"k3","app_secret":"s","cano":"50012347","cash":{"USD":12.5,"KRW":"10000000"}},
+                {"env":"paper","app_key":"k4","app_secret":"s","cano":"50012348","cash":{"KRW":5}}]"#,
         );
         let accounts = read_accounts(file.path()).unwrap();
         assert_eq!((accounts[0].environment, accounts[0].cash_usd), (BrokerHost::Live, dec!(20000.5)));
         assert_eq!(accounts[0].positions[0].average_price, dec!(150.86));
         assert_eq!((accounts[1].environment, accounts[1].cash_usd, accounts[1].product.as_str()), (BrokerHost::Mock, dec!(100000), "01"));
+        assert_eq!((accounts[0].cash_krw, accounts[2].cash_usd, accounts[2].cash_krw), (dec!(0), dec!(12.5), dec!(10000000)));
+        assert_eq!((accounts[3].cash_usd, accounts[3].cash_krw), (dec!(0), dec!(5)));
     }
 
     #[test]
@@ -291,6 +344,8 @@ mod tests {
         assert!(account(("live", "demo")).unwrap_err().contains("'demo' is no environment"));
         assert!(account(("TQQQ", "NOSUCH")).unwrap_err().contains("'NOSUCH' is not listed"));
         assert!(account(("\"cash\":1", "\"cash\":\"lots\"")).unwrap_err().contains("is no amount"));
+        assert!(account(("\"cash\":1", "\"cash\":{\"EUR\":1}")).unwrap_err().contains("unknown field `EUR`"));
+        assert!(account(("\"cash\":1", "\"cash\":{\"KRW\":true}")).unwrap_err().contains("is no amount"));
         assert!(account(("app_key", "key")).unwrap_err().contains("unknown field `key`"));
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use config::{ConfigError, EmptyList, Limits, Quirks, Scenario, SimAccount, SimConfig, SimPosition};
 pub use exchange::calendar::{Session, SessionCalendar};
-pub use exchange::{FillPlan, PlanRule};
+pub use exchange::{ExchangeEvent, FillPlan, Happened, PlanRule};
 pub use kis::{BookedExecution, Control, Fault, FaultRule, KisSimulator, RequestRecord};
 
 use crate::domain::clock::Clock;

@@ -3,6 +3,7 @@
 
 mod account;
 pub mod calendar;
+mod event;
 mod fx;
 mod listing;
 mod market;
@@ -18,9 +19,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 
 pub use account::{AccountBook, Position};
 use calendar::{SessionCalendar, new_york};
+use event::KEPT_EVENTS;
+pub use event::{ExchangeEvent, Happened};
 pub use fx::{RateDay, UsdKrw};
 pub use listing::{LISTINGS, Listing, find_listing};
 pub use market::{Bar, MarketModel, ModelConfig, Snapshot};
@@ -76,16 +80,29 @@ pub struct SimExchange {
     rules: Rules,
     plans: Vec<PlanRule>,
     accounts: HashMap<AccountKey, AccountBook>,
+    events: broadcast::Sender<ExchangeEvent>,
 }
 
 impl SimExchange {
     pub fn new(model: ModelConfig, usd_krw: f64, rules: Rules, calendar: Arc<dyn SessionCalendar>) -> Self {
         let fx = UsdKrw::new(model.seed, model.anchor_date, usd_krw);
-        Self { market: MarketModel::new(model, calendar), fx, rules, plans: Vec::new(), accounts: HashMap::new() }
+        Self {
+            market: MarketModel::new(model, calendar),
+            fx,
+            rules,
+            plans: Vec::new(),
+            accounts: HashMap::new(),
+            events: broadcast::channel(KEPT_EVENTS).0,
+        }
     }
 
     pub fn fee_rate(&self) -> Decimal {
         self.rules.fee_rate
+    }
+
+    /// Everything that happens to orders from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<ExchangeEvent> {
+        self.events.subscribe()
     }
 
     /// Opens an account, or replaces its cash and positions when there is one.
@@ -265,6 +282,16 @@ impl SimExchange {
                 Event::Expire => set_status(book, index, OrderStatus::Expired),
                 Event::Reject(reason) => set_status(book, index, OrderStatus::Rejected(reason)),
             }
+            if let Some(order) = book.orders.get(index) {
+                let happened = match (&order.status, order.executions.last()) {
+                    (OrderStatus::Expired, _) => Happened::Expired,
+                    (OrderStatus::Rejected(_), _) => Happened::Rejected,
+                    (_, Some(execution)) => Happened::Filled(execution.clone()),
+                    _ => Happened::Cancelled,
+                };
+                // Nobody may be listening.
+                let _ = self.events.send(ExchangeEvent { account: key.clone(), at, happened, order: order.clone() });
+            }
             // A trade takes displayed size away from the account's other orders in the same symbol.
             for (other, next) in &mut due {
                 let Some(order) = book.orders.get(*other) else { continue };
@@ -375,6 +402,8 @@ impl SimExchange {
         let date = new_york(now).date();
         let order = make(book.next_number(date), date);
         book.orders.push(order.clone());
+        let happened = Happened::Accepted;
+        let _ = self.events.send(ExchangeEvent { account: key.clone(), at: now, happened, order: order.clone() });
         Some(order)
     }
 }

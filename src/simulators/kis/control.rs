@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use tokio::sync::broadcast;
 
 use super::super::config::{Quirks, SimAccount, SimPosition};
-use super::super::exchange::{ExchangeOrder, FillPlan, PlanRule, find_listing};
+use super::super::exchange::{ExchangeEvent, ExchangeOrder, FillPlan, PlanRule, find_listing};
 use super::faults::{Fault, FaultRule};
 use super::state::{RequestRecord, Shared};
 use crate::domain::order::Side;
@@ -42,6 +43,17 @@ impl Control {
     /// Opens an account, or replaces its cash, positions and secret.
     pub fn add_account(&self, account: SimAccount) {
         self.0.add_account(account);
+    }
+
+    /// Everything that happens to orders from now on; what is due comes out at the next look.
+    pub fn subscribe(&self) -> broadcast::Receiver<ExchangeEvent> {
+        self.0.exchange().subscribe()
+    }
+
+    /// Lets everything happen that is due by now, on all accounts.
+    pub fn advance(&self) {
+        let now = self.now();
+        self.0.exchange().advance_all(now);
     }
 
     /// Scripts how orders are filled; the newest rule that fits an order decides.

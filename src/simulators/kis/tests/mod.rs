@@ -38,6 +38,7 @@ pub fn account(environment: BrokerHost, app_key: &str) -> SimAccount {
         cano: CANO.to_owned(),
         product: "01".to_owned(),
         cash_usd: dec!(50000),
+        cash_krw: Decimal::ZERO,
         positions: vec![
             SimPosition { symbol: "TQQQ".to_owned(), quantity: dec!(67), average_price: dec!(150.86) },
             SimPosition { symbol: "SOXL".to_owned(), quantity: dec!(210), average_price: dec!(32.59) },
