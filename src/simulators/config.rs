@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::exchange::calendar::{KrxWeekdayCalendar, SessionCalendar};
 use super::exchange::{ModelConfig, PlanRule, Rules, find_listing};
 use super::kis::FaultRule;
+use crate::domain::calendar::Calendar;
 use crate::domain::order::BrokerHost;
 
 /// Everything that a server needs to start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SimConfig {
     pub scenario: Scenario,
     pub accounts: Vec<SimAccount>,
@@ -22,6 +25,19 @@ pub struct SimConfig {
     pub paper_port: u16,
     /// Where the accounts are kept beyond the life of the process.
     pub state_file: Option<PathBuf>,
+    /// Sessions of the Korean exchange.
+    pub krx_calendar: Arc<dyn SessionCalendar>,
+}
+
+impl Default for SimConfig {
+    fn default() -> Self {
+        // The shipped calendar is checked by its own tests; without it every weekday is a session.
+        let krx_calendar: Arc<dyn SessionCalendar> = match Calendar::krx() {
+            Ok(calendar) => Arc::new(calendar),
+            Err(_) => Arc::new(KrxWeekdayCalendar),
+        };
+        Self { scenario: Scenario::default(), accounts: Vec::new(), live_port: 0, paper_port: 0, state_file: None, krx_calendar }
+    }
 }
 
 /// A customer's account, found by app key.
@@ -99,7 +115,7 @@ pub struct SimPosition {
     pub symbol: String,
     #[serde(deserialize_with = "amount")]
     pub quantity: Decimal,
-    /// USD.
+    /// In the currency of its market.
     #[serde(deserialize_with = "amount")]
     pub average_price: Decimal,
 }
@@ -136,12 +152,16 @@ pub struct Scenario {
     pub permissive: bool,
     /// Instruments close at their anchor price on the last session up to this date.
     pub anchor_date: Date,
-    /// USD by symbol; symbols not named use the listing's default.
+    /// By symbol, in the currency of its market; symbols not named use the listing's default.
     pub anchor_prices: BTreeMap<String, f64>,
     /// Won per dollar on the anchor date.
     pub usd_krw: f64,
-    /// Fraction of the gross amount.
+    /// Fraction of the gross amount of US trades.
     pub fee_rate: f64,
+    /// Fraction of the gross amount of Korean trades.
+    pub krw_fee_rate: f64,
+    /// Fraction of the gross amount that the seller of Korean shares pays as tax; funds are exempt.
+    pub krw_tax_rate: f64,
     /// Least and most shares shown per side and second.
     pub displayed_shares: (u32, u32),
     pub limits: Limits,
@@ -159,6 +179,9 @@ impl Default for Scenario {
             anchor_prices: BTreeMap::new(),
             usd_krw: 1_391.5,
             fee_rate: 0.0,
+            krw_fee_rate: 0.000_140_527,
+            // 2026: 0.05 % transaction tax and 0.15 % rural tax on KOSPI, 0.20 % on KOSDAQ.
+            krw_tax_rate: 0.002,
             displayed_shares: (40, 400),
             limits: Limits::default(),
             quirks: Quirks::default(),
@@ -282,8 +305,13 @@ impl Scenario {
     }
 
     pub(super) fn rules(&self) -> Rules {
-        let fee_rate = crate::domain::money::decimal_from_f64(self.fee_rate).unwrap_or_default();
-        Rules { fee_rate, always_open: self.permissive }
+        let rate = |rate| crate::domain::money::decimal_from_f64(rate).unwrap_or_default();
+        Rules {
+            fee_rate: rate(self.fee_rate),
+            krw_fee_rate: rate(self.krw_fee_rate),
+            krw_tax_rate: rate(self.krw_tax_rate),
+            always_open: self.permissive,
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Books that must balance whatever happens.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use rust_decimal::dec;
 
-use super::calendar::WeekdayCalendar;
+use super::calendar::{KrxWeekdayCalendar, WeekdayCalendar};
 use super::*;
 
 const SYMBOLS: [&str; 3] = ["TQQQ", "SOXL", "BITU"];
@@ -14,9 +15,11 @@ const CASH: Decimal = dec!(40000);
 
 fn exchange(fee_rate: Decimal) -> SimExchange {
     let model = ModelConfig { seed: 77, anchor_date: Date::constant(2026, 5, 14), anchor_prices: BTreeMap::new(), displayed: (20, 120) };
-    let mut exchange = SimExchange::new(model, 1391.5, Rules { fee_rate, always_open: false }, Arc::new(WeekdayCalendar));
+    let rules = Rules { fee_rate, ..Rules::default() };
+    let calendars = Calendars { us: Arc::new(WeekdayCalendar), krx: Arc::new(KrxWeekdayCalendar) };
+    let mut exchange = SimExchange::new(model, 1391.5, rules, calendars);
     let positions = SYMBOLS.map(|symbol| (symbol.to_owned(), Position { quantity: dec!(100), cost: dec!(5000) }));
-    exchange.open_account(key(), CASH, positions);
+    exchange.open_account(key(), Purse { usd: CASH, krw: Decimal::ZERO }, positions);
     exchange
 }
 
@@ -73,18 +76,18 @@ fn run(exchange: &mut SimExchange, steps: &[Step]) -> Timestamp {
                 let side = if *buy { Side::Buy } else { Side::Sell };
                 exchange.add_plan(PlanRule { app_key: None, symbol: None, side: None, orders: None, plan: plan.clone() });
                 let limit = limit(exchange, symbol, *percent, now);
-                let request = NewOrder { symbol: symbol.into(), side, kind: OrderKind::Limit, quantity: *quantity, limit };
+                let request = NewOrder { symbol: symbol.into(), side, quantity: *quantity, terms: Terms::limit(limit) };
                 let _ = exchange.place(&key(), &request, now);
             }
             Step::Cancel(order, quantity) => {
                 if let Some(number) = numbers.get(*order) {
-                    let _ = exchange.cancel(&key(), *number, *quantity, now);
+                    let _ = exchange.cancel(&key(), Market::Us, *number, *quantity, now);
                 }
             }
             Step::Modify(order, quantity, percent) => {
                 if let Some(number) = numbers.get(*order) {
                     let limit = limit(exchange, "SOXL", *percent, now);
-                    let _ = exchange.modify(&key(), *number, *quantity, limit, now);
+                    let _ = exchange.modify(&key(), Market::Us, *number, *quantity, &Terms::limit(limit), now);
                 }
             }
             Step::Wait(seconds) => now = now.checked_add(SignedDuration::from_secs(*seconds)).unwrap(),
@@ -119,8 +122,8 @@ fn check(book: &AccountBook, fee_rate: Decimal) {
             }
         }
     }
-    assert_eq!(book.cash, cash);
-    assert!(book.cash >= dec!(-0.05), "cash {} is spent twice", book.cash);
+    assert_eq!(book.cash.usd, cash);
+    assert!(book.cash.usd >= dec!(-0.05), "cash {} is spent twice", book.cash.usd);
     for (symbol, quantity) in shares {
         assert!(quantity >= Decimal::ZERO, "{symbol} is sold short");
         assert_eq!(book.positions.get(symbol).map_or(Decimal::ZERO, |position| position.quantity), quantity, "{symbol}");
@@ -146,7 +149,7 @@ proptest! {
         let book = exchange.account(&key(), closed.max(now)).unwrap();
         check(book, fee_rate);
         assert!(book.orders.iter().all(|order| order.open_quantity() == 0), "orders outlive their session");
-        assert_eq!(book.reserved_cash(fee_rate), Decimal::ZERO);
+        assert_eq!(book.reserved_cash(Currency::Usd, fee_rate), Decimal::ZERO);
     }
 
     #[test]
@@ -178,7 +181,7 @@ fn two_orders_share_the_displayed_size_of_a_second() {
     let displayed = exchange.market.displayed(listing, Side::Sell, now);
     let limit = limit(&mut exchange, "SOXL", 95, now);
     for _ in 0..2 {
-        let request = NewOrder { symbol: "SOXL".into(), side: Side::Sell, kind: OrderKind::Limit, quantity: 50, limit };
+        let request = NewOrder { symbol: "SOXL".into(), side: Side::Sell, quantity: 50, terms: Terms::limit(limit) };
         exchange.place(&key(), &request, now).unwrap();
     }
     let sold: u64 = exchange.account(&key(), now).unwrap().orders.iter().map(|order| order.filled).sum();

@@ -10,6 +10,7 @@ use super::super::config::{Quirks, SimAccount, SimPosition};
 use super::super::exchange::{ExchangeEvent, ExchangeOrder, FillPlan, PlanRule, find_listing};
 use super::faults::{Fault, FaultRule};
 use super::state::{RequestRecord, Shared};
+use crate::domain::money::Currency;
 use crate::domain::order::Side;
 
 /// Scripts and read-outs; cheap to clone.
@@ -24,10 +25,10 @@ pub struct BookedExecution {
     pub side: Side,
     pub at: Timestamp,
     pub quantity: u64,
-    /// USD.
+    /// In the currency of its market, like the others.
     pub price: Decimal,
-    /// USD.
     pub fee: Decimal,
+    pub tax: Decimal,
 }
 
 impl Control {
@@ -118,7 +119,7 @@ impl Control {
         true
     }
 
-    /// Last price of a symbol, USD.
+    /// Last price of a symbol, in the currency of its market.
     pub fn price(&self, symbol: &str) -> Option<Decimal> {
         let now = self.now();
         find_listing(symbol).map(|listing| self.0.exchange().market.price(listing, now))
@@ -154,6 +155,7 @@ impl Control {
                     quantity: execution.quantity,
                     price: execution.price,
                     fee: execution.fee,
+                    tax: execution.tax,
                 })
             })
             .collect();
@@ -161,15 +163,20 @@ impl Control {
         executions
     }
 
-    /// Cash over all accounts of an app key, USD; `None` when it has no account.
+    /// Dollars over all accounts of an app key; `None` when it has no account.
     pub fn cash(&self, app_key: &str) -> Option<Decimal> {
+        self.cash_in(app_key, Currency::Usd)
+    }
+
+    /// Cash of a currency over all accounts of an app key, settled or not; `None` when it has no account.
+    pub fn cash_in(&self, app_key: &str, currency: Currency) -> Option<Decimal> {
         let now = self.now();
         let mut exchange = self.0.exchange();
         let keys = exchange.accounts_of(app_key);
         if keys.is_empty() {
             return None;
         }
-        Some(keys.iter().filter_map(|key| exchange.account(key, now).map(|book| book.cash)).sum())
+        Some(keys.iter().filter_map(|key| exchange.account(key, now).map(|book| book.cash.get(currency))).sum())
     }
 
     /// Positions of all accounts of an app key, by symbol.

@@ -4,13 +4,16 @@
 mod balances;
 mod call;
 mod control;
+mod domestic;
 mod failure;
 mod faults;
 mod format;
+mod intraday;
 mod keeper;
 mod lists;
 mod oauth;
 mod orders;
+mod paging;
 mod quota;
 mod quotes;
 mod registry;
@@ -35,7 +38,7 @@ use state::Shared;
 
 use super::config::{SimAccount, SimConfig};
 use super::exchange::SimExchange;
-use super::exchange::calendar::SessionCalendar;
+use super::exchange::calendar::{Calendars, SessionCalendar};
 use super::http1::{Listener, listen};
 use crate::domain::clock::Clock;
 use crate::domain::order::BrokerHost;
@@ -49,13 +52,14 @@ pub struct KisSimulator {
 }
 
 impl KisSimulator {
-    /// Starts both hosts on loopback. Quotas, tokens, sessions and fills run on `clock`.
+    /// Starts both hosts on loopback; `calendar` is that of the US. Quotas, tokens, sessions and fills run on `clock`.
     ///
     /// # Errors
     /// When a port cannot be bound, or the state file cannot be read.
     pub async fn start(config: SimConfig, clock: Arc<dyn Clock>, calendar: Arc<dyn SessionCalendar>) -> io::Result<Self> {
         let scenario = config.scenario;
-        let mut exchange = SimExchange::new(scenario.model(), scenario.usd_krw, scenario.rules(), calendar);
+        let calendars = Calendars { us: calendar, krx: config.krx_calendar };
+        let mut exchange = SimExchange::new(scenario.model(), scenario.usd_krw, scenario.rules(), calendars);
         if let Some(file) = &config.state_file {
             keeper::load(file, &mut exchange)?;
         }

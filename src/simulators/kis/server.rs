@@ -17,7 +17,7 @@ use super::oauth::{self, Endpoint};
 use super::registry::{self, Action, Mismatch, Transaction};
 use super::state::{Gate, RequestRecord, Shared};
 use super::tokens::TokenCheck;
-use super::{balances, lists, orders, quotes};
+use super::{balances, domestic, intraday, lists, orders, quotes};
 use crate::domain::clock::kst_datetime;
 use crate::domain::order::BrokerHost;
 
@@ -231,6 +231,21 @@ fn execute(exchange: &mut SimExchange, call: &Call) -> Result<Answer, Failure> {
         Action::PresentBalance => balances::present_balance(exchange, call),
         Action::BuyingPower => balances::buying_power(exchange, call),
         Action::SettledBalance => balances::settled_balance(exchange, call),
+        Action::Minutes => intraday::minutes(exchange, call),
+        Action::Book => intraday::book(exchange, call),
+        Action::CashOrder(side) => domestic::orders::place(exchange, call, side),
+        Action::CashModifyOrCancel => domestic::orders::modify_or_cancel(exchange, call),
+        Action::CashOpenOrders => domestic::lists::open_orders(exchange, call),
+        Action::CashOrders { recent } => domestic::lists::orders(exchange, call, recent),
+        Action::CashBalance => domestic::balances::balance(exchange, call),
+        Action::CashBalanceWithProfit => domestic::balances::balance_with_profit(exchange, call),
+        Action::CashBuyingPower => domestic::balances::buying_power(exchange, call),
+        Action::CashSellable => domestic::balances::sellable(exchange, call),
+        Action::KrxPrice => domestic::quotes::price(exchange, call),
+        Action::KrxBook => domestic::quotes::book(exchange, call),
+        Action::KrxChart => domestic::quotes::chart(exchange, call),
+        Action::KrxMinutes => domestic::quotes::minutes(exchange, call),
+        Action::KrxDays => domestic::quotes::days(exchange, call),
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::super::config::{Limits, Quirks, SimAccount};
-use super::super::exchange::{AccountKey, Position, SimExchange};
+use super::super::exchange::{AccountKey, Position, Purse, SimExchange};
 use super::faults::Faults;
 use super::keeper;
 use super::quota::Quota;
@@ -18,8 +18,9 @@ use crate::domain::order::BrokerHost;
 
 /// So many requests are remembered.
 const LONGEST_LOG: usize = 50_000;
-/// USD on an account that the permissive scenario opens by itself.
-const PERMISSIVE_CASH: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
+/// Cash on an account that the permissive scenario opens by itself.
+const PERMISSIVE_CASH: Purse =
+    Purse { usd: Decimal::from_parts(100_000, 0, 0, false, 0), krw: Decimal::from_parts(100_000_000, 0, 0, false, 0) };
 
 /// One request that the server answered (or dropped).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +103,9 @@ impl Shared {
             let cost = position.quantity * position.average_price;
             (position.symbol, Position { quantity: position.quantity, cost })
         });
+        let cash = Purse { usd: account.cash_usd, krw: account.cash_krw };
         let mut exchange = self.exchange();
-        exchange.open_account(key, account.cash_usd, positions);
+        exchange.open_account(key, cash, positions);
         self.keep(&exchange);
     }
 
