@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::exchange::calendar::{KrxWeekdayCalendar, SessionCalendar};
 use super::exchange::{ModelConfig, PlanRule, Rules, find_listing};
-use super::kis::FaultRule;
+use super::kis::{FaultPlan, FaultRule, MaintenanceWindow};
 use crate::domain::calendar::Calendar;
 use crate::domain::order::BrokerHost;
 
@@ -168,6 +168,8 @@ pub struct Scenario {
     pub quirks: Quirks,
     pub plans: Vec<PlanRule>,
     pub faults: Vec<FaultRule>,
+    pub fault_plan: Option<FaultPlan>,
+    pub maintenance: Vec<MaintenanceWindow>,
 }
 
 impl Default for Scenario {
@@ -187,6 +189,8 @@ impl Default for Scenario {
             quirks: Quirks::default(),
             plans: Vec::new(),
             faults: Vec::new(),
+            fault_plan: None,
+            maintenance: Vec::new(),
         }
     }
 }
@@ -264,6 +268,8 @@ pub enum ConfigError {
     UnknownSymbol(String),
     #[error("{0} must be greater than zero")]
     NotPositive(&'static str),
+    #[error("the rate of the fault plan is {0}: write a part of the calls from 0 to 1")]
+    NotARate(f64),
 }
 
 impl Scenario {
@@ -291,6 +297,9 @@ impl Scenario {
         }
         if self.anchor_prices.values().any(|price| *price <= 0.0) {
             return Err(ConfigError::NotPositive("an anchor price"));
+        }
+        if let Some(plan) = self.fault_plan.as_ref().filter(|plan| !(0.0..=1.0).contains(&plan.rate)) {
+            return Err(ConfigError::NotARate(plan.rate));
         }
         Ok(())
     }
@@ -386,6 +395,8 @@ mod tests {
             r#"{"seed":7,"anchor_date":"2025-12-04","anchor_prices":{"TQQQ":186.5},"limits":{"paper_calls_per_second":1},
                 "plans":[{"symbol":"SOXL","orders":1,"plan":{"fill":"parts","count":3,"every_seconds":5}}],
                 "faults":[{"tr_id":"TTTT1002U","calls":1,"fault":{"fault":"drop_after"}}],
+                "fault_plan":{"seed":1,"rate":0.1,"faults":[{"fault":"timeout_after","seconds":9},{"fault":"missing_rows","rows":1}]},
+                "maintenance":[{"from":"2025-12-05T20:00:00Z","until":"2025-12-05T20:30:00Z"}],
                 "quirks":{"empty_orders":"blank_row"}}"#,
         );
         let scenario = Scenario::load(path.path().to_str().unwrap()).unwrap();
@@ -395,5 +406,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Scenario>(&text).unwrap(), scenario);
         let wrong = file(r#"{"anchor_prices":{"NOSUCH":1}}"#);
         assert!(Scenario::load(wrong.path().to_str().unwrap()).is_err());
+        let wrong = file(r#"{"fault_plan":{"seed":1,"rate":30,"faults":[]}}"#);
+        assert!(Scenario::load(wrong.path().to_str().unwrap()).unwrap_err().to_string().contains("from 0 to 1"));
     }
 }

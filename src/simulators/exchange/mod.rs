@@ -297,6 +297,7 @@ impl SimExchange {
             triggered_at: None,
             bound: priced.bound,
             hold_price: priced.hold,
+            plan: original.plan.rest(original.filled, original.executions.len()),
             filled: 0,
             amount: Decimal::ZERO,
             cancelled: 0,

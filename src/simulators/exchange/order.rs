@@ -81,6 +81,22 @@ pub enum FillPlan {
     },
 }
 
+impl FillPlan {
+    /// What the plan still holds for an order that goes on under another number, after so many shares
+    /// in so many executions.
+    pub(super) fn rest(&self, filled: u64, executions: usize) -> Self {
+        match self {
+            FillPlan::Partial { quantity } if *quantity <= filled => FillPlan::Never,
+            FillPlan::Partial { quantity } => FillPlan::Partial { quantity: quantity - filled },
+            FillPlan::Parts { count, every_seconds } => {
+                let done = u32::try_from(executions).unwrap_or(u32::MAX);
+                FillPlan::Parts { count: count.saturating_sub(done).max(1), every_seconds: *every_seconds }
+            }
+            plan => plan.clone(),
+        }
+    }
+}
+
 /// An order of one account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExchangeOrder {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use tokio::sync::broadcast;
 
-use super::super::config::{Quirks, SimAccount, SimPosition};
+use super::super::config::{Limits, Quirks, SimAccount, SimPosition};
 use super::super::exchange::{ExchangeEvent, ExchangeOrder, FillPlan, PlanRule, find_listing};
-use super::faults::{Fault, FaultRule};
+use super::faults::{Fault, FaultPlan, FaultRule, MaintenanceWindow};
 use super::state::{RequestRecord, Shared};
 use crate::domain::money::Currency;
 use crate::domain::order::Side;
@@ -92,6 +92,33 @@ impl Control {
         });
     }
 
+    /// Draws trouble from a seed from now on; `None` ends it.
+    pub fn set_fault_plan(&self, plan: Option<FaultPlan>) {
+        self.0.gate().faults.set_plan(plan);
+    }
+
+    /// Takes both hosts down for a span of market time.
+    pub fn maintain(&self, window: MaintenanceWindow) {
+        self.0.gate().faults.add_window(window);
+    }
+
+    /// Sets the gateway's limits, for instance tighter ones than documented.
+    pub fn set_limits(&self, limits: Limits) {
+        self.0.gate().limits = limits;
+    }
+
+    /// Puts the clock that the server shows ahead of market time (behind it when negative): in the
+    /// `Date` header and in the expiry of tokens.
+    pub fn set_clock_skew(&self, skew: SignedDuration) {
+        self.0.gate().skew = skew;
+    }
+
+    /// Takes all tokens of an app key away before their time.
+    pub fn revoke_tokens(&self, app_key: &str) {
+        self.0.gate().tokens.revoke_all(app_key);
+    }
+
+    /// Takes all scripted and drawn trouble and maintenance away.
     pub fn clear_faults(&self) {
         self.0.gate().faults.clear();
     }

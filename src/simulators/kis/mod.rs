@@ -31,7 +31,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use control::{BookedExecution, Control};
-pub use faults::{Fault, FaultRule};
+pub use faults::{Fault, FaultPlan, FaultRule, MaintenanceWindow};
 use server::Host;
 pub use state::RequestRecord;
 use state::Shared;
@@ -74,6 +74,10 @@ impl KisSimulator {
         }
         for rule in scenario.faults {
             shared.gate().faults.add(rule);
+        }
+        shared.gate().faults.set_plan(scenario.fault_plan);
+        for window in scenario.maintenance {
+            shared.gate().faults.add_window(window);
         }
         let host = |environment| Arc::new(Host { environment, shared: Arc::clone(&shared) });
         let live = listen(host(BrokerHost::Live), config.live_port).await?;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use super::super::config::{Limits, Quirks, SimAccount};
@@ -44,6 +44,9 @@ pub(super) struct Gate {
     pub tokens: Tokens,
     pub quota: Quota,
     pub faults: Faults,
+    pub limits: Limits,
+    /// By how much the server's clock, as it shows it, is ahead of market time.
+    pub skew: SignedDuration,
     pub quirks: Quirks,
     pub log: VecDeque<RequestRecord>,
 }
@@ -62,7 +65,6 @@ impl Gate {
 pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub permissive: bool,
-    pub limits: Limits,
     pub state_file: Option<PathBuf>,
     exchange: Mutex<SimExchange>,
     gate: Mutex<Gate>,
@@ -73,7 +75,6 @@ impl Shared {
         Self {
             clock,
             permissive,
-            limits,
             state_file: None,
             exchange: Mutex::new(exchange),
             gate: Mutex::new(Gate {
@@ -81,6 +82,8 @@ impl Shared {
                 tokens: Tokens::new(seed),
                 quota: Quota::default(),
                 faults: Faults::default(),
+                limits,
+                skew: SignedDuration::ZERO,
                 quirks,
                 log: VecDeque::new(),
             }),

@@ -175,12 +175,10 @@ async fn an_amendment_goes_on_under_a_new_number_and_the_old_one_keeps_its_fills
         let client = world.client(environment).await;
         world.control.fill_next(&client.app_key, FillPlan::Partial { quantity: 3 });
         let first = client.good_krx_order("buy", "005930", 10, 70000, &[]).await;
-        world.control.clear_plans();
         let row = client.krx_order_row(&first).await;
         assert_eq!((text(&row, "tot_ccld_qty"), text(&row, "rmn_qty")), ("3", "7"));
         assert_eq!(client.krx_revise("01", &first, 8, 61000, &[]).await.code(), "APBK0551", "more than is left");
         assert_eq!(client.krx_revise("01", &first, 7, 61050, &[]).await.code(), "APBK0555");
-        world.control.fill_all(&client.app_key, FillPlan::Never);
         let answer = client.krx_revise("01", first.trim_start_matches('0'), 0, 61000, &[]).await.assert_good();
         let second = text(&answer.body["output"], "ODNO").to_owned();
         let (old, new) = (client.krx_order_row(&first).await, client.krx_order_row(&second).await);
