@@ -152,16 +152,16 @@ fn slice_event(market: &mut MarketModel, order: &ExchangeOrder, open: u64, now: 
         if at > now {
             return None;
         }
-        let part = match order.kind {
+        let (part, whole) = match order.kind {
             OrderKind::Vwap => {
                 let volume = |at| market.volume_until(order.listing, at);
                 let first = volume(order.starts_at);
-                let (so_far, whole) = (volume(instant(slice + 1)).saturating_sub(first), volume(order.expires_at).saturating_sub(first));
-                Decimal::from(so_far) / Decimal::from(whole.max(1))
+                (volume(instant(slice + 1)).saturating_sub(first), volume(order.expires_at).saturating_sub(first))
             }
-            _ => Decimal::from(slice + 1) / Decimal::from(slices),
+            _ => (slice + 1, slices),
         };
-        let target = if slice + 1 == slices { order.quantity } else { whole_shares(part * Decimal::from(order.quantity)) };
+        let share = u128::from(order.quantity) * u128::from(part) / u128::from(whole.max(1));
+        let target = if slice + 1 == slices { order.quantity } else { u64::try_from(share).unwrap_or(order.quantity) };
         let quantity = target.saturating_sub(order.filled + order.cancelled).min(open);
         let price = market.touch(order.listing, order.side, at);
         if quantity > 0 && reaches(order, price) {
@@ -169,10 +169,6 @@ fn slice_event(market: &mut MarketModel, order: &ExchangeOrder, open: u64, now: 
         }
     }
     None
-}
-
-fn whole_shares(shares: Decimal) -> u64 {
-    u64::try_from(shares.floor()).unwrap_or(0)
 }
 
 /// At the price of the auction that the order is for.

@@ -324,6 +324,8 @@ pub const BALANCE: &str = "/uapi/overseas-stock/v1/trading/inquire-balance";
 pub const PRESENT: &str = "/uapi/overseas-stock/v1/trading/inquire-present-balance";
 pub const BUYING_POWER: &str = "/uapi/overseas-stock/v1/trading/inquire-psamount";
 
+pub const MINUTES: &str = "/uapi/overseas-price/v1/quotations/inquire-time-itemchartprice";
+pub const BOOK: &str = "/uapi/overseas-price/v1/quotations/inquire-asking-price";
 pub const KRX_ORDER: &str = "/uapi/domestic-stock/v1/trading/order-cash";
 pub const KRX_REVISE: &str = "/uapi/domestic-stock/v1/trading/order-rvsecncl";
 pub const KRX_OPEN: &str = "/uapi/domestic-stock/v1/trading/inquire-psbl-rvsecncl";
