@@ -12,6 +12,7 @@ use super::exchange::calendar::{KrxWeekdayCalendar, SessionCalendar};
 use super::exchange::{ModelConfig, PlanRule, Rules, find_listing};
 use super::kis::{FaultPlan, FaultRule, MaintenanceWindow};
 use crate::domain::calendar::Calendar;
+use crate::domain::clock::Clock;
 use crate::domain::order::BrokerHost;
 
 /// Everything that a server needs to start.
@@ -25,6 +26,13 @@ pub struct SimConfig {
     pub paper_port: u16,
     /// Where the accounts are kept beyond the life of the process.
     pub state_file: Option<PathBuf>,
+    /// Websocket; 0 picks a free port.
+    pub live_ws_port: u16,
+    /// Websocket; 0 picks a free port.
+    pub paper_ws_port: u16,
+    /// Paces the websocket sessions; the market clock when absent. Its `sleep` must really wait as
+    /// soon as a client connects.
+    pub wall: Option<Arc<dyn Clock>>,
     /// Sessions of the Korean exchange.
     pub krx_calendar: Arc<dyn SessionCalendar>,
 }
@@ -36,7 +44,17 @@ impl Default for SimConfig {
             Ok(calendar) => Arc::new(calendar),
             Err(_) => Arc::new(KrxWeekdayCalendar),
         };
-        Self { scenario: Scenario::default(), accounts: Vec::new(), live_port: 0, paper_port: 0, state_file: None, krx_calendar }
+        Self {
+            scenario: Scenario::default(),
+            accounts: Vec::new(),
+            live_port: 0,
+            paper_port: 0,
+            state_file: None,
+            live_ws_port: 0,
+            paper_ws_port: 0,
+            wall: None,
+            krx_calendar,
+        }
     }
 }
 
@@ -204,11 +222,24 @@ pub struct Limits {
     /// Per app key, sliding second.
     pub paper_calls_per_second: usize,
     pub token_once_per_minute: bool,
+    /// Subscriptions of one websocket session.
+    pub ws_registrations: usize,
+    /// Between two keep-alives, wall time.
+    pub ws_ping_seconds: u32,
+    /// A websocket client that sends nothing for so long is dropped, wall time.
+    pub ws_silence_seconds: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { live_calls_per_second: 20, paper_calls_per_second: 2, token_once_per_minute: true }
+        Self {
+            live_calls_per_second: 20,
+            paper_calls_per_second: 2,
+            token_once_per_minute: true,
+            ws_registrations: 41,
+            ws_ping_seconds: 10,
+            ws_silence_seconds: 60,
+        }
     }
 }
 
@@ -228,6 +259,8 @@ pub struct Quirks {
     pub repeat_holdings: bool,
     /// On the paper host only `output3` of the present balance carries figures.
     pub paper_totals_only: bool,
+    /// A websocket frame of trades carries two records where it can.
+    pub many_records: bool,
 }
 
 impl Default for Quirks {
@@ -239,6 +272,7 @@ impl Default for Quirks {
             padding_row: false,
             repeat_holdings: false,
             paper_totals_only: false,
+            many_records: false,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::super::config::{Limits, Quirks, SimAccount, SimPosition};
 use super::super::exchange::{ExchangeEvent, ExchangeOrder, FillPlan, PlanRule, find_listing};
 use super::faults::{Fault, FaultPlan, FaultRule, MaintenanceWindow};
 use super::state::{RequestRecord, Shared};
+use super::ws::Command;
 use crate::domain::money::Currency;
 use crate::domain::order::Side;
 
@@ -132,6 +133,47 @@ impl Control {
     pub fn expire_token(&self, app_key: &str) {
         let now = self.now();
         self.0.gate().tokens.expire(app_key, now);
+    }
+
+    /// Closes the websocket sessions of an app key; returns how many there were.
+    pub fn kick_sessions(&self, app_key: &str) -> usize {
+        self.0.sessions().command(app_key, &Command::Kick)
+    }
+
+    /// Sends a text to the websocket sessions of an app key, whatever it says.
+    pub fn say_to_sessions(&self, app_key: &str, text: &str) -> usize {
+        self.0.sessions().command(app_key, &Command::Say(text.to_owned()))
+    }
+
+    /// Sends the last execution notice of an app key once more.
+    pub fn repeat_notice(&self, app_key: &str) -> usize {
+        self.0.sessions().command(app_key, &Command::RepeatNotice)
+    }
+
+    /// Stops the websocket sessions of an app key from sending anything, keep-alives included, or lets
+    /// them speak again.
+    pub fn mute_sessions(&self, app_key: &str, muted: bool) -> usize {
+        self.0.sessions().command(app_key, &Command::Mute(muted))
+    }
+
+    /// Tells the next websocket sessions of an app key that it is in use.
+    pub fn refuse_sessions(&self, app_key: &str, count: u32) {
+        self.0.sessions().refuse(app_key, count);
+    }
+
+    /// Forgets the websocket approval keys of an app key.
+    pub fn revoke_approvals(&self, app_key: &str) {
+        self.0.sessions().revoke_approvals(app_key);
+    }
+
+    /// Transaction ids and keys to which an app key is subscribed by websocket.
+    pub fn registrations(&self, app_key: &str) -> Vec<(String, String)> {
+        self.0.sessions().registrations(app_key)
+    }
+
+    /// Websocket sessions of an app key.
+    pub fn session_count(&self, app_key: &str) -> usize {
+        self.0.sessions().count(app_key)
     }
 
     /// Holds a symbol's last price from now on; `None` lets it follow the model again. False when the

@@ -20,6 +20,7 @@ mod registry;
 mod server;
 mod state;
 mod tokens;
+mod ws;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use faults::{Fault, FaultPlan, FaultRule, MaintenanceWindow};
 use server::Host;
 pub use state::RequestRecord;
 use state::Shared;
+use ws::WsListener;
 
 use super::config::{SimAccount, SimConfig};
 use super::exchange::SimExchange;
@@ -43,11 +45,13 @@ use super::http1::{Listener, listen};
 use crate::domain::clock::Clock;
 use crate::domain::order::BrokerHost;
 
-/// The running server. Dropping it closes both ports.
+/// The running server. Dropping it closes its ports.
 #[derive(Debug)]
 pub struct KisSimulator {
     live: Listener,
     paper: Listener,
+    live_ws: WsListener,
+    paper_ws: WsListener,
     shared: Arc<Shared>,
 }
 
@@ -82,7 +86,10 @@ impl KisSimulator {
         let host = |environment| Arc::new(Host { environment, shared: Arc::clone(&shared) });
         let live = listen(host(BrokerHost::Live), config.live_port).await?;
         let paper = listen(host(BrokerHost::Mock), config.paper_port).await?;
-        Ok(Self { live, paper, shared })
+        let wall = config.wall.unwrap_or_else(|| Arc::clone(&shared.clock));
+        let live_ws = WsListener::start(BrokerHost::Live, Arc::clone(&shared), Arc::clone(&wall), config.live_ws_port).await?;
+        let paper_ws = WsListener::start(BrokerHost::Mock, Arc::clone(&shared), wall, config.paper_ws_port).await?;
+        Ok(Self { live, paper, live_ws, paper_ws, shared })
     }
 
     /// Base URL of the live host.
@@ -93,6 +100,16 @@ impl KisSimulator {
     /// Base URL of the paper (모의투자) host.
     pub fn mock_url(&self) -> String {
         self.paper.url()
+    }
+
+    /// Base URL of the live host's websocket.
+    pub fn live_ws_url(&self) -> String {
+        self.live_ws.url()
+    }
+
+    /// Base URL of the paper host's websocket.
+    pub fn mock_ws_url(&self) -> String {
+        self.paper_ws.url()
     }
 
     /// Opens an account, or replaces its cash, positions and secret.

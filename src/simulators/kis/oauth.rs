@@ -13,6 +13,9 @@ use super::tokens::Token;
 use crate::domain::clock::kst_datetime;
 use crate::domain::order::BrokerHost;
 
+/// Life of a websocket approval key.
+const APPROVAL_LIFE: SignedDuration = SignedDuration::from_hours(24);
+
 /// An endpoint outside the transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
@@ -112,6 +115,8 @@ fn grant(
             let hex = HEXLOWER.encode(&digest);
             let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
             let key = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-");
+            let until = now.saturating_add(APPROVAL_LIFE).unwrap_or(Timestamp::MAX);
+            shared.sessions().approve(key.clone(), environment, app_key, until);
             Ok(json!({ "approval_key": key }))
         }
         Endpoint::Hash => {

@@ -13,6 +13,7 @@ use super::faults::Faults;
 use super::keeper;
 use super::quota::Quota;
 use super::tokens::Tokens;
+use super::ws::Sessions;
 use crate::domain::clock::Clock;
 use crate::domain::order::BrokerHost;
 
@@ -66,8 +67,10 @@ pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub permissive: bool,
     pub state_file: Option<PathBuf>,
+    pub seed: u64,
     exchange: Mutex<SimExchange>,
     gate: Mutex<Gate>,
+    sessions: Mutex<Sessions>,
 }
 
 impl Shared {
@@ -76,6 +79,8 @@ impl Shared {
             clock,
             permissive,
             state_file: None,
+            seed,
+            sessions: Mutex::default(),
             exchange: Mutex::new(exchange),
             gate: Mutex::new(Gate {
                 keys: HashMap::new(),
@@ -96,6 +101,11 @@ impl Shared {
 
     pub fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The websocket sessions. Never taken together with the exchange or the gate by a session.
+    pub fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Opens an account under its app key.

@@ -34,7 +34,7 @@ pub(super) fn kind(division: &str, venue: Venue, paper: bool) -> Option<OrderKin
 }
 
 /// Division code and name of an order kind.
-pub(super) fn division(kind: OrderKind) -> (&'static str, &'static str) {
+pub(in super::super) fn division(kind: OrderKind) -> (&'static str, &'static str) {
     KINDS.iter().find(|(_, known, ..)| *known == kind).map_or(("00", "지정가"), |(code, _, name, ..)| (code, name))
 }
 

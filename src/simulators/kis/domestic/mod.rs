@@ -1,7 +1,7 @@
 //! Transactions of the Korean market: orders, lists, balances, quotations.
 
 pub(super) mod balances;
-mod codes;
+pub(super) mod codes;
 pub(super) mod lists;
 pub(super) mod orders;
 pub(super) mod quotes;
