@@ -2,6 +2,7 @@
 //! real wire protocol; it knows nothing of bots, schedules or storage.
 
 pub mod error;
+pub mod feed;
 pub mod http;
 pub mod kis;
 pub mod limit;

@@ -17,6 +17,7 @@ pub mod message;
 pub mod money;
 pub mod order;
 pub mod remark;
+pub mod rules;
 pub mod schedule;
 pub mod slot;
 pub mod user;

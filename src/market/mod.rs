@@ -1,1 +1,3 @@
-//! (described when it arrives)
+//! What is listed on the markets and how it has traded, from outside sources.
+
+pub mod masters;

@@ -289,6 +289,7 @@ fn open_at_broker(app: &App, simulator: &KisSimulator, user: UserId, sample: &Sa
         cano: sample.cano.to_owned(),
         product: "01".to_owned(),
         cash_usd: sample.cash_usd.into(),
+        cash_krw: Decimal::ZERO,
         positions,
     });
     Ok(())

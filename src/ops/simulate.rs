@@ -15,7 +15,8 @@ pub(super) struct SimulateArgs {
     /// Name of a built-in scenario, or a JSON file
     #[arg(long, value_name = "NAME|FILE", default_value = "default")]
     scenario: String,
-    /// JSON list of accounts: env, app_key, app_secret, cano, product, cash, positions
+    /// JSON list of accounts: env, app_key, app_secret, cano, product, cash, positions (cash in dollars,
+    /// or as {"USD": .., "KRW": ..})
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
 }

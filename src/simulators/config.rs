@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::exchange::calendar::{KrxWeekdayCalendar, SessionCalendar};
 use super::exchange::{ModelConfig, PlanRule, Rules, find_listing};
-use super::kis::FaultRule;
+use super::kis::{FaultPlan, FaultRule, MaintenanceWindow};
+use crate::domain::calendar::Calendar;
+use crate::domain::clock::Clock;
 use crate::domain::order::BrokerHost;
 
 /// Everything that a server needs to start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SimConfig {
     pub scenario: Scenario,
     pub accounts: Vec<SimAccount>,
@@ -22,27 +26,104 @@ pub struct SimConfig {
     pub paper_port: u16,
     /// Where the accounts are kept beyond the life of the process.
     pub state_file: Option<PathBuf>,
+    /// Websocket; 0 picks a free port.
+    pub live_ws_port: u16,
+    /// Websocket; 0 picks a free port.
+    pub paper_ws_port: u16,
+    /// Paces the websocket sessions; the market clock when absent. Its `sleep` must really wait as
+    /// soon as a client connects.
+    pub wall: Option<Arc<dyn Clock>>,
+    /// Sessions of the Korean exchange.
+    pub krx_calendar: Arc<dyn SessionCalendar>,
+}
+
+impl Default for SimConfig {
+    fn default() -> Self {
+        // The shipped calendar is checked by its own tests; without it every weekday is a session.
+        let krx_calendar: Arc<dyn SessionCalendar> = match Calendar::krx() {
+            Ok(calendar) => Arc::new(calendar),
+            Err(_) => Arc::new(KrxWeekdayCalendar),
+        };
+        Self {
+            scenario: Scenario::default(),
+            accounts: Vec::new(),
+            live_port: 0,
+            paper_port: 0,
+            state_file: None,
+            live_ws_port: 0,
+            paper_ws_port: 0,
+            wall: None,
+            krx_calendar,
+        }
+    }
 }
 
 /// A customer's account, found by app key.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "AccountEntry")]
 pub struct SimAccount {
-    /// `live`, `paper` or `mock`.
-    #[serde(rename = "env", deserialize_with = "environment")]
     pub environment: BrokerHost,
     pub app_key: String,
     pub app_secret: String,
     /// Account number, eight digits.
     pub cano: String,
     /// Product code, two digits.
-    #[serde(default = "stock_account")]
     pub product: String,
-    /// USD; a number or a string.
-    #[serde(rename = "cash", deserialize_with = "amount")]
     pub cash_usd: Decimal,
-    #[serde(default)]
+    pub cash_krw: Decimal,
     pub positions: Vec<SimPosition>,
+}
+
+/// An account as the account file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountEntry {
+    /// `live`, `paper` or `mock`.
+    #[serde(rename = "env", deserialize_with = "environment")]
+    environment: BrokerHost,
+    app_key: String,
+    app_secret: String,
+    cano: String,
+    #[serde(default = "stock_account")]
+    product: String,
+    #[serde(deserialize_with = "cash")]
+    cash: CashEntry,
+    #[serde(default)]
+    positions: Vec<SimPosition>,
+}
+
+/// Cash as the account file has it.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "UPPERCASE", deny_unknown_fields)]
+struct CashEntry {
+    #[serde(deserialize_with = "amount")]
+    usd: Decimal,
+    #[serde(deserialize_with = "amount")]
+    krw: Decimal,
+}
+
+impl From<AccountEntry> for SimAccount {
+    fn from(entry: AccountEntry) -> Self {
+        Self {
+            environment: entry.environment,
+            app_key: entry.app_key,
+            app_secret: entry.app_secret,
+            cano: entry.cano,
+            product: entry.product,
+            cash_usd: entry.cash.usd,
+            cash_krw: entry.cash.krw,
+            positions: entry.positions,
+        }
+    }
+}
+
+/// A number or a string is dollars; an object names the currencies.
+fn cash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CashEntry, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    if value.is_object() {
+        return serde_json::from_value(value).map_err(serde::de::Error::custom);
+    }
+    parse_amount(&value).map(|usd| CashEntry { usd, krw: Decimal::ZERO }).map_err(serde::de::Error::custom)
 }
 
 /// A holding at the start.
@@ -52,7 +133,7 @@ pub struct SimPosition {
     pub symbol: String,
     #[serde(deserialize_with = "amount")]
     pub quantity: Decimal,
-    /// USD.
+    /// In the currency of its market.
     #[serde(deserialize_with = "amount")]
     pub average_price: Decimal,
 }
@@ -71,10 +152,12 @@ fn environment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BrokerHost,
 
 fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
+    parse_amount(&value).map_err(serde::de::Error::custom)
+}
+
+fn parse_amount(value: &serde_json::Value) -> Result<Decimal, String> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    text.parse()
-        .or_else(|_| Decimal::from_scientific(&text))
-        .map_err(|_| serde::de::Error::custom(format!("{value} is no amount: write a number such as 1234.5")))
+    text.parse().or_else(|_| Decimal::from_scientific(&text)).map_err(|_| format!("{value} is no amount: write a number such as 1234.5"))
 }
 
 /// How the world behaves. Every field has a default, so a file names only what differs.
@@ -87,18 +170,24 @@ pub struct Scenario {
     pub permissive: bool,
     /// Instruments close at their anchor price on the last session up to this date.
     pub anchor_date: Date,
-    /// USD by symbol; symbols not named use the listing's default.
+    /// By symbol, in the currency of its market; symbols not named use the listing's default.
     pub anchor_prices: BTreeMap<String, f64>,
     /// Won per dollar on the anchor date.
     pub usd_krw: f64,
-    /// Fraction of the gross amount.
+    /// Fraction of the gross amount of US trades.
     pub fee_rate: f64,
+    /// Fraction of the gross amount of Korean trades.
+    pub krw_fee_rate: f64,
+    /// Fraction of the gross amount that the seller of Korean shares pays as tax; funds are exempt.
+    pub krw_tax_rate: f64,
     /// Least and most shares shown per side and second.
     pub displayed_shares: (u32, u32),
     pub limits: Limits,
     pub quirks: Quirks,
     pub plans: Vec<PlanRule>,
     pub faults: Vec<FaultRule>,
+    pub fault_plan: Option<FaultPlan>,
+    pub maintenance: Vec<MaintenanceWindow>,
 }
 
 impl Default for Scenario {
@@ -110,11 +199,16 @@ impl Default for Scenario {
             anchor_prices: BTreeMap::new(),
             usd_krw: 1_391.5,
             fee_rate: 0.0,
+            krw_fee_rate: 0.000_140_527,
+            // 2026: 0.05 % transaction tax and 0.15 % rural tax on KOSPI, 0.20 % on KOSDAQ.
+            krw_tax_rate: 0.002,
             displayed_shares: (40, 400),
             limits: Limits::default(),
             quirks: Quirks::default(),
             plans: Vec::new(),
             faults: Vec::new(),
+            fault_plan: None,
+            maintenance: Vec::new(),
         }
     }
 }
@@ -128,11 +222,24 @@ pub struct Limits {
     /// Per app key, sliding second.
     pub paper_calls_per_second: usize,
     pub token_once_per_minute: bool,
+    /// Subscriptions of one websocket session.
+    pub ws_registrations: usize,
+    /// Between two keep-alives, wall time.
+    pub ws_ping_seconds: u32,
+    /// A websocket client that sends nothing for so long is dropped, wall time.
+    pub ws_silence_seconds: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { live_calls_per_second: 20, paper_calls_per_second: 2, token_once_per_minute: true }
+        Self {
+            live_calls_per_second: 20,
+            paper_calls_per_second: 2,
+            token_once_per_minute: true,
+            ws_registrations: 41,
+            ws_ping_seconds: 10,
+            ws_silence_seconds: 60,
+        }
     }
 }
 
@@ -152,6 +259,8 @@ pub struct Quirks {
     pub repeat_holdings: bool,
     /// On the paper host only `output3` of the present balance carries figures.
     pub paper_totals_only: bool,
+    /// A websocket frame of trades carries two records where it can.
+    pub many_records: bool,
 }
 
 impl Default for Quirks {
@@ -163,6 +272,7 @@ impl Default for Quirks {
             padding_row: false,
             repeat_holdings: false,
             paper_totals_only: false,
+            many_records: false,
         }
     }
 }
@@ -192,6 +302,8 @@ pub enum ConfigError {
     UnknownSymbol(String),
     #[error("{0} must be greater than zero")]
     NotPositive(&'static str),
+    #[error("the rate of the fault plan is {0}: write a part of the calls from 0 to 1")]
+    NotARate(f64),
 }
 
 impl Scenario {
@@ -220,6 +332,9 @@ impl Scenario {
         if self.anchor_prices.values().any(|price| *price <= 0.0) {
             return Err(ConfigError::NotPositive("an anchor price"));
         }
+        if let Some(plan) = self.fault_plan.as_ref().filter(|plan| !(0.0..=1.0).contains(&plan.rate)) {
+            return Err(ConfigError::NotARate(plan.rate));
+        }
         Ok(())
     }
 
@@ -233,8 +348,13 @@ impl Scenario {
     }
 
     pub(super) fn rules(&self) -> Rules {
-        let fee_rate = crate::domain::money::decimal_from_f64(self.fee_rate).unwrap_or_default();
-        Rules { fee_rate, always_open: self.permissive }
+        let rate = |rate| crate::domain::money::decimal_from_f64(rate).unwrap_or_default();
+        Rules {
+            fee_rate: rate(self.fee_rate),
+            krw_fee_rate: rate(self.krw_fee_rate),
+            krw_tax_rate: rate(self.krw_tax_rate),
+            always_open: self.permissive,
+        }
     }
 }
 
@@ -273,12 +393,16 @@ mod tests {
         let file = file(
             r#"[{"env":"live","app_key":"k1","app_secret":"s","cano":"50012345","product":"01","cash":20000.5,
                  "positions":[{"symbol":"TQQQ","quantity":"67","average_price":150.86}]},
-                {"env":"paper","app_key":"k2","app_secret":"s","cano":"50012346","cash":"1e5"}]"#,
+                {"env":"paper","app_key":"k2","app_secret":"s","cano":"50012346","cash":"1e5"},
+                {"env":"paper","app_key":"k3","app_secret":"s","cano":"50012347","cash":{"USD":12.5,"KRW":"10000000"}},
+                {"env":"paper","app_key":"k4","app_secret":"s","cano":"50012348","cash":{"KRW":5}}]"#,
         );
         let accounts = read_accounts(file.path()).unwrap();
         assert_eq!((accounts[0].environment, accounts[0].cash_usd), (BrokerHost::Live, dec!(20000.5)));
         assert_eq!(accounts[0].positions[0].average_price, dec!(150.86));
         assert_eq!((accounts[1].environment, accounts[1].cash_usd, accounts[1].product.as_str()), (BrokerHost::Mock, dec!(100000), "01"));
+        assert_eq!((accounts[0].cash_krw, accounts[2].cash_usd, accounts[2].cash_krw), (dec!(0), dec!(12.5), dec!(10000000)));
+        assert_eq!((accounts[3].cash_usd, accounts[3].cash_krw), (dec!(0), dec!(5)));
     }
 
     #[test]
@@ -291,6 +415,8 @@ mod tests {
         assert!(account(("live", "demo")).unwrap_err().contains("'demo' is no environment"));
         assert!(account(("TQQQ", "NOSUCH")).unwrap_err().contains("'NOSUCH' is not listed"));
         assert!(account(("\"cash\":1", "\"cash\":\"lots\"")).unwrap_err().contains("is no amount"));
+        assert!(account(("\"cash\":1", "\"cash\":{\"EUR\":1}")).unwrap_err().contains("unknown field `EUR`"));
+        assert!(account(("\"cash\":1", "\"cash\":{\"KRW\":true}")).unwrap_err().contains("is no amount"));
         assert!(account(("app_key", "key")).unwrap_err().contains("unknown field `key`"));
     }
 
@@ -303,6 +429,8 @@ mod tests {
             r#"{"seed":7,"anchor_date":"2025-12-04","anchor_prices":{"TQQQ":186.5},"limits":{"paper_calls_per_second":1},
                 "plans":[{"symbol":"SOXL","orders":1,"plan":{"fill":"parts","count":3,"every_seconds":5}}],
                 "faults":[{"tr_id":"TTTT1002U","calls":1,"fault":{"fault":"drop_after"}}],
+                "fault_plan":{"seed":1,"rate":0.1,"faults":[{"fault":"timeout_after","seconds":9},{"fault":"missing_rows","rows":1}]},
+                "maintenance":[{"from":"2025-12-05T20:00:00Z","until":"2025-12-05T20:30:00Z"}],
                 "quirks":{"empty_orders":"blank_row"}}"#,
         );
         let scenario = Scenario::load(path.path().to_str().unwrap()).unwrap();
@@ -312,5 +440,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Scenario>(&text).unwrap(), scenario);
         let wrong = file(r#"{"anchor_prices":{"NOSUCH":1}}"#);
         assert!(Scenario::load(wrong.path().to_str().unwrap()).is_err());
+        let wrong = file(r#"{"fault_plan":{"seed":1,"rate":30,"faults":[]}}"#);
+        assert!(Scenario::load(wrong.path().to_str().unwrap()).unwrap_err().to_string().contains("from 0 to 1"));
     }
 }

@@ -55,6 +55,8 @@ pub enum Reply {
     Truncate(Response),
     /// Close without an answer.
     Drop,
+    /// Reset the connection without an answer.
+    Reset,
 }
 
 /// Answers requests.
@@ -127,6 +129,11 @@ async fn serve<H: Handler>(mut stream: TcpStream, handler: Arc<H>) {
                         return;
                     }
                     Reply::Drop => return,
+                    Reply::Reset => {
+                        // Closed with nothing to linger for, a connection ends in a reset.
+                        let _ = stream.set_zero_linger();
+                        return;
+                    }
                 };
                 if done.is_err() || !keep_alive {
                     return;
@@ -269,6 +276,7 @@ fn reason(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         500 => "Internal Server Error",
+        503 => "Service Unavailable",
         _ => "Unknown",
     }
 }
@@ -286,6 +294,7 @@ mod tests {
             let response = Response { status: 200, headers: vec![("tr_id", "X".to_owned())], body: body.into_bytes() };
             match request.path.as_str() {
                 "/drop" => Reply::Drop,
+                "/reset" => Reply::Reset,
                 "/cut" => Reply::Truncate(response),
                 _ => Reply::Send(response),
             }
@@ -321,6 +330,10 @@ mod tests {
     async fn a_dropped_or_cut_answer_ends_the_connection() {
         let listener = listen(Arc::new(Echo), 0).await.unwrap();
         assert_eq!(exchange(&listener, "GET /drop HTTP/1.1\r\n\r\n").await, "");
+        let mut stream = TcpStream::connect(listener.address()).await.unwrap();
+        stream.write_all(b"GET /reset HTTP/1.1\r\n\r\n").await.unwrap();
+        let error = stream.read_to_string(&mut String::new()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         let cut = exchange(&listener, "GET /cut HTTP/1.1\r\n\r\n").await;
         let (head, body) = cut.split_once("\r\n\r\n").unwrap();
         let announced: usize = head.split("Content-Length: ").nth(1).unwrap().split("\r\n").next().unwrap().parse().unwrap();

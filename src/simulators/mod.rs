@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 pub use config::{ConfigError, EmptyList, Limits, Quirks, Scenario, SimAccount, SimConfig, SimPosition};
 pub use exchange::calendar::{Session, SessionCalendar};
-pub use exchange::{FillPlan, PlanRule};
-pub use kis::{BookedExecution, Control, Fault, FaultRule, KisSimulator, RequestRecord};
+pub use exchange::{ExchangeEvent, FillPlan, Happened, PlanRule};
+pub use kis::{BookedExecution, Control, Fault, FaultPlan, FaultRule, KisSimulator, MaintenanceWindow, RequestRecord};
 
 use crate::domain::clock::Clock;
 
@@ -40,8 +40,17 @@ pub async fn run_from_cli(
     let accounts = accounts.map(config::read_accounts).transpose()?.unwrap_or_default();
     let config = SimConfig { scenario, accounts, ..SimConfig::default() };
     let simulator = KisSimulator::start(config, clock, calendar).await?;
-    let urls = serde_json::json!({"kis": {"live": simulator.live_url(), "paper": simulator.mock_url()}});
+    let urls = urls(&simulator);
     Ok((simulator, urls))
+}
+
+fn urls(simulator: &KisSimulator) -> serde_json::Value {
+    serde_json::json!({"kis": {
+        "live": simulator.live_url(),
+        "paper": simulator.mock_url(),
+        "live_ws": simulator.live_ws_url(),
+        "paper_ws": simulator.mock_ws_url(),
+    }})
 }
 
 #[cfg(test)]
@@ -51,10 +60,14 @@ mod tests {
     use crate::domain::clock::SteppedClock;
 
     #[tokio::test]
-    async fn the_command_line_form_prints_two_loopback_urls() {
+    async fn the_command_line_form_prints_loopback_urls() {
         let clock = Arc::new(SteppedClock::new("2026-05-15T15:00:00Z".parse().unwrap()));
         let (simulator, line) = run_from_cli("permissive", None, clock.clone(), Arc::new(WeekdayCalendar)).await.unwrap();
-        assert_eq!(line, serde_json::json!({"kis": {"live": simulator.live_url(), "paper": simulator.mock_url()}}));
+        let names: Vec<&String> = line["kis"].as_object().unwrap().keys().collect();
+        assert_eq!(names, ["live", "live_ws", "paper", "paper_ws"]);
+        assert_eq!(line["kis"]["live"], simulator.live_url());
+        assert_eq!(line["kis"]["paper_ws"], simulator.mock_ws_url());
+        assert!(simulator.live_ws_url().starts_with("ws://127.0.0.1:") && simulator.live_ws_url() != simulator.mock_ws_url());
         assert!(simulator.live_url().starts_with("http://127.0.0.1:") && simulator.live_url() != simulator.mock_url());
         let missing = run_from_cli("default", Some(Path::new("no/such/file")), clock, Arc::new(WeekdayCalendar)).await;
         assert!(missing.unwrap_err().to_string().contains("cannot read the account file"));

@@ -46,6 +46,10 @@ const LAYERS: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("redb::", &["storage/redb.rs", "storage/mod.rs", "storage/snapshot.rs"]),
     ("reqwest::", &["brokers/http.rs", "brokers/kis/rest.rs", "notify/telegram.rs"]),
+    ("tokio_tungstenite::", &["brokers/kis/ws/", "simulators/kis/ws/"]),
+    ("aes::", &["brokers/kis/ws/crypt.rs", "simulators/kis/ws/wire.rs"]),
+    ("cbc::", &["brokers/kis/ws/crypt.rs", "simulators/kis/ws/wire.rs"]),
+    ("encoding_rs::", &["market/masters.rs"]),
     ("actix_web::", &["http/"]),
     ("actix_ws::", &["http/"]),
     ("actix_multipart::", &["http/"]),

@@ -46,6 +46,7 @@ impl World {
             cano: "50012345".to_owned(),
             product: "01".to_owned(),
             cash_usd: Decimal::from(50_000),
+            cash_krw: Decimal::ZERO,
             positions: vec![
                 SimPosition { symbol: "TQQQ".to_owned(), quantity: 67.into(), average_price: Decimal::new(15_086, 2) },
                 SimPosition { symbol: "SOXL".to_owned(), quantity: 210.into(), average_price: Decimal::new(3_259, 2) },

@@ -12,6 +12,7 @@ mod golden;
 mod http_foundation;
 mod import;
 mod kis_client;
+mod kis_feed;
 mod night;
 mod openapi;
 mod simulated_broker;

@@ -44,6 +44,7 @@ impl Rig {
             cano: "50012345".to_owned(),
             product: "01".to_owned(),
             cash_usd: dec!(50000),
+            cash_krw: Decimal::ZERO,
             positions: vec![position("TQQQ", dec!(67), dec!(150.86)), position("SOXL", dec!(210), dec!(32.59))],
         };
         let config = SimConfig { scenario: Scenario::default(), accounts: vec![account], ..SimConfig::default() };

@@ -5,6 +5,7 @@ mod models;
 mod parse;
 mod rest;
 pub mod urls;
+pub mod ws;
 
 #[cfg(test)]
 mod tests;

@@ -153,7 +153,7 @@ pub(super) fn parse_date(text: &str) -> Option<Date> {
 }
 
 /// `HHMMSS`.
-fn parse_time(text: &str) -> Option<Time> {
+pub(super) fn parse_time(text: &str) -> Option<Time> {
     let [hour, minute, second] = cut(text, [2, 2, 2])?;
     Time::new(hour.try_into().ok()?, minute.try_into().ok()?, second.try_into().ok()?, 0).ok()
 }

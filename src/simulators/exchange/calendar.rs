@@ -1,18 +1,20 @@
-//! Trading sessions as the simulated exchange needs them. The calendar itself is handed in.
+//! Trading sessions as the simulated exchange needs them. The calendars themselves are handed in.
 
 use std::fmt::Debug;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
 use crate::domain::calendar::Calendar;
+use crate::domain::clock::{from_kst, kst_date};
+use crate::domain::instrument::Market;
 
-/// One regular session of the US market.
+/// One regular session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Exchange-local (New York) date.
+    /// Exchange-local date.
     pub date: Date,
     pub open: Timestamp,
     pub close: Timestamp,
@@ -26,6 +28,11 @@ const LONGEST_BREAK_DAYS: i32 = 20;
 pub trait SessionCalendar: Send + Sync + Debug {
     /// The regular session of an exchange-local date; `None` on weekends and holidays.
     fn session_on(&self, date: Date) -> Option<Session>;
+
+    /// The exchange-local date of an instant.
+    fn local_date(&self, at: Timestamp) -> Date {
+        new_york(at).date()
+    }
 
     /// The last session before a date.
     fn session_before(&self, date: Date) -> Option<Session> {
@@ -44,7 +51,7 @@ pub trait SessionCalendar: Send + Sync + Debug {
 
     /// The session that runs at `at`, or the last one that opened before.
     fn latest_session(&self, at: Timestamp) -> Option<Session> {
-        let today = new_york(at).date();
+        let today = self.local_date(at);
         self.session_on(today).filter(|session| session.open <= at).or_else(|| self.session_before(today))
     }
 
@@ -55,8 +62,24 @@ pub trait SessionCalendar: Send + Sync + Debug {
 
     /// The session that runs at `at`, or the next one to open.
     fn running_or_next_session(&self, at: Timestamp) -> Option<Session> {
-        let today = new_york(at).date();
+        let today = self.local_date(at);
         self.session_on(today).filter(|session| at < session.close).or_else(|| self.session_after(today))
+    }
+}
+
+/// The calendars of both markets.
+#[derive(Clone, Debug)]
+pub struct Calendars {
+    pub us: Arc<dyn SessionCalendar>,
+    pub krx: Arc<dyn SessionCalendar>,
+}
+
+impl Calendars {
+    pub fn of(&self, market: Market) -> &Arc<dyn SessionCalendar> {
+        match market {
+            Market::Us => &self.us,
+            Market::Krx => &self.krx,
+        }
     }
 }
 
@@ -87,13 +110,41 @@ impl SessionCalendar for WeekdayCalendar {
     }
 }
 
+/// Every weekday from 09:00 to 15:30 Korean time: no holidays, no special days.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KrxWeekdayCalendar;
+
+impl SessionCalendar for KrxWeekdayCalendar {
+    fn session_on(&self, date: Date) -> Option<Session> {
+        if matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday) {
+            return None;
+        }
+        let at = |hour, minute| from_kst(date.to_datetime(Time::constant(hour, minute, 0, 0)));
+        Some(Session { date, open: at(9, 0), close: at(15, 30) })
+    }
+
+    fn local_date(&self, at: Timestamp) -> Date {
+        kst_date(at)
+    }
+}
+
 /// The product's own calendar; beyond the years that it covers every weekday is a session, so that
 /// price histories reach further back than the calendar.
 impl SessionCalendar for Calendar {
     fn session_on(&self, date: Date) -> Option<Session> {
         match Calendar::session_on(self, date) {
             Ok(session) => session.map(|session| Session { date, open: session.open, close: session.close }),
-            Err(_) => WeekdayCalendar.session_on(date),
+            Err(_) => match self.market() {
+                Market::Us => WeekdayCalendar.session_on(date),
+                Market::Krx => KrxWeekdayCalendar.session_on(date),
+            },
+        }
+    }
+
+    fn local_date(&self, at: Timestamp) -> Date {
+        match self.market() {
+            Market::Us => new_york(at).date(),
+            Market::Krx => kst_date(at),
         }
     }
 }
@@ -132,5 +183,21 @@ mod tests {
         assert_eq!(calendar.session_on(date(2025, 11, 28)).unwrap().close.to_string(), "2025-11-28T18:00:00Z");
         assert_eq!(calendar.session_before(date(2025, 12, 26)).unwrap().date, date(2025, 12, 24));
         assert_eq!(calendar.session_on(date(2012, 12, 25)).unwrap().date, date(2012, 12, 25), "beyond the covered years");
+    }
+
+    #[test]
+    fn the_korean_calendar_lives_on_korean_days() {
+        let calendar = Calendar::krx().unwrap();
+        let calendar: &dyn SessionCalendar = &calendar;
+        assert_eq!(calendar.session_on(date(2026, 5, 5)), None);
+        assert_eq!(calendar.session_on(date(2026, 1, 2)).unwrap().open.to_string(), "2026-01-02T01:00:00Z");
+        assert_eq!(calendar.session_on(date(2012, 5, 14)), KrxWeekdayCalendar.session_on(date(2012, 5, 14)));
+        // Half past eight in Seoul is still the day before in New York and in UTC.
+        let early: Timestamp = "2026-05-13T23:30:00Z".parse().unwrap();
+        assert_eq!((calendar.local_date(early), new_york(early).date()), (date(2026, 5, 14), date(2026, 5, 13)));
+        assert_eq!(calendar.running_session(early), None);
+        assert_eq!(calendar.running_or_next_session(early).unwrap().date, date(2026, 5, 14));
+        let noon: Timestamp = "2026-05-14T03:00:00Z".parse().unwrap();
+        assert_eq!(calendar.running_session(noon).unwrap().date, date(2026, 5, 14));
     }
 }

@@ -1,6 +1,7 @@
 //! What is listed: each instrument moves as a multiple of the daily return of its family's index.
 
-use crate::domain::instrument::Exchange;
+use crate::domain::instrument::{Exchange, Market};
+use crate::domain::money::Currency;
 
 /// Instruments that share one underlying index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +17,14 @@ pub enum Family {
     Bitcoin,
     Treasuries,
     Gold,
+    Kospi200,
+    Kosdaq150,
+    KoreanChips,
+    KoreanPlatforms,
+    KoreanCars,
+    KoreanBiotech,
+    KoreanBatteries,
+    KoreanShipping,
 }
 
 impl Family {
@@ -33,6 +42,14 @@ impl Family {
             Family::Bitcoin => "bitcoin",
             Family::Treasuries => "treasuries",
             Family::Gold => "gold",
+            Family::Kospi200 => "kospi-200",
+            Family::Kosdaq150 => "kosdaq-150",
+            Family::KoreanChips => "korean-chips",
+            Family::KoreanPlatforms => "korean-platforms",
+            Family::KoreanCars => "korean-cars",
+            Family::KoreanBiotech => "korean-biotech",
+            Family::KoreanBatteries => "korean-batteries",
+            Family::KoreanShipping => "korean-shipping",
         }
     }
 
@@ -48,6 +65,11 @@ impl Family {
             Family::Bitcoin => 0.024,
             Family::Treasuries => 0.008,
             Family::Gold => 0.009,
+            Family::Kospi200 => 0.012,
+            Family::Kosdaq150 => 0.015,
+            Family::KoreanChips | Family::KoreanCars => 0.019,
+            Family::KoreanPlatforms | Family::KoreanBiotech => 0.018,
+            Family::KoreanBatteries | Family::KoreanShipping => 0.024,
         }
     }
 
@@ -61,6 +83,25 @@ impl Family {
             Family::Bitcoin => 0.4,
             Family::Treasuries => -0.2,
             Family::Gold => 0.0,
+            Family::Kospi200 => 0.95,
+            Family::Kosdaq150 | Family::KoreanChips => 0.8,
+            Family::KoreanPlatforms | Family::KoreanCars => 0.6,
+            Family::KoreanBiotech | Family::KoreanBatteries | Family::KoreanShipping => 0.4,
+        }
+    }
+
+    /// Name of the market-wide noise that the family shares in.
+    pub fn market_factor(self) -> &'static str {
+        match self {
+            Family::Kospi200
+            | Family::Kosdaq150
+            | Family::KoreanChips
+            | Family::KoreanPlatforms
+            | Family::KoreanCars
+            | Family::KoreanBiotech
+            | Family::KoreanBatteries
+            | Family::KoreanShipping => "market-krx",
+            _ => "market",
         }
     }
 }
@@ -74,10 +115,30 @@ pub struct Listing {
     pub family: Family,
     /// Multiple of the index's daily simple return.
     pub leverage: f64,
-    /// Default close on the anchor date, USD.
+    /// Default close on the anchor date, in the market's currency.
     pub price: f64,
     /// Shares traded on a normal day.
     pub volume: u64,
+    /// A Korean ETF: ticks of its own and no transaction tax.
+    pub krx_fund: bool,
+}
+
+impl Listing {
+    pub fn market(&self) -> Market {
+        match self.exchange {
+            Exchange::Krx => Market::Krx,
+            Exchange::Nasdaq | Exchange::Nyse | Exchange::Amex => Market::Us,
+        }
+    }
+
+    pub fn currency(&self) -> Currency {
+        self.market().currency()
+    }
+
+    /// How many times wider than usual its daily price limits are.
+    pub fn limit_multiple(&self) -> u32 {
+        if self.krx_fund && self.leverage.abs() > 1.0 { 2 } else { 1 }
+    }
 }
 
 const fn list(
@@ -89,13 +150,24 @@ const fn list(
     price: f64,
     volume: u64,
 ) -> Listing {
-    Listing { symbol, name, exchange, family, leverage, price, volume }
+    Listing { symbol, name, exchange, family, leverage, price, volume, krx_fund: false }
+}
+
+/// A Korean share.
+const fn share(symbol: &'static str, name: &'static str, family: Family, leverage: f64, price: f64, volume: u64) -> Listing {
+    list(symbol, name, Exchange::Krx, family, leverage, price, volume)
+}
+
+/// A Korean ETF.
+const fn fund(symbol: &'static str, name: &'static str, family: Family, leverage: f64, price: f64, volume: u64) -> Listing {
+    Listing { krx_fund: true, ..list(symbol, name, Exchange::Krx, family, leverage, price, volume) }
 }
 
 /// Everything that trades here.
-pub static LISTINGS: [Listing; 36] = {
+pub static LISTINGS: [Listing; 49] = {
     use Exchange::{Amex, Nasdaq, Nyse};
     use Family::{Biotech, Bitcoin, Dow, Financials, Gold, Nasdaq100, Semiconductors, SmallCaps, Sp500, Technology, Treasuries};
+    use Family::{KoreanBatteries, KoreanBiotech, KoreanCars, KoreanChips, KoreanPlatforms, KoreanShipping, Kosdaq150, Kospi200};
     [
         list("QQQ", "INVESCO QQQ TRUST SERIES 1", Nasdaq, Nasdaq100, 1.0, 605.0, 48_000_000),
         list("QQQM", "INVESCO NASDAQ 100 ETF", Nasdaq, Nasdaq100, 1.0, 249.0, 3_000_000),
@@ -133,10 +205,23 @@ pub static LISTINGS: [Listing; 36] = {
         list("TLT", "ISHARES 20+ YEAR TREASURY BOND", Nasdaq, Treasuries, 1.0, 89.0, 35_000_000),
         list("TMF", "DIREXION DAILY 20+ YEAR TREASURY BULL 3X", Amex, Treasuries, 3.0, 41.0, 6_000_000),
         list("GLD", "SPDR GOLD SHARES", Amex, Gold, 1.0, 356.0, 10_000_000),
+        share("005930", "삼성전자", KoreanChips, 0.9, 71_300.0, 18_000_000),
+        share("000660", "SK하이닉스", KoreanChips, 1.2, 562_000.0, 3_600_000),
+        share("035420", "NAVER", KoreanPlatforms, 1.0, 248_500.0, 700_000),
+        share("035720", "카카오", KoreanPlatforms, 1.1, 58_900.0, 1_900_000),
+        share("005380", "현대차", KoreanCars, 1.0, 263_000.0, 800_000),
+        share("068270", "셀트리온", KoreanBiotech, 1.0, 181_400.0, 600_000),
+        share("247540", "에코프로비엠", KoreanBatteries, 1.1, 148_700.0, 900_000),
+        share("011200", "HMM", KoreanShipping, 1.0, 19_870.0, 2_200_000),
+        fund("069500", "KODEX 200", Kospi200, 1.0, 46_815.0, 7_000_000),
+        fund("122630", "KODEX 레버리지", Kospi200, 2.0, 28_440.0, 21_000_000),
+        fund("114800", "KODEX 인버스", Kospi200, -1.0, 3_395.0, 26_000_000),
+        fund("252670", "KODEX 200선물인버스2X", Kospi200, -2.0, 1_412.0, 240_000_000),
+        fund("229200", "KODEX 코스닥150", Kosdaq150, 1.0, 13_880.0, 9_000_000),
     ]
 };
 
-/// The listing of a ticker.
+/// The listing of a ticker or of a Korean code.
 pub fn find_listing(symbol: &str) -> Option<&'static Listing> {
     LISTINGS.iter().find(|listing| listing.symbol == symbol)
 }

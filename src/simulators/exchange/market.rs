@@ -8,11 +8,13 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::calendar::{Session, SessionCalendar};
+use super::calendar::{Calendars, Session, SessionCalendar};
 use super::listing::{Family, Listing};
 use super::noise::Noise;
 use super::path::{DayPath, DayShape, PIECES, regime};
+use crate::domain::instrument::Market;
 use crate::domain::order::Side;
+use crate::domain::rules::{price_limit, tick};
 
 /// Paths of this many sessions and families are kept; older ones are computed again when asked for.
 const KEPT_PATHS: usize = 48;
@@ -23,13 +25,13 @@ pub struct ModelConfig {
     pub seed: u64,
     /// Each instrument closes at its anchor price on the last session up to this date.
     pub anchor_date: Date,
-    /// USD by symbol; symbols without one use the listing's default.
+    /// In the market's currency, by symbol; symbols without one use the listing's default.
     pub anchor_prices: BTreeMap<String, f64>,
     /// Least and most shares shown per side and second.
     pub displayed: (u32, u32),
 }
 
-/// A daily bar, USD.
+/// A daily bar, in the market's currency.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bar {
     pub date: Date,
@@ -39,6 +41,23 @@ pub struct Bar {
     pub close: Decimal,
     pub volume: u64,
 }
+
+/// One minute of a session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Minute {
+    /// Its first instant.
+    pub at: Timestamp,
+    pub open: Decimal,
+    pub high: Decimal,
+    pub low: Decimal,
+    pub close: Decimal,
+    pub volume: u64,
+    /// Shares traded from the open of the session to its end.
+    pub volume_so_far: u64,
+}
+
+/// Prices and sizes of a book, best first: bids and asks.
+pub type Levels = (Vec<(Decimal, u64)>, Vec<(Decimal, u64)>);
 
 /// What a price screen shows at an instant: the bar of the running or last session and the closes
 /// around it.
@@ -59,7 +78,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct MarketModel {
     noise: Noise,
-    calendar: Arc<dyn SessionCalendar>,
+    calendars: Calendars,
     config: ModelConfig,
     shapes: HashMap<(Family, Date), DayShape>,
     paths: VecDeque<((Family, Date), Arc<DayPath>)>,
@@ -68,10 +87,10 @@ pub struct MarketModel {
 }
 
 impl MarketModel {
-    pub fn new(config: ModelConfig, calendar: Arc<dyn SessionCalendar>) -> Self {
+    pub fn new(config: ModelConfig, calendars: Calendars) -> Self {
         Self {
             noise: Noise::new(config.seed).named("market-model"),
-            calendar,
+            calendars,
             config,
             shapes: HashMap::new(),
             paths: VecDeque::new(),
@@ -80,8 +99,12 @@ impl MarketModel {
         }
     }
 
-    pub fn calendar(&self) -> &Arc<dyn SessionCalendar> {
-        &self.calendar
+    pub fn calendar(&self, market: Market) -> &Arc<dyn SessionCalendar> {
+        self.calendars.of(market)
+    }
+
+    fn calendar_of(&self, listing: &Listing) -> &Arc<dyn SessionCalendar> {
+        self.calendars.of(listing.market())
     }
 
     /// Holds an instrument's last price at a value from now on; `None` lets it go again. Bars keep to
@@ -97,24 +120,28 @@ impl MarketModel {
         self.pins.contains_key(listing.symbol)
     }
 
-    /// The last price at an instant, USD; between sessions the close of the last one.
+    /// The last price at an instant; between sessions the close of the last one.
     pub fn price(&mut self, listing: &'static Listing, at: Timestamp) -> Decimal {
         if let Some(pin) = self.pins.get(listing.symbol) {
             return *pin;
         }
-        match self.calendar.latest_session(at) {
+        match self.calendar_of(listing).latest_session(at) {
             Some(session) => {
                 let path = self.path(listing.family, session.date);
                 let base = self.base(listing, session.date);
-                tick(leveraged(base, listing, path.at(place(session, at))))
+                on_tick(listing, leveraged(base, listing, path.at(place(session, at))))
             }
-            None => tick(listing.price),
+            None => on_tick(listing, listing.price),
         }
     }
 
-    /// Best bid and ask at an instant, USD.
+    /// Best bid and ask at an instant.
     pub fn bid_ask(&mut self, listing: &'static Listing, at: Timestamp) -> (Decimal, Decimal) {
         let last = self.price(listing, at);
+        if listing.market() == Market::Krx {
+            let below = tick::below(Market::Krx, listing.krx_fund, last);
+            return (below.max(Decimal::ONE), tick::above(Market::Krx, listing.krx_fund, last));
+        }
         let step = if last < Decimal::ONE { Decimal::new(1, 4) } else { Decimal::new(1, 2) };
         // One basis point each way, at least one tick.
         let half = (last * Decimal::new(1, 4)).round_dp(step.scale()).max(step);
@@ -139,8 +166,8 @@ impl MarketModel {
 
     /// The price screen at an instant; `None` before the model's first session.
     pub fn snapshot(&mut self, listing: &'static Listing, at: Timestamp) -> Option<Snapshot> {
-        let session = self.calendar.latest_session(at)?;
-        let before = self.calendar.session_before(session.date)?;
+        let session = self.calendar_of(listing).latest_session(at)?;
+        let before = self.calendar_of(listing).session_before(session.date)?;
         let mut bar = self.bar(listing, session, at);
         bar.close = self.price(listing, at);
         bar.high = bar.high.max(bar.close);
@@ -148,7 +175,7 @@ impl MarketModel {
         let (bid, ask) = self.bid_ask(listing, at);
         Some(Snapshot {
             bar,
-            base: tick(self.base(listing, session.date)),
+            base: self.reference(listing, session.date),
             previous_volume: self.volume(listing, before.date, 1.0),
             bid,
             ask,
@@ -158,17 +185,82 @@ impl MarketModel {
         })
     }
 
+    /// The close before a session, on a tick: what changes and price limits are counted from.
+    pub fn reference(&mut self, listing: &'static Listing, date: Date) -> Decimal {
+        let base = self.base(listing, date);
+        on_tick(listing, base)
+    }
+
+    /// Lowest and highest price of an order in a session of KRX.
+    pub fn limits(&mut self, listing: &'static Listing, date: Date) -> (Decimal, Decimal) {
+        price_limit::leveraged_range(self.reference(listing, date), listing.krx_fund, listing.limit_multiple())
+    }
+
+    /// The book at an instant: `depth` prices per side, one tick apart.
+    pub fn levels(&mut self, listing: &'static Listing, at: Timestamp, depth: usize) -> Levels {
+        let (bid, ask) = self.bid_ask(listing, at);
+        let (market, fund) = (listing.market(), listing.krx_fund);
+        let source = self.noise.named("depth").named(listing.symbol).at(at.as_second() as u64);
+        let size = |model: &Self, side: Side, level: usize| {
+            let first = model.displayed(listing, side, at);
+            // Deeper levels hold more.
+            let more = source.at(u64::from(side == Side::Buy)).at(level as u64).uniform() * level as f64;
+            first + (first as f64 * more) as u64
+        };
+        let bids = std::iter::successors(Some(bid), |price| Some(tick::below(market, fund, *price)).filter(|below| *below > Decimal::ZERO));
+        let asks = std::iter::successors(Some(ask), |price| Some(tick::above(market, fund, *price)));
+        (
+            bids.take(depth).enumerate().map(|(level, price)| (price, size(self, Side::Sell, level))).collect(),
+            asks.take(depth).enumerate().map(|(level, price)| (price, size(self, Side::Buy, level))).collect(),
+        )
+    }
+
+    /// Minutes of the session that runs at `until` or ran last before it, newest first, at most
+    /// `count`, none that begins after `until`.
+    pub fn minutes(&mut self, listing: &'static Listing, until: Timestamp, count: usize) -> Vec<Minute> {
+        let Some(session) = self.calendar_of(listing).latest_session(until) else { return Vec::new() };
+        let (open, close) = (session.open.as_second(), session.close.as_second());
+        let last = until.as_second().min(close - 1);
+        let mut start = last - (last - open).rem_euclid(60);
+        let mut minutes = Vec::new();
+        while start >= open && minutes.len() < count {
+            let end = (start + 60).min(close).min(until.as_second() + 1);
+            let prices: Vec<Decimal> = (start..end).map(|second| self.price(listing, at_second(second))).collect();
+            if let (Some(first), Some(last)) = (prices.first(), prices.last()) {
+                let until = |second| self.volume(listing, session.date, place(session, at_second(second)));
+                let (before, after) = (until(start), until(end));
+                minutes.push(Minute {
+                    at: at_second(start),
+                    open: *first,
+                    high: prices.iter().copied().max().unwrap_or(*first),
+                    low: prices.iter().copied().min().unwrap_or(*first),
+                    close: *last,
+                    volume: after.saturating_sub(before),
+                    volume_so_far: after,
+                });
+            }
+            start -= 60;
+        }
+        minutes
+    }
+
+    /// Shares that the market trades in a session up to an instant.
+    pub fn volume_until(&self, listing: &'static Listing, at: Timestamp) -> u64 {
+        let session = self.calendar_of(listing).latest_session(at);
+        session.map_or(0, |session| self.volume(listing, session.date, place(session, at)))
+    }
+
     /// Daily bars, newest first, at most `count`, of sessions not after `until` that have opened.
     pub fn bars(&mut self, listing: &'static Listing, until: Date, count: usize, now: Timestamp) -> Vec<Bar> {
-        let Some(latest) = self.calendar.latest_session(now) else { return Vec::new() };
-        let mut session = self.calendar.session_on_or_before(until.min(latest.date));
+        let Some(latest) = self.calendar_of(listing).latest_session(now) else { return Vec::new() };
+        let mut session = self.calendar_of(listing).session_on_or_before(until.min(latest.date));
         let mut bars = Vec::new();
         while let Some(day) = session {
             if bars.len() == count || day.date < EARLIEST {
                 break;
             }
             bars.push(self.bar(listing, day, now));
-            session = self.calendar.session_before(day.date);
+            session = self.calendar_of(listing).session_before(day.date);
         }
         bars
     }
@@ -183,10 +275,37 @@ impl MarketModel {
         from: Timestamp,
         until: Timestamp,
     ) -> Option<Timestamp> {
-        let good = |model: &mut Self, at| match side {
+        self.first_instant(listing, from, until, |model, at| match side {
             Side::Buy => model.touch(listing, side, at) <= limit,
             Side::Sell => model.touch(listing, side, at) >= limit,
-        };
+        })
+    }
+
+    /// The first instant in [from, until) at which the last price has risen to a level (`rising`) or
+    /// fallen to it.
+    pub fn first_crossing(
+        &mut self,
+        listing: &'static Listing,
+        level: Decimal,
+        rising: bool,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<Timestamp> {
+        self.first_instant(listing, from, until, |model, at| {
+            let price = model.price(listing, at);
+            if rising { price >= level } else { price <= level }
+        })
+    }
+
+    /// The first instant in [from, until) that is good: `from` itself or a whole second after it.
+    /// Between two knots of the path, `good` must turn from bad to good or back at most once.
+    fn first_instant(
+        &mut self,
+        listing: &'static Listing,
+        from: Timestamp,
+        until: Timestamp,
+        good: impl Fn(&mut Self, Timestamp) -> bool,
+    ) -> Option<Timestamp> {
         if from >= until {
             return None;
         }
@@ -196,7 +315,7 @@ impl MarketModel {
         if self.is_pinned(listing) {
             return None;
         }
-        let session = self.calendar.running_or_next_session(from)?;
+        let session = self.calendar_of(listing).running_or_next_session(from)?;
         // A second counts when it has begun before `until`.
         let until = until.min(session.close);
         let until = until.as_second() + i64::from(until.subsec_nanosecond() > 0);
@@ -227,7 +346,7 @@ impl MarketModel {
         let part = place(session, now);
         let shape = if part < 1.0 { self.path(listing.family, session.date).until(part) } else { self.shape(listing.family, session.date) };
         let base = self.base(listing, session.date);
-        let at = |ratio| tick(leveraged(base, listing, ratio));
+        let at = |ratio| on_tick(listing, leveraged(base, listing, ratio));
         // A short fund is lowest where its index is highest.
         let (high, low) = if listing.leverage >= 0.0 { (shape.high, shape.low) } else { (shape.low, shape.high) };
         Bar {
@@ -242,7 +361,7 @@ impl MarketModel {
 
     /// Close of the session before `date`, unrounded.
     fn base(&mut self, listing: &'static Listing, date: Date) -> f64 {
-        let before = self.calendar.session_before(date).map_or(date, |session| session.date);
+        let before = self.calendar_of(listing).session_before(date).map_or(date, |session| session.date);
         self.close(listing, before)
     }
 
@@ -250,16 +369,17 @@ impl MarketModel {
     fn close(&mut self, listing: &'static Listing, date: Date) -> f64 {
         let mut known = self.closes.remove(listing.symbol).unwrap_or_default();
         if known.is_empty() {
-            let anchor = self.calendar.session_on_or_before(self.config.anchor_date).map_or(self.config.anchor_date, |s| s.date);
+            let anchor =
+                self.calendar_of(listing).session_on_or_before(self.config.anchor_date).map_or(self.config.anchor_date, |s| s.date);
             known.insert(anchor, self.config.anchor_prices.get(listing.symbol).copied().unwrap_or(listing.price));
         }
         while let Some((last, close)) = known.last_key_value().map(|(d, c)| (*d, *c)).filter(|(last, _)| *last < date) {
-            let Some(next) = self.calendar.session_after(last).filter(|next| next.date <= date) else { break };
+            let Some(next) = self.calendar_of(listing).session_after(last).filter(|next| next.date <= date) else { break };
             let shape = self.shape(listing.family, next.date);
             known.insert(next.date, leveraged(close, listing, shape.close));
         }
         while let Some((first, close)) = known.first_key_value().map(|(d, c)| (*d, *c)).filter(|(first, _)| *first > date) {
-            let Some(before) = self.calendar.session_before(first) else { break };
+            let Some(before) = self.calendar_of(listing).session_before(first) else { break };
             let shape = self.shape(listing.family, first);
             known.insert(before.date, close / leveraged(1.0, listing, shape.close));
         }
@@ -313,9 +433,13 @@ fn at_second(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
 }
 
-/// Rounds to the tick: cents from one dollar upwards, hundredths of a cent below.
-fn tick(price: f64) -> Decimal {
-    if price >= 1.0 { Decimal::new((price * 100.0).round() as i64, 2) } else { Decimal::new((price * 10_000.0).round().max(1.0) as i64, 4) }
+/// The nearest tick: cents from one dollar upwards and hundredths of a cent below, or KRX's table.
+fn on_tick(listing: &Listing, price: f64) -> Decimal {
+    match listing.market() {
+        Market::Us if price >= 1.0 => Decimal::new((price * 100.0).round() as i64, 2),
+        Market::Us => Decimal::new((price * 10_000.0).round().max(1.0) as i64, 4),
+        Market::Krx => tick::round_nearest(Market::Krx, listing.krx_fund, Decimal::new((price * 100.0).round() as i64, 2)),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use super::super::calendar::WeekdayCalendar;
+use super::super::calendar::{KrxWeekdayCalendar, WeekdayCalendar};
 use super::super::listing::{LISTINGS, find_listing};
 use super::*;
 use jiff::civil::date;
@@ -11,7 +11,7 @@ fn model(seed: u64) -> MarketModel {
         anchor_prices: BTreeMap::from([("TQQQ".to_owned(), 138.0)]),
         displayed: (40, 400),
     };
-    MarketModel::new(config, Arc::new(WeekdayCalendar))
+    MarketModel::new(config, Calendars { us: Arc::new(WeekdayCalendar), krx: Arc::new(KrxWeekdayCalendar) })
 }
 
 fn at(text: &str) -> Timestamp {
@@ -135,4 +135,59 @@ fn a_pinned_price_holds_until_it_is_let_go() {
     assert_eq!(model.bid_ask(tqqq, now), (dec!(99.49), dec!(99.51)));
     model.pin(tqqq, None);
     assert_eq!(model.price(tqqq, now), free);
+}
+
+#[test]
+fn korean_prices_are_won_on_ticks_within_the_days_limits() {
+    let mut model = model(13);
+    let now = at("2026-07-30T07:00:00Z");
+    for symbol in ["005930", "000660", "035720", "069500", "122630", "252670"] {
+        let listing = find_listing(symbol).unwrap();
+        assert_eq!(model.price(listing, at("2026-05-14T06:30:00Z")).to_f64().unwrap(), listing.price, "{symbol}");
+        for bar in model.bars(listing, date(2026, 7, 30), 60, now) {
+            let (low, high) = model.limits(listing, bar.date);
+            for price in [bar.open, bar.high, bar.low, bar.close] {
+                assert!(tick::is_on_tick(Market::Krx, listing.krx_fund, price), "{symbol} {price}");
+                assert!(price >= low && price <= high, "{symbol} {} {price} outside {low} to {high}", bar.date);
+            }
+        }
+    }
+    // Seoul opens while New York sleeps, on its own noise.
+    let samsung = find_listing("005930").unwrap();
+    let closed = model.price(samsung, at("2026-05-15T00:00:00Z"));
+    assert!((0..30).any(|minute| model.price(samsung, at_second(at("2026-05-15T00:00:00Z").as_second() + 60 * minute)) != closed));
+}
+
+#[test]
+fn minutes_join_and_add_up_to_the_day() {
+    let mut model = model(3);
+    let kodex = find_listing("069500").unwrap();
+    let close = at("2026-05-15T06:30:00Z");
+    let minutes = model.minutes(kodex, close, 1000);
+    assert_eq!(minutes.len(), 390);
+    let bar = model.bars(kodex, date(2026, 5, 15), 1, close)[0];
+    let total: u64 = minutes.iter().map(|minute| minute.volume).sum();
+    assert_eq!((total, minutes[0].volume_so_far), (bar.volume, bar.volume));
+    assert_eq!(minutes[389].open, bar.open);
+    assert!(minutes.iter().map(|minute| minute.high).max().unwrap() <= bar.high);
+    assert!(minutes.windows(2).all(|pair| pair[0].at.as_second() - pair[1].at.as_second() == 60));
+    // The running minute ends now.
+    let part = model.minutes(kodex, at("2026-05-15T01:00:30Z"), 2);
+    assert_eq!((part[0].at, part[0].close), (at("2026-05-15T01:00:00Z"), model.price(kodex, at("2026-05-15T01:00:30Z"))));
+    assert_eq!(model.minutes(kodex, at("2026-05-15T00:00:00Z"), 5).len(), 1, "nothing before the open");
+}
+
+#[test]
+fn the_book_has_ten_ticks_around_the_touch() {
+    let mut model = model(3);
+    let now = at("2026-05-15T02:00:00Z");
+    for symbol in ["005930", "252670", "000660"] {
+        let listing = find_listing(symbol).unwrap();
+        let (bids, asks) = model.levels(listing, now, 10);
+        assert_eq!((bids.len(), asks.len()), (10, 10));
+        let snapshot = model.snapshot(listing, now).unwrap();
+        assert_eq!((bids[0], asks[0]), ((snapshot.bid, snapshot.bid_size), (snapshot.ask, snapshot.ask_size)));
+        assert!(bids.windows(2).all(|pair| pair[0].0 > pair[1].0) && asks.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert!(bids.iter().chain(&asks).all(|(price, size)| *size > 0 && tick::is_on_tick(Market::Krx, listing.krx_fund, *price)));
+    }
 }

@@ -1,9 +1,11 @@
-//! The simulated exchange: seeded prices, order matching, and the books of its accounts. It knows no
+//! The simulated exchanges of both markets: seeded prices, order matching, and the books of its accounts. It knows no
 //! broker and no wire format; time is an argument of every call.
 
 mod account;
 pub mod calendar;
+mod event;
 mod fx;
+mod intake;
 mod listing;
 mod market;
 mod matching;
@@ -12,23 +14,27 @@ mod order;
 mod path;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 
-pub use account::{AccountBook, Position};
-use calendar::{SessionCalendar, new_york};
+pub use account::{AccountBook, Position, Purse};
+use calendar::Calendars;
+use event::KEPT_EVENTS;
+pub use event::{ExchangeEvent, Happened};
 pub use fx::{RateDay, UsdKrw};
 pub use listing::{LISTINGS, Listing, find_listing};
-pub use market::{Bar, MarketModel, ModelConfig, Snapshot};
+pub use market::{Bar, Levels, MarketModel, Minute, ModelConfig, Snapshot};
 use matching::{Event, next_event, next_second};
 pub(super) use noise::Noise;
-pub use order::{ExchangeOrder, Execution, FillPlan, NewOrder, OrderAction, OrderKind, OrderStatus, Refusal};
+pub use order::{ExchangeOrder, Execution, FillPlan, NewOrder, OrderAction, OrderStatus, Refusal, Terms};
 
-use crate::domain::order::{BrokerHost, Side};
+use crate::domain::instrument::Market;
+use crate::domain::money::Currency;
+use crate::domain::order::{BrokerHost, OrderKind, Side};
 
 /// An account's name at the exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,10 +68,35 @@ pub struct PlanRule {
 /// House rules of the exchange.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// Fraction of the gross amount, charged on both sides.
+    /// Fraction of the gross amount in dollars, charged on both sides.
     pub fee_rate: Decimal,
+    /// Fraction of the gross amount in won, charged on both sides.
+    pub krw_fee_rate: Decimal,
+    /// Fraction of the gross amount in won that a seller of shares pays as transaction tax.
+    pub krw_tax_rate: Decimal,
     /// Orders are taken at any time and trade at the last price when no session runs.
     pub always_open: bool,
+}
+
+impl Rules {
+    pub fn fee_rate(&self, currency: Currency) -> Decimal {
+        match currency {
+            Currency::Usd => self.fee_rate,
+            Currency::Krw => self.krw_fee_rate,
+        }
+    }
+
+    /// Fee and tax of a trade; parts of a won are dropped.
+    pub fn charges(&self, listing: &Listing, side: Side, gross: Decimal) -> (Decimal, Decimal) {
+        match listing.currency() {
+            Currency::Usd => ((gross * self.fee_rate).round_dp(2), Decimal::ZERO),
+            Currency::Krw => {
+                let taxed = side == Side::Sell && !listing.krx_fund;
+                let tax = if taxed { (gross * self.krw_tax_rate).floor() } else { Decimal::ZERO };
+                ((gross * self.krw_fee_rate).floor(), tax)
+            }
+        }
+    }
 }
 
 /// The exchange with everything on its books.
@@ -76,20 +107,27 @@ pub struct SimExchange {
     rules: Rules,
     plans: Vec<PlanRule>,
     accounts: HashMap<AccountKey, AccountBook>,
+    events: broadcast::Sender<ExchangeEvent>,
 }
 
 impl SimExchange {
-    pub fn new(model: ModelConfig, usd_krw: f64, rules: Rules, calendar: Arc<dyn SessionCalendar>) -> Self {
+    pub fn new(model: ModelConfig, usd_krw: f64, rules: Rules, calendars: Calendars) -> Self {
         let fx = UsdKrw::new(model.seed, model.anchor_date, usd_krw);
-        Self { market: MarketModel::new(model, calendar), fx, rules, plans: Vec::new(), accounts: HashMap::new() }
+        let events = broadcast::channel(KEPT_EVENTS).0;
+        Self { market: MarketModel::new(model, calendars), fx, rules, plans: Vec::new(), accounts: HashMap::new(), events }
     }
 
-    pub fn fee_rate(&self) -> Decimal {
-        self.rules.fee_rate
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Everything that happens to orders from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<ExchangeEvent> {
+        self.events.subscribe()
     }
 
     /// Opens an account, or replaces its cash and positions when there is one.
-    pub fn open_account(&mut self, key: AccountKey, cash: Decimal, positions: impl IntoIterator<Item = (String, Position)>) {
+    pub fn open_account(&mut self, key: AccountKey, cash: Purse, positions: impl IntoIterator<Item = (String, Position)>) {
         let book = self.accounts.entry(key).or_default();
         book.cash = cash;
         book.positions = positions.into_iter().filter(|(_, position)| position.quantity > Decimal::ZERO).collect();
@@ -119,11 +157,17 @@ impl SimExchange {
         self.accounts.keys().filter(|key| key.app_key == app_key).cloned().collect()
     }
 
-    /// USD that a buy may spend now, fees taken off.
-    pub fn buying_power(&mut self, key: &AccountKey, now: Timestamp) -> Decimal {
-        let fee_rate = self.rules.fee_rate;
-        self.account(key, now)
-            .map_or(Decimal::ZERO, |book| ((book.cash - book.reserved_cash(fee_rate)) / (Decimal::ONE + fee_rate)).max(Decimal::ZERO))
+    /// What a buy may spend now, fees taken off.
+    pub fn buying_power(&mut self, key: &AccountKey, currency: Currency, now: Timestamp) -> Decimal {
+        let fee_rate = self.rules.fee_rate(currency);
+        self.account(key, now).map_or(Decimal::ZERO, |book| {
+            ((book.cash.get(currency) - book.reserved_cash(currency, fee_rate)) / (Decimal::ONE + fee_rate)).max(Decimal::ZERO)
+        })
+    }
+
+    /// The exchange-local date of a market.
+    pub fn date(&self, market: Market, now: Timestamp) -> Date {
+        self.market.calendar(market).local_date(now)
     }
 
     /// Takes an order.
@@ -132,32 +176,38 @@ impl SimExchange {
     /// The first rule that it breaks; nothing is booked then.
     pub fn place(&mut self, key: &AccountKey, request: &NewOrder, now: Timestamp) -> Result<ExchangeOrder, Refusal> {
         let listing = find_listing(&request.symbol).ok_or(Refusal::UnknownSymbol)?;
-        let expires_at = self.session_end(now)?;
-        check_terms(request.kind, request.quantity, request.limit)?;
+        let (starts_at, expires_at) = self.window(listing.market(), &request.terms, now)?;
+        let priced = self.price_terms(listing, request.side, request.quantity, &request.terms, now)?;
         let plan = self.take_plan(key, &request.symbol, request.side);
         if let FillPlan::Reject { code, message } = plan {
             return Err(Refusal::Scripted { code, message });
         }
-        self.check_means(key, request.side, listing, request.quantity, request.limit, now)?;
-        let order = self.record(key, now, |number, date| ExchangeOrder {
+        self.check_means(key, request, listing, priced.hold, now)?;
+        let order = self.record(key, listing.market(), now, |number, date| ExchangeOrder {
             number,
             original: None,
             action: OrderAction::New,
             date,
             placed_at: now,
+            starts_at,
             expires_at,
             listing,
             side: request.side,
-            kind: request.kind,
+            kind: request.terms.kind,
+            venue: request.terms.venue,
             quantity: request.quantity,
-            limit: request.limit,
+            limit: priced.limit,
+            trigger: request.terms.trigger,
+            triggered_at: None,
+            bound: priced.bound,
+            hold_price: priced.hold,
             plan,
             filled: 0,
             amount: Decimal::ZERO,
             cancelled: 0,
             status: OrderStatus::Open,
             executions: Vec::new(),
-            cursor: now,
+            cursor: starts_at,
         });
         self.advance(key, now);
         order.ok_or(Refusal::UnknownOrder)
@@ -167,14 +217,21 @@ impl SimExchange {
     ///
     /// # Errors
     /// When there is no such order today, or nothing of it is open.
-    pub fn cancel(&mut self, key: &AccountKey, number: u64, quantity: u64, now: Timestamp) -> Result<ExchangeOrder, Refusal> {
-        let (index, open) = self.find_open(key, number, now)?;
+    pub fn cancel(
+        &mut self,
+        key: &AccountKey,
+        market: Market,
+        number: u64,
+        quantity: u64,
+        now: Timestamp,
+    ) -> Result<ExchangeOrder, Refusal> {
+        let (index, open) = self.find_open(key, market, number, now)?;
         let quantity = if quantity == 0 { open } else { quantity };
         if quantity > open {
             return Err(Refusal::BadQuantity);
         }
         let original = self.withdraw(key, index, quantity).ok_or(Refusal::UnknownOrder)?;
-        let cancel = self.record(key, now, |number, date| ExchangeOrder {
+        let cancel = self.record(key, market, now, |number, date| ExchangeOrder {
             number,
             original: Some(original.number),
             action: OrderAction::Cancel,
@@ -193,48 +250,60 @@ impl SimExchange {
         cancel.ok_or(Refusal::UnknownOrder)
     }
 
-    /// Replaces so many open shares (`quantity` 0: all) of an order by a new one with another limit.
+    /// Replaces so many open shares (`quantity` 0: all) of an order by a new one with other terms. The
+    /// original keeps what was filled of it.
     ///
     /// # Errors
     /// As for `cancel`, and when the new terms break a rule; the original stays as it was then.
     pub fn modify(
         &mut self,
         key: &AccountKey,
+        market: Market,
         number: u64,
         quantity: u64,
-        limit: Decimal,
+        terms: &Terms,
         now: Timestamp,
     ) -> Result<ExchangeOrder, Refusal> {
-        let (index, open) = self.find_open(key, number, now)?;
+        let (index, open) = self.find_open(key, market, number, now)?;
         let quantity = if quantity == 0 { open } else { quantity };
         if quantity > open {
             return Err(Refusal::BadQuantity);
         }
-        let expires_at = self.session_end(now)?;
         let before = self.accounts.get(key).and_then(|book| book.orders.get(index)).cloned().ok_or(Refusal::UnknownOrder)?;
-        check_terms(before.kind, quantity, limit)?;
-        if before.side == Side::Buy && limit > before.limit {
-            let more = (limit - before.limit) * Decimal::from(quantity);
-            if more > self.buying_power(key, now) {
+        if [before.kind, terms.kind].iter().any(|kind| matches!(kind, OrderKind::Twap | OrderKind::Vwap)) {
+            return Err(Refusal::NotAmendable);
+        }
+        let (starts_at, expires_at) = self.window(market, terms, now)?;
+        let priced = self.price_terms(before.listing, before.side, quantity, terms, now)?;
+        if before.side == Side::Buy && priced.hold > before.hold_price {
+            let more = (priced.hold - before.hold_price) * Decimal::from(quantity);
+            if more > self.buying_power(key, before.listing.currency(), now) {
                 return Err(Refusal::InsufficientCash);
             }
         }
         let original = self.withdraw(key, index, quantity).ok_or(Refusal::UnknownOrder)?;
-        let order = self.record(key, now, |number, date| ExchangeOrder {
+        let order = self.record(key, market, now, |number, date| ExchangeOrder {
             number,
             original: Some(original.number),
             action: OrderAction::Modify,
             date,
             placed_at: now,
+            starts_at,
             expires_at,
+            kind: terms.kind,
             quantity,
-            limit,
+            limit: priced.limit,
+            trigger: terms.trigger,
+            triggered_at: None,
+            bound: priced.bound,
+            hold_price: priced.hold,
+            plan: original.plan.rest(original.filled, original.executions.len()),
             filled: 0,
             amount: Decimal::ZERO,
             cancelled: 0,
             status: OrderStatus::Open,
             executions: Vec::new(),
-            cursor: now,
+            cursor: starts_at,
             ..original
         });
         self.advance(key, now);
@@ -255,15 +324,11 @@ impl SimExchange {
             .min_by_key(|(index, at, _)| (*at, *index))
         {
             let traded = book.orders.get(index).map(|order| (order.listing.symbol, order.side));
-            match event {
-                Event::Fill { quantity, price } => {
-                    book.book(index, at, quantity, price, self.rules.fee_rate);
-                    if let Some(order) = book.orders.get_mut(index) {
-                        order.cursor = next_second(at);
-                    }
-                }
-                Event::Expire => set_status(book, index, OrderStatus::Expired),
-                Event::Reject(reason) => set_status(book, index, OrderStatus::Rejected(reason)),
+            let settles = book.orders.get(index).and_then(|order| settlement_date(market, order));
+            let happened = apply(book, index, at, event, &self.rules, settles);
+            if let (Some(order), Some(happened)) = (book.orders.get(index), happened) {
+                // Nobody may be listening.
+                let _ = self.events.send(ExchangeEvent { account: key.clone(), at, happened, order: order.clone() });
             }
             // A trade takes displayed size away from the account's other orders in the same symbol.
             for (other, next) in &mut due {
@@ -296,37 +361,21 @@ impl SimExchange {
         self.accounts.extend(accounts);
     }
 
-    fn session_end(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
-        let calendar = self.market.calendar();
-        if let Some(session) = calendar.running_session(now) {
-            return Ok(session.close);
-        }
-        if self.rules.always_open
-            && let Some(session) = calendar.running_or_next_session(now)
-        {
-            return Ok(session.close);
-        }
-        match calendar.session_on(new_york(now).date()) {
-            Some(session) if now < session.open => Err(Refusal::MarketNotYetOpen),
-            Some(_) => Err(Refusal::MarketClosed),
-            None => Err(Refusal::NoSession),
-        }
-    }
-
     fn check_means(
         &mut self,
         key: &AccountKey,
-        side: Side,
+        request: &NewOrder,
         listing: &'static Listing,
-        quantity: u64,
-        limit: Decimal,
+        hold: Decimal,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        match side {
-            Side::Buy if Decimal::from(quantity) * limit > self.buying_power(key, now) => Err(Refusal::InsufficientCash),
+        match request.side {
+            Side::Buy if Decimal::from(request.quantity) * hold > self.buying_power(key, listing.currency(), now) => {
+                Err(Refusal::InsufficientCash)
+            }
             Side::Sell => {
                 let sellable = self.account(key, now).map_or(Decimal::ZERO, |book| book.sellable(listing.symbol));
-                if Decimal::from(quantity) > sellable { Err(Refusal::InsufficientShares) } else { Ok(()) }
+                if Decimal::from(request.quantity) > sellable { Err(Refusal::InsufficientShares) } else { Ok(()) }
             }
             Side::Buy => Ok(()),
         }
@@ -349,10 +398,11 @@ impl SimExchange {
         }
     }
 
-    fn find_open(&mut self, key: &AccountKey, number: u64, now: Timestamp) -> Result<(usize, u64), Refusal> {
+    fn find_open(&mut self, key: &AccountKey, market: Market, number: u64, now: Timestamp) -> Result<(usize, u64), Refusal> {
         self.advance(key, now);
+        let date = self.date(market, now);
         let book = self.accounts.get(key).ok_or(Refusal::UnknownOrder)?;
-        let index = book.find(new_york(now).date(), number).ok_or(Refusal::UnknownOrder)?;
+        let index = book.find(market, date, number).ok_or(Refusal::UnknownOrder)?;
         match book.orders.get(index).map(ExchangeOrder::open_quantity) {
             Some(open) if open > 0 => Ok((index, open)),
             _ => Err(Refusal::NothingOpen),
@@ -370,29 +420,66 @@ impl SimExchange {
         Some(before)
     }
 
-    fn record(&mut self, key: &AccountKey, now: Timestamp, make: impl FnOnce(u64, Date) -> ExchangeOrder) -> Option<ExchangeOrder> {
+    fn record(
+        &mut self,
+        key: &AccountKey,
+        market: Market,
+        now: Timestamp,
+        make: impl FnOnce(u64, Date) -> ExchangeOrder,
+    ) -> Option<ExchangeOrder> {
+        let date = self.date(market, now);
         let book = self.accounts.get_mut(key)?;
-        let date = new_york(now).date();
-        let order = make(book.next_number(date), date);
+        let order = make(book.next_number(market, date), date);
         book.orders.push(order.clone());
+        let happened = Happened::Accepted;
+        let _ = self.events.send(ExchangeEvent { account: key.clone(), at: now, happened, order: order.clone() });
         Some(order)
     }
 }
 
-fn set_status(book: &mut AccountBook, index: usize, status: OrderStatus) {
-    if let Some(order) = book.orders.get_mut(index) {
-        order.status = status;
+/// Won of a trade move on the second session after it.
+const SETTLEMENT_SESSIONS: usize = 2;
+
+/// When the won of an order's trades move; dollars move at once here.
+fn settlement_date(market: &MarketModel, order: &ExchangeOrder) -> Option<Date> {
+    if order.listing.currency() == Currency::Usd {
+        return None;
     }
+    let calendar = market.calendar(order.listing.market());
+    std::iter::successors(Some(order.date), |date| calendar.session_after(*date).map(|session| session.date)).nth(SETTLEMENT_SESSIONS)
 }
 
-/// US prices have two decimals from one dollar upwards and four below.
-fn check_terms(kind: OrderKind, quantity: u64, limit: Decimal) -> Result<(), Refusal> {
-    if quantity == 0 {
-        return Err(Refusal::BadQuantity);
+/// Books an event; tells what it was to the order.
+fn apply(book: &mut AccountBook, index: usize, at: Timestamp, event: Event, rules: &Rules, settles: Option<Date>) -> Option<Happened> {
+    if let Event::Fill { quantity, price } = event {
+        book.book(index, at, quantity, price, rules, settles);
     }
-    let decimals = if limit < Decimal::ONE { 4 } else { 2 };
-    let priced = limit > Decimal::ZERO && limit.normalize().scale() <= decimals;
-    if kind == OrderKind::MarketOnClose || priced { Ok(()) } else { Err(Refusal::BadPrice) }
+    let order = book.orders.get_mut(index)?;
+    Some(match event {
+        Event::Fill { .. } => {
+            order.cursor = next_second(at);
+            Happened::Filled(order.executions.last().cloned()?)
+        }
+        Event::Trigger => {
+            order.triggered_at = Some(at);
+            order.starts_at = at;
+            order.cursor = at;
+            Happened::Triggered
+        }
+        Event::Cancel => {
+            order.cancelled += order.open_quantity();
+            order.status = OrderStatus::Cancelled;
+            Happened::Cancelled
+        }
+        Event::Expire => {
+            order.status = OrderStatus::Expired;
+            Happened::Expired
+        }
+        Event::Reject(reason) => {
+            order.status = OrderStatus::Rejected(reason);
+            Happened::Rejected
+        }
+    })
 }
 
 #[cfg(test)]

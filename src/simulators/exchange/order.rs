@@ -6,17 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::listing::Listing;
-use crate::domain::order::Side;
-
-/// How an order may trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OrderKind {
-    Limit,
-    /// At the closing price, if the limit allows it.
-    LimitOnClose,
-    /// At the closing price.
-    MarketOnClose,
-}
+use crate::domain::order::{OrderKind, Side, Venue};
 
 /// What a line in the account's order list is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,9 +36,14 @@ pub enum OrderStatus {
 pub struct Execution {
     pub at: Timestamp,
     pub quantity: u64,
+    /// In the market's currency, like the others.
     pub price: Decimal,
-    /// USD, booked apart from the gross amount.
+    /// Booked apart from the gross amount.
     pub fee: Decimal,
+    /// On sells; booked apart from the gross amount.
+    pub tax: Decimal,
+    /// Of a sell: gross amount less the average cost of the shares.
+    pub profit: Decimal,
 }
 
 /// How an order is to be filled. Scripted fills trade at the touch, or at the limit where the touch is
@@ -86,6 +81,22 @@ pub enum FillPlan {
     },
 }
 
+impl FillPlan {
+    /// What the plan still holds for an order that goes on under another number, after so many shares
+    /// in so many executions.
+    pub(super) fn rest(&self, filled: u64, executions: usize) -> Self {
+        match self {
+            FillPlan::Partial { quantity } if *quantity <= filled => FillPlan::Never,
+            FillPlan::Partial { quantity } => FillPlan::Partial { quantity: quantity - filled },
+            FillPlan::Parts { count, every_seconds } => {
+                let done = u32::try_from(executions).unwrap_or(u32::MAX);
+                FillPlan::Parts { count: count.saturating_sub(done).max(1), every_seconds: *every_seconds }
+            }
+            plan => plan.clone(),
+        }
+    }
+}
+
 /// An order of one account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExchangeOrder {
@@ -97,18 +108,27 @@ pub struct ExchangeOrder {
     /// Exchange-local date of acceptance.
     pub date: Date,
     pub placed_at: Timestamp,
-    /// Close of its session.
+    /// When it may trade first: at once, or at the open of the session that it was placed before.
+    pub starts_at: Timestamp,
+    /// Close of its session, or the auction that it is for.
     pub expires_at: Timestamp,
     #[serde(with = "super::listing::by_symbol")]
     pub listing: &'static Listing,
     pub side: Side,
     pub kind: OrderKind,
     pub quantity: u64,
-    /// Limit, USD; 0 where the kind has none.
+    pub venue: Venue,
+    /// Limit; 0 where the kind has none.
     pub limit: Decimal,
+    pub trigger: Option<Decimal>,
+    pub triggered_at: Option<Timestamp>,
+    /// The worst price that it trades at.
+    pub bound: Decimal,
+    /// Cash held back per share of an open buy, fees apart.
+    pub hold_price: Decimal,
     pub plan: FillPlan,
     pub filled: u64,
-    /// Gross, USD.
+    /// Gross.
     pub amount: Decimal,
     pub cancelled: u64,
     pub status: OrderStatus,
@@ -126,9 +146,28 @@ impl ExchangeOrder {
         }
     }
 
-    /// Average fill price, USD; zero without fills.
+    /// Average fill price; zero without fills.
     pub fn average_price(&self) -> Decimal {
         if self.filled == 0 { Decimal::ZERO } else { self.amount / Decimal::from(self.filled) }
+    }
+}
+
+/// What an order is to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms {
+    pub kind: OrderKind,
+    /// 0 where the kind has none.
+    pub limit: Decimal,
+    pub trigger: Option<Decimal>,
+    pub venue: Venue,
+    /// First and last instant of an order that the broker slices; the whole session when absent.
+    pub window: Option<(Timestamp, Timestamp)>,
+}
+
+impl Terms {
+    /// A plain limit order.
+    pub fn limit(limit: Decimal) -> Self {
+        Self { limit, ..Self::default() }
     }
 }
 
@@ -137,9 +176,8 @@ impl ExchangeOrder {
 pub struct NewOrder {
     pub symbol: String,
     pub side: Side,
-    pub kind: OrderKind,
     pub quantity: u64,
-    pub limit: Decimal,
+    pub terms: Terms,
 }
 
 /// Why the exchange's broker refuses a request.
@@ -153,6 +191,14 @@ pub enum Refusal {
     InsufficientShares,
     BadQuantity,
     BadPrice,
+    /// Not a tick of the price.
+    OffTick,
+    /// Beyond the day's price limits.
+    BeyondPriceLimits,
+    /// The order kind is not taken now, or not for this instrument.
+    KindNotTaken,
+    /// Orders of this kind cannot be amended.
+    NotAmendable,
     /// No such order today.
     UnknownOrder,
     /// Nothing of it is open.

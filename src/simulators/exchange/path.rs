@@ -50,7 +50,7 @@ impl DayPath {
     /// The path of a family's index on a session date.
     pub fn new(noise: Noise, family: Family, date: Date) -> Self {
         let day = day_number(date) as u64;
-        let market = noise.named("market").at(day);
+        let market = noise.named(family.market_factor()).at(day);
         let own = noise.named(family.name()).at(day);
         let shared = family.correlation();
         let apart = (1.0 - shared * shared).sqrt();

@@ -1,14 +1,15 @@
-//! Holdings, cash and buying power.
+//! Holdings, cash and buying power of the overseas ledger.
 
 use rust_decimal::Decimal;
 
-use super::super::exchange::calendar::new_york;
 use super::super::exchange::{AccountBook, AccountKey, Listing, SimExchange, find_listing};
 use super::call::{Answer, Call};
 use super::failure::Failure;
 use super::format::{ExchangeCodes, Row, exchange_codes, fixed, floored, percent, row, stamp_text};
 use super::lists::page_of_holdings;
 use crate::domain::clock::kst_date;
+use crate::domain::instrument::Market;
+use crate::domain::money::Currency;
 use crate::domain::order::Side;
 
 /// A position with its valuation, USD.
@@ -37,13 +38,13 @@ struct Money {
 }
 
 fn holdings(exchange: &mut SimExchange, account: &AccountKey, call: &Call) -> Vec<Holding> {
-    let today = new_york(call.now).date();
+    let today = exchange.date(Market::Us, call.now);
     let Some(book) = exchange.account(account, call.now) else { return Vec::new() };
     let mut holdings: Vec<Holding> = book
         .positions
         .iter()
         .filter_map(|(symbol, position)| {
-            let listing = find_listing(symbol)?;
+            let listing = find_listing(symbol).filter(|listing| listing.market() == Market::Us)?;
             Some(Holding {
                 listing,
                 codes: exchange_codes(listing.exchange),
@@ -53,8 +54,8 @@ fn holdings(exchange: &mut SimExchange, account: &AccountKey, call: &Call) -> Ve
                 cost: position.cost,
                 last: Decimal::ZERO,
                 value: Decimal::ZERO,
-                bought_today: book.traded(Some(symbol), Side::Buy, today),
-                sold_today: book.traded(Some(symbol), Side::Sell, today),
+                bought_today: book.traded(Market::Us, Some(symbol), Side::Buy, today),
+                sold_today: book.traded(Market::Us, Some(symbol), Side::Sell, today),
             })
         })
         .collect();
@@ -67,16 +68,16 @@ fn holdings(exchange: &mut SimExchange, account: &AccountKey, call: &Call) -> Ve
 
 fn money(exchange: &mut SimExchange, account: &AccountKey, call: &Call) -> Money {
     let rate = exchange.fx.day(kst_date(call.now)).close;
-    let fee_rate = exchange.fee_rate();
-    let today = new_york(call.now).date();
+    let fee_rate = exchange.rules().fee_rate(Currency::Usd);
+    let today = exchange.date(Market::Us, call.now);
     let nothing = AccountBook::default();
     let book = exchange.account(account, call.now).unwrap_or(&nothing);
     Money {
-        cash: book.cash,
-        reserved: book.reserved_cash(fee_rate),
-        realised: book.realised,
-        bought_today: book.traded(None, Side::Buy, today).1,
-        sold_today: book.traded(None, Side::Sell, today).1,
+        cash: book.cash.usd,
+        reserved: book.reserved_cash(Currency::Usd, fee_rate),
+        realised: book.realised.usd,
+        bought_today: book.traded(Market::Us, None, Side::Buy, today).1,
+        sold_today: book.traded(Market::Us, None, Side::Sell, today).1,
         rate,
     }
 }
@@ -333,12 +334,12 @@ pub(super) fn buying_power(exchange: &mut SimExchange, call: &Call) -> Result<An
     let symbol = call.parameters.text("ITEM_CD");
     let code = call.parameters.text("OVRS_EXCG_CD");
     find_listing(symbol)
-        .filter(|listing| exchange_codes(listing.exchange).order == code)
+        .filter(|listing| listing.market() == Market::Us && exchange_codes(listing.exchange).order == code)
         .ok_or_else(|| Failure::unknown_symbol(call.environment))?;
     let price = call.parameters.decimal("OVRS_ORD_UNPR")?;
     let account = call.account();
     let money = money(exchange, &account, call);
-    let power = exchange.buying_power(&account, call.now);
+    let power = exchange.buying_power(&account, Currency::Usd, call.now);
     // The sum of today's sells is already part of the cash.
     let reusable = money.sold_today.min(power);
     let quantity = if price > Decimal::ZERO { floored(power / price, 0) } else { "0".to_owned() };

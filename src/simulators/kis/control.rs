@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
+use tokio::sync::broadcast;
 
-use super::super::config::{Quirks, SimAccount, SimPosition};
-use super::super::exchange::{ExchangeOrder, FillPlan, PlanRule, find_listing};
-use super::faults::{Fault, FaultRule};
+use super::super::config::{Limits, Quirks, SimAccount, SimPosition};
+use super::super::exchange::{ExchangeEvent, ExchangeOrder, FillPlan, PlanRule, find_listing};
+use super::faults::{Fault, FaultPlan, FaultRule, MaintenanceWindow};
 use super::state::{RequestRecord, Shared};
+use super::ws::Command;
+use crate::domain::money::Currency;
 use crate::domain::order::Side;
 
 /// Scripts and read-outs; cheap to clone.
@@ -23,10 +26,10 @@ pub struct BookedExecution {
     pub side: Side,
     pub at: Timestamp,
     pub quantity: u64,
-    /// USD.
+    /// In the currency of its market, like the others.
     pub price: Decimal,
-    /// USD.
     pub fee: Decimal,
+    pub tax: Decimal,
 }
 
 impl Control {
@@ -42,6 +45,17 @@ impl Control {
     /// Opens an account, or replaces its cash, positions and secret.
     pub fn add_account(&self, account: SimAccount) {
         self.0.add_account(account);
+    }
+
+    /// Everything that happens to orders from now on; what is due comes out at the next look.
+    pub fn subscribe(&self) -> broadcast::Receiver<ExchangeEvent> {
+        self.0.exchange().subscribe()
+    }
+
+    /// Lets everything happen that is due by now, on all accounts.
+    pub fn advance(&self) {
+        let now = self.now();
+        self.0.exchange().advance_all(now);
     }
 
     /// Scripts how orders are filled; the newest rule that fits an order decides.
@@ -79,6 +93,33 @@ impl Control {
         });
     }
 
+    /// Draws trouble from a seed from now on; `None` ends it.
+    pub fn set_fault_plan(&self, plan: Option<FaultPlan>) {
+        self.0.gate().faults.set_plan(plan);
+    }
+
+    /// Takes both hosts down for a span of market time.
+    pub fn maintain(&self, window: MaintenanceWindow) {
+        self.0.gate().faults.add_window(window);
+    }
+
+    /// Sets the gateway's limits, for instance tighter ones than documented.
+    pub fn set_limits(&self, limits: Limits) {
+        self.0.gate().limits = limits;
+    }
+
+    /// Puts the clock that the server shows ahead of market time (behind it when negative): in the
+    /// `Date` header and in the expiry of tokens.
+    pub fn set_clock_skew(&self, skew: SignedDuration) {
+        self.0.gate().skew = skew;
+    }
+
+    /// Takes all tokens of an app key away before their time.
+    pub fn revoke_tokens(&self, app_key: &str) {
+        self.0.gate().tokens.revoke_all(app_key);
+    }
+
+    /// Takes all scripted and drawn trouble and maintenance away.
     pub fn clear_faults(&self) {
         self.0.gate().faults.clear();
     }
@@ -94,6 +135,47 @@ impl Control {
         self.0.gate().tokens.expire(app_key, now);
     }
 
+    /// Closes the websocket sessions of an app key; returns how many there were.
+    pub fn kick_sessions(&self, app_key: &str) -> usize {
+        self.0.sessions().command(app_key, &Command::Kick)
+    }
+
+    /// Sends a text to the websocket sessions of an app key, whatever it says.
+    pub fn say_to_sessions(&self, app_key: &str, text: &str) -> usize {
+        self.0.sessions().command(app_key, &Command::Say(text.to_owned()))
+    }
+
+    /// Sends the last execution notice of an app key once more.
+    pub fn repeat_notice(&self, app_key: &str) -> usize {
+        self.0.sessions().command(app_key, &Command::RepeatNotice)
+    }
+
+    /// Stops the websocket sessions of an app key from sending anything, keep-alives included, or lets
+    /// them speak again.
+    pub fn mute_sessions(&self, app_key: &str, muted: bool) -> usize {
+        self.0.sessions().command(app_key, &Command::Mute(muted))
+    }
+
+    /// Tells the next websocket sessions of an app key that it is in use.
+    pub fn refuse_sessions(&self, app_key: &str, count: u32) {
+        self.0.sessions().refuse(app_key, count);
+    }
+
+    /// Forgets the websocket approval keys of an app key.
+    pub fn revoke_approvals(&self, app_key: &str) {
+        self.0.sessions().revoke_approvals(app_key);
+    }
+
+    /// Transaction ids and keys to which an app key is subscribed by websocket.
+    pub fn registrations(&self, app_key: &str) -> Vec<(String, String)> {
+        self.0.sessions().registrations(app_key)
+    }
+
+    /// Websocket sessions of an app key.
+    pub fn session_count(&self, app_key: &str) -> usize {
+        self.0.sessions().count(app_key)
+    }
+
     /// Holds a symbol's last price from now on; `None` lets it follow the model again. False when the
     /// symbol is not listed.
     pub fn pin_price(&self, symbol: &str, price: Option<Decimal>) -> bool {
@@ -106,7 +188,7 @@ impl Control {
         true
     }
 
-    /// Last price of a symbol, USD.
+    /// Last price of a symbol, in the currency of its market.
     pub fn price(&self, symbol: &str) -> Option<Decimal> {
         let now = self.now();
         find_listing(symbol).map(|listing| self.0.exchange().market.price(listing, now))
@@ -142,6 +224,7 @@ impl Control {
                     quantity: execution.quantity,
                     price: execution.price,
                     fee: execution.fee,
+                    tax: execution.tax,
                 })
             })
             .collect();
@@ -149,15 +232,20 @@ impl Control {
         executions
     }
 
-    /// Cash over all accounts of an app key, USD; `None` when it has no account.
+    /// Dollars over all accounts of an app key; `None` when it has no account.
     pub fn cash(&self, app_key: &str) -> Option<Decimal> {
+        self.cash_in(app_key, Currency::Usd)
+    }
+
+    /// Cash of a currency over all accounts of an app key, settled or not; `None` when it has no account.
+    pub fn cash_in(&self, app_key: &str, currency: Currency) -> Option<Decimal> {
         let now = self.now();
         let mut exchange = self.0.exchange();
         let keys = exchange.accounts_of(app_key);
         if keys.is_empty() {
             return None;
         }
-        Some(keys.iter().filter_map(|key| exchange.account(key, now).map(|book| book.cash)).sum())
+        Some(keys.iter().filter_map(|key| exchange.account(key, now).map(|book| book.cash.get(currency))).sum())
     }
 
     /// Positions of all accounts of an app key, by symbol.

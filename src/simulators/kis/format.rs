@@ -1,7 +1,7 @@
 //! How the broker prints values: everything is a string with a fixed number of decimals.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Value};
 
@@ -18,6 +18,11 @@ pub(super) fn row<const N: usize>(columns: [(&str, String); N]) -> Row {
 /// A decimal with exactly so many decimals, rounded half away from zero.
 pub(super) fn fixed(value: Decimal, decimals: u32) -> String {
     scaled(value, decimals, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// Whole won, rounded.
+pub(super) fn won(value: Decimal) -> String {
+    fixed(value, 0)
 }
 
 /// A decimal cut off after so many decimals: what may be spent is never rounded up.
@@ -48,6 +53,13 @@ pub(super) fn signed_rate(change: Decimal, base: Decimal) -> String {
 /// `change` in percent of `base`; zero when there is no base.
 pub(super) fn percent(change: Decimal, base: Decimal) -> Decimal {
     if base.is_zero() { Decimal::ZERO } else { change / base * Decimal::ONE_HUNDRED }
+}
+
+/// A row with all of a group's columns: the given ones, the others as their defaults.
+pub(super) fn filled(defaults: &[(&str, &str)], columns: Row) -> Row {
+    let mut row: Row = defaults.iter().map(|(name, text)| ((*name).to_owned(), Value::String((*text).to_owned()))).collect();
+    row.extend(columns);
+    row
 }
 
 /// 2 up, 3 flat, 5 down.
@@ -94,14 +106,22 @@ pub(super) struct ExchangeCodes {
     pub name: &'static str,
 }
 
-/// The broker's codes of a US exchange.
+/// The broker's codes of an exchange.
 pub(super) fn exchange_codes(exchange: Exchange) -> ExchangeCodes {
     match exchange {
         Exchange::Nasdaq => ExchangeCodes { order: "NASD", price: "NAS", product_type: "512", name: "나스닥" },
         Exchange::Nyse => ExchangeCodes { order: "NYSE", price: "NYS", product_type: "513", name: "뉴욕거래소" },
-        // Nothing Korean is listed here.
-        Exchange::Amex | Exchange::Krx => ExchangeCodes { order: "AMEX", price: "AMS", product_type: "529", name: "아멕스" },
+        Exchange::Amex => ExchangeCodes { order: "AMEX", price: "AMS", product_type: "529", name: "아멕스" },
+        Exchange::Krx => ExchangeCodes { order: "KRX", price: "KRX", product_type: "300", name: "한국거래소" },
     }
+}
+
+/// Reads HHMMSS.
+pub(super) fn parse_time(text: &str) -> Option<Time> {
+    if text.len() != 6 {
+        return None;
+    }
+    Time::new(text.get(..2)?.parse().ok()?, text.get(2..4)?.parse().ok()?, text.get(4..)?.parse().ok()?, 0).ok()
 }
 
 /// The exchange of a price code; the day market's codes name the same exchanges.
@@ -133,5 +153,6 @@ mod tests {
         assert_eq!(parse_date("20260514"), Some(Date::constant(2026, 5, 14)));
         assert_eq!(parse_date("2026051"), None);
         assert_eq!(parse_date("20261314"), None);
+        assert_eq!((parse_time("153000"), parse_time("253000"), parse_time("1530")), (Some(Time::constant(15, 30, 0, 0)), None, None));
     }
 }

@@ -14,7 +14,7 @@ use super::super::exchange::{AccountBook, AccountKey, SimExchange};
 use crate::domain::clock::kst_date;
 
 /// Version of the file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Finished orders are kept for this many days: no client asks for older ones.
 const KEPT_DAYS: i32 = 10;
 

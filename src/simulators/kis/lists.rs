@@ -1,4 +1,4 @@
-//! Lists of orders: open orders, and orders with their executions, in pages.
+//! Lists of overseas orders: open orders, and orders with their executions, in pages.
 
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -10,78 +10,39 @@ use super::call::{Answer, Call};
 use super::failure::Failure;
 use super::format::{Row, date_text, exchange_codes, fixed, parse_date, row, time_text};
 use super::orders::{branch, number_text};
+use super::paging::{CTX200, page};
 use crate::domain::clock::{kst_date, kst_datetime};
+use crate::domain::instrument::Market;
 use crate::domain::order::Side;
 
 const OPEN_ORDERS_PER_PAGE: usize = 40;
 const LIVE_ORDERS_PER_PAGE: usize = 20;
 const PAPER_ORDERS_PER_PAGE: usize = 15;
 const HOLDINGS_PER_PAGE: usize = 100;
-/// Both context fields are padded to this width.
-const CONTEXT_WIDTH: usize = 200;
 
-/// One page of a list, and where it lies in it.
-struct Page<T> {
-    items: Vec<T>,
-    first: bool,
-    /// Key of the row after the page.
-    next: Option<String>,
-}
-
-/// Cuts the page that the call asks for. `key` names a row; an unknown context starts over.
-fn page<T>(call: &Call, items: Vec<T>, size: usize, key: impl Fn(&T) -> String) -> Page<T> {
-    let context = call.parameters.text("CTX_AREA_NK200");
-    let start = if call.continues { items.iter().position(|item| key(item) == context).unwrap_or(0) } else { 0 };
-    let next = items.get(start + size).map(&key);
-    Page { items: items.into_iter().skip(start).take(size).collect(), first: start == 0, next }
-}
-
-/// Adds the paging members and header, and the code that goes with them.
-fn paged<T>(call: &Call, mut answer: Answer, page: &Page<T>) -> Answer {
-    let parameters = &call.parameters;
-    let condition = format!(
-        "{}^{}^{}^",
-        parameters.text("CANO"),
-        parameters.text("ACNT_PRDT_CD"),
-        [parameters.text("OVRS_EXCG_CD"), parameters.text("PDNO"), parameters.text("TR_CRCY_CD")].join("^"),
-    );
-    let next = page.next.clone().unwrap_or_default();
-    if !call.is_paper() && (page.next.is_some() || !page.first) {
-        let (code, message) = if page.next.is_some() {
-            ("KIOK0500", "조회가 계속됩니다")
-        } else {
-            ("KIOK0460", "조회 되었습니다. (마지막 자료)")
-        };
-        answer = answer.text("msg_cd", code.to_owned()).text("msg1", message.to_owned());
-    }
-    answer.continuation = match (page.first, page.next.is_some()) {
-        (true, true) => "F",
-        (false, true) => "M",
-        (_, false) => "D",
-    };
-    let pad = |text: &str| format!("{text:<CONTEXT_WIDTH$}");
-    answer.text("ctx_area_fk200", pad(&condition)).text("ctx_area_nk200", pad(&next))
-}
+/// Request fields that paged answers echo.
+const CONDITIONS: [&str; 5] = ["CANO", "ACNT_PRDT_CD", "OVRS_EXCG_CD", "PDNO", "TR_CRCY_CD"];
 
 /// Cuts a page of holdings and adds the paging members.
 pub(super) fn page_of_holdings(call: &Call, rows: Vec<Row>) -> (Vec<Row>, impl FnOnce(Answer) -> Answer) {
-    let page = page(call, rows, HOLDINGS_PER_PAGE, |row| format!("{}^", row.get("ovrs_pdno").and_then(Value::as_str).unwrap_or_default()));
+    let key = |row: &Row| format!("{}^", row.get("ovrs_pdno").and_then(Value::as_str).unwrap_or_default());
+    let page = page(call, CTX200, rows, HOLDINGS_PER_PAGE, key);
     let rows = page.items.clone();
-    (rows, move |answer| paged(call, answer, &page))
+    (rows, move |answer| page.finish(call, answer, &CONDITIONS))
 }
 
-fn row_key(order: &ExchangeOrder) -> String {
+pub(super) fn row_key(order: &ExchangeOrder) -> String {
     format!("{}^{}^", date_text(order.date), number_text(order.number))
 }
 
-fn side_code(side: Side) -> &'static str {
+pub(super) fn side_code(side: Side) -> &'static str {
     match side {
         Side::Sell => "01",
         Side::Buy => "02",
     }
 }
 
-fn side_name(side: Side) -> &'static str {
+pub(super) fn side_name(side: Side) -> &'static str {
     match side {
         Side::Sell => "매도",
         Side::Buy => "매수",
@@ -97,7 +58,7 @@ fn action_code(action: OrderAction) -> (&'static str, &'static str) {
 }
 
 /// State of an order in the broker's words; blank while it is open.
-fn state_name(order: &ExchangeOrder) -> &'static str {
+pub(super) fn state_name(order: &ExchangeOrder) -> &'static str {
     match order.status {
         OrderStatus::Open => "",
         OrderStatus::Rejected(_) => "거부",
@@ -105,7 +66,7 @@ fn state_name(order: &ExchangeOrder) -> &'static str {
     }
 }
 
-fn reject_reason(order: &ExchangeOrder) -> &str {
+pub(super) fn reject_reason(order: &ExchangeOrder) -> &str {
     match &order.status {
         OrderStatus::Rejected(reason) => reason,
         _ => "",
@@ -115,7 +76,8 @@ fn reject_reason(order: &ExchangeOrder) -> &str {
 /// The account's orders that fit, in order of acceptance.
 fn select(exchange: &mut SimExchange, call: &Call, fits: impl Fn(&ExchangeOrder) -> bool) -> Vec<ExchangeOrder> {
     let book = exchange.account(&call.account(), call.now);
-    book.map(|book| book.orders.iter().filter(|order| fits(order)).cloned().collect()).unwrap_or_default()
+    book.map(|book| book.orders.iter().filter(|order| order.listing.market() == Market::Us && fits(order)).cloned().collect())
+        .unwrap_or_default()
 }
 
 /// Newest first unless the call asks for `DS`; the paper host does not look.
@@ -137,10 +99,10 @@ fn on_exchange(call: &Call, order: &ExchangeOrder) -> bool {
 /// TTTS3018R.
 pub(super) fn open_orders(exchange: &mut SimExchange, call: &Call) -> Result<Answer, Failure> {
     let open = select(exchange, call, |order| order.open_quantity() > 0 && on_exchange(call, order));
-    let page = page(call, sorted(call, open), OPEN_ORDERS_PER_PAGE, row_key);
+    let page = page(call, CTX200, sorted(call, open), OPEN_ORDERS_PER_PAGE, row_key);
     let rows = page.items.iter().map(|order| open_order_row(call, order)).collect::<Vec<_>>();
     let answer = Answer::query(call, rows.is_empty()).array("output", rows);
-    Ok(paged(call, answer, &page))
+    Ok(page.finish(call, answer, &CONDITIONS))
 }
 
 fn open_order_row(call: &Call, order: &ExchangeOrder) -> Row {
@@ -196,7 +158,7 @@ pub(super) fn orders(exchange: &mut SimExchange, call: &Call) -> Result<Answer, 
     };
     let found = select(exchange, call, |order| (from..=to).contains(&order.date) && (all || wanted(order)));
     let size = if call.is_paper() { PAPER_ORDERS_PER_PAGE } else { LIVE_ORDERS_PER_PAGE };
-    let page = page(call, sorted(call, found), size, row_key);
+    let page = page(call, CTX200, sorted(call, found), size, row_key);
     let rows = page.items.iter().map(|order| order_row(call, order)).collect::<Vec<_>>();
     let answer = Answer::query(call, rows.is_empty());
     let answer = match call.quirks.empty_orders {
@@ -204,7 +166,7 @@ pub(super) fn orders(exchange: &mut SimExchange, call: &Call) -> Result<Answer, 
         EmptyList::BlankObject if rows.is_empty() => answer.object("output", blank_order_row()),
         _ => answer.array("output", rows),
     };
-    Ok(paged(call, answer, &page))
+    Ok(page.finish(call, answer, &CONDITIONS))
 }
 
 fn order_row(call: &Call, order: &ExchangeOrder) -> Row {

@@ -4,19 +4,23 @@
 mod balances;
 mod call;
 mod control;
+mod domestic;
 mod failure;
 mod faults;
 mod format;
+mod intraday;
 mod keeper;
 mod lists;
 mod oauth;
 mod orders;
+mod paging;
 mod quota;
 mod quotes;
 mod registry;
 mod server;
 mod state;
 mod tokens;
+mod ws;
 
 #[cfg(test)]
 mod tests;
@@ -28,34 +32,38 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use control::{BookedExecution, Control};
-pub use faults::{Fault, FaultRule};
+pub use faults::{Fault, FaultPlan, FaultRule, MaintenanceWindow};
 use server::Host;
 pub use state::RequestRecord;
 use state::Shared;
+use ws::WsListener;
 
 use super::config::{SimAccount, SimConfig};
 use super::exchange::SimExchange;
-use super::exchange::calendar::SessionCalendar;
+use super::exchange::calendar::{Calendars, SessionCalendar};
 use super::http1::{Listener, listen};
 use crate::domain::clock::Clock;
 use crate::domain::order::BrokerHost;
 
-/// The running server. Dropping it closes both ports.
+/// The running server. Dropping it closes its ports.
 #[derive(Debug)]
 pub struct KisSimulator {
     live: Listener,
     paper: Listener,
+    live_ws: WsListener,
+    paper_ws: WsListener,
     shared: Arc<Shared>,
 }
 
 impl KisSimulator {
-    /// Starts both hosts on loopback. Quotas, tokens, sessions and fills run on `clock`.
+    /// Starts both hosts on loopback; `calendar` is that of the US. Quotas, tokens, sessions and fills run on `clock`.
     ///
     /// # Errors
     /// When a port cannot be bound, or the state file cannot be read.
     pub async fn start(config: SimConfig, clock: Arc<dyn Clock>, calendar: Arc<dyn SessionCalendar>) -> io::Result<Self> {
         let scenario = config.scenario;
-        let mut exchange = SimExchange::new(scenario.model(), scenario.usd_krw, scenario.rules(), calendar);
+        let calendars = Calendars { us: calendar, krx: config.krx_calendar };
+        let mut exchange = SimExchange::new(scenario.model(), scenario.usd_krw, scenario.rules(), calendars);
         if let Some(file) = &config.state_file {
             keeper::load(file, &mut exchange)?;
         }
@@ -71,10 +79,17 @@ impl KisSimulator {
         for rule in scenario.faults {
             shared.gate().faults.add(rule);
         }
+        shared.gate().faults.set_plan(scenario.fault_plan);
+        for window in scenario.maintenance {
+            shared.gate().faults.add_window(window);
+        }
         let host = |environment| Arc::new(Host { environment, shared: Arc::clone(&shared) });
         let live = listen(host(BrokerHost::Live), config.live_port).await?;
         let paper = listen(host(BrokerHost::Mock), config.paper_port).await?;
-        Ok(Self { live, paper, shared })
+        let wall = config.wall.unwrap_or_else(|| Arc::clone(&shared.clock));
+        let live_ws = WsListener::start(BrokerHost::Live, Arc::clone(&shared), Arc::clone(&wall), config.live_ws_port).await?;
+        let paper_ws = WsListener::start(BrokerHost::Mock, Arc::clone(&shared), wall, config.paper_ws_port).await?;
+        Ok(Self { live, paper, live_ws, paper_ws, shared })
     }
 
     /// Base URL of the live host.
@@ -85,6 +100,16 @@ impl KisSimulator {
     /// Base URL of the paper (모의투자) host.
     pub fn mock_url(&self) -> String {
         self.paper.url()
+    }
+
+    /// Base URL of the live host's websocket.
+    pub fn live_ws_url(&self) -> String {
+        self.live_ws.url()
+    }
+
+    /// Base URL of the paper host's websocket.
+    pub fn mock_ws_url(&self) -> String {
+        self.paper_ws.url()
     }
 
     /// Opens an account, or replaces its cash, positions and secret.

@@ -1,7 +1,7 @@
 //! Token, revocation, websocket approval key and hash: the endpoints without a transaction id.
 
 use data_encoding::HEXLOWER;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -12,6 +12,9 @@ use super::state::{Gate, Shared};
 use super::tokens::Token;
 use crate::domain::clock::kst_datetime;
 use crate::domain::order::BrokerHost;
+
+/// Life of a websocket approval key.
+const APPROVAL_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// An endpoint outside the transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +71,11 @@ pub(super) fn answer(shared: &Shared, environment: BrokerHost, endpoint: Endpoin
     let granted = matches!(endpoint, Endpoint::Hash | Endpoint::Revoke) || member("grant_type") == "client_credentials";
     let checked = match &fault {
         Some(Fault::TokenTooEarly) => Err(Denied::TooEarly),
-        Some(Fault::DropBefore) => Ok(Value::Null),
-        Some(Fault::ServerError) => Err(Denied::ServerError),
+        Some(Fault::TokenRevoked) => {
+            gate.tokens.revoke_all(app_key);
+            Err(Denied::ServerError)
+        }
+        Some(fault) if !fault.executes() => Err(Denied::ServerError),
         _ if !granted => Err(Denied::GrantType),
         _ => check_key(&mut gate, shared.permissive, environment, app_key, secret)
             .and_then(|()| grant(&mut gate, shared, environment, endpoint, app_key, &body, now)),
@@ -92,8 +98,9 @@ fn grant(
 ) -> Result<Value, Denied> {
     match endpoint {
         Endpoint::Token => {
-            let limited = shared.limits.token_once_per_minute && !shared.permissive;
-            gate.tokens.issue(environment, app_key, now, limited).map(|token| token_body(&token, now)).ok_or(Denied::TooEarly)
+            let limited = gate.limits.token_once_per_minute && !shared.permissive;
+            let skew = gate.skew;
+            gate.tokens.issue(environment, app_key, now, limited).map(|token| token_body(&token, now, skew)).ok_or(Denied::TooEarly)
         }
         Endpoint::Revoke => {
             let token = body.get("token").and_then(Value::as_str).unwrap_or_default();
@@ -108,6 +115,8 @@ fn grant(
             let hex = HEXLOWER.encode(&digest);
             let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
             let key = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-");
+            let until = now.saturating_add(APPROVAL_LIFE).unwrap_or(Timestamp::MAX);
+            shared.sessions().approve(key.clone(), environment, app_key, until);
             Ok(json!({ "approval_key": key }))
         }
         Endpoint::Hash => {
@@ -117,8 +126,8 @@ fn grant(
     }
 }
 
-fn token_body(token: &Token, now: Timestamp) -> Value {
-    let expiry = kst_datetime(token.expires_at);
+fn token_body(token: &Token, now: Timestamp, skew: SignedDuration) -> Value {
+    let expiry = kst_datetime(token.expires_at.saturating_add(skew).unwrap_or(token.expires_at));
     let (date, time) = (date_text(expiry.date()), time_text(expiry));
     let part = |text: &str, from: usize, to: usize| text.get(from..to).unwrap_or_default().to_owned();
     let text = format!(

@@ -1,4 +1,4 @@
-//! Quotations: last price, price detail, daily prices, currency chart.
+//! Overseas quotations: last price, price detail, daily prices, currency chart.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -16,17 +16,17 @@ const ROWS: usize = 100;
 const YEAR: usize = 252;
 
 /// The listing that a quotation asks for; a symbol on another exchange is as unknown as no symbol.
-fn listing(call: &Call) -> Option<&'static Listing> {
+pub(super) fn listing(call: &Call) -> Option<&'static Listing> {
     let exchange = exchange_of_price_code(call.parameters.text("EXCD"))?;
     find_listing(call.parameters.text("SYMB")).filter(|listing| listing.exchange == exchange)
 }
 
-fn realtime_symbol(call: &Call, listing: &Listing) -> String {
+pub(super) fn realtime_symbol(call: &Call, listing: &Listing) -> String {
     format!("D{}{}", call.parameters.text("EXCD"), listing.symbol)
 }
 
 /// Amount traded, estimated from the middle between open and last.
-fn amount(bar: &Bar) -> Decimal {
+pub(super) fn amount(bar: &Bar) -> Decimal {
     (bar.open + bar.close) / Decimal::TWO * Decimal::from(bar.volume)
 }
 
@@ -52,7 +52,7 @@ pub(super) fn price(exchange: &mut SimExchange, call: &Call) -> Result<Answer, F
     Ok(Answer::quotation().object("output", output))
 }
 
-fn blank<const N: usize>(names: [&str; N]) -> Row {
+pub(super) fn blank<const N: usize>(names: [&str; N]) -> Row {
     row(names.map(|name| (name, String::new())))
 }
 
@@ -179,7 +179,7 @@ pub(super) fn daily_prices(exchange: &mut SimExchange, call: &Call) -> Result<An
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Period {
+pub(super) enum Period {
     Day,
     Week,
     Month,
@@ -187,7 +187,7 @@ enum Period {
 }
 
 impl Period {
-    fn days(self) -> usize {
+    pub fn days(self) -> usize {
         match self {
             Period::Day => 1,
             Period::Week => 5,
@@ -211,7 +211,7 @@ impl Period {
 }
 
 /// Bars of a period, newest first, dated with the last day that they hold.
-fn grouped(days: &[Bar], period: Period) -> Vec<Bar> {
+pub(super) fn grouped(days: &[Bar], period: Period) -> Vec<Bar> {
     days.chunk_by(|a, b| period.mark(a.date) == period.mark(b.date))
         .filter_map(|chunk| {
             let (newest, oldest) = (chunk.first()?, chunk.last()?);

@@ -1,5 +1,6 @@
 //! The transactions that the server speaks: id, path, method, environment and request fields.
 
+use super::domestic;
 use crate::domain::order::{BrokerHost, Side};
 
 /// What a transaction does.
@@ -17,17 +18,39 @@ pub(super) enum Action {
     PresentBalance,
     BuyingPower,
     SettledBalance,
+    Minutes,
+    Book,
+    CashOrder(Side),
+    CashModifyOrCancel,
+    CashOpenOrders,
+    /// Of the last three months, or older ones.
+    CashOrders {
+        recent: bool,
+    },
+    CashBalance,
+    CashBalanceWithProfit,
+    CashBuyingPower,
+    CashSellable,
+    KrxPrice,
+    KrxBook,
+    KrxChart,
+    KrxMinutes,
+    KrxDays,
 }
 
 impl Action {
     /// It places, changes or withdraws an order.
     pub fn changes_orders(self) -> bool {
-        matches!(self, Action::Order(_) | Action::ModifyOrCancel)
+        matches!(self, Action::Order(_) | Action::ModifyOrCancel | Action::CashOrder(_) | Action::CashModifyOrCancel)
     }
 
     /// It concerns an account, so account number and ledger messages apply.
     pub fn is_ledger(self) -> bool {
-        !matches!(self, Action::Price | Action::PriceDetail | Action::DailyPrices | Action::CurrencyChart)
+        use Action::{Book, CurrencyChart, DailyPrices, KrxBook, KrxChart, KrxDays, KrxMinutes, KrxPrice, Minutes, Price, PriceDetail};
+        !matches!(
+            self,
+            Price | PriceDetail | DailyPrices | CurrencyChart | Minutes | Book | KrxPrice | KrxBook | KrxChart | KrxMinutes | KrxDays
+        )
     }
 }
 
@@ -60,6 +83,8 @@ const PRICE: &str = "/uapi/overseas-price/v1/quotations/price";
 const PRICE_DETAIL: &str = "/uapi/overseas-price/v1/quotations/price-detail";
 const DAILY_PRICE: &str = "/uapi/overseas-price/v1/quotations/dailyprice";
 const CHART: &str = "/uapi/overseas-price/v1/quotations/inquire-daily-chartprice";
+const MINUTES: &str = "/uapi/overseas-price/v1/quotations/inquire-time-itemchartprice";
+const BOOK: &str = "/uapi/overseas-price/v1/quotations/inquire-asking-price";
 const ORDER: &str = "/uapi/overseas-stock/v1/trading/order";
 const REVISE: &str = "/uapi/overseas-stock/v1/trading/order-rvsecncl";
 const OPEN_ORDERS: &str = "/uapi/overseas-stock/v1/trading/inquire-nccs";
@@ -81,6 +106,17 @@ const DAILY_FIELDS: &[Field] = &[
     ("MODP", 1, Value),
     ("KEYB", 8, Optional),
 ];
+const MINUTES_FIELDS: &[Field] = &[
+    ("AUTH", 32, Present),
+    ("EXCD", 4, Value),
+    ("SYMB", 16, Value),
+    ("NMIN", 4, Value),
+    ("PINC", 1, Value),
+    ("NEXT", 1, Present),
+    ("NREC", 4, Value),
+    ("FILL", 1, Present),
+    ("KEYB", 32, Present),
+];
 const CHART_FIELDS: &[Field] = &[
     ("FID_COND_MRKT_DIV_CODE", 2, Value),
     ("FID_INPUT_ISCD", 12, Value),
@@ -100,6 +136,9 @@ const ORDER_FIELDS: &[Field] = &[
     ("SLL_TYPE", 2, Optional),
     ("ORD_SVR_DVSN_CD", 1, Value),
     ("ORD_DVSN", 2, Value),
+    ("START_TIME", 6, Optional),
+    ("END_TIME", 6, Optional),
+    ("ALGO_ORD_TMD_DVSN_CD", 2, Optional),
 ];
 const REVISE_FIELDS: &[Field] = &[
     ("CANO", 8, Value),
@@ -158,7 +197,7 @@ const BUYING_POWER_FIELDS: &[Field] =
 const SETTLED_FIELDS: &[Field] =
     &[("CANO", 8, Value), ("ACNT_PRDT_CD", 2, Value), ("BASS_DT", 8, Value), ("WCRC_FRCR_DVSN_CD", 2, Value), ("INQR_DVSN_CD", 2, Value)];
 
-const fn get(
+pub(super) const fn get(
     id: &'static str,
     path: &'static str,
     environment: Option<BrokerHost>,
@@ -168,7 +207,7 @@ const fn get(
     Transaction { id, path, method: "GET", environment, action, fields }
 }
 
-const fn post(
+pub(super) const fn post(
     id: &'static str,
     path: &'static str,
     environment: Option<BrokerHost>,
@@ -178,15 +217,17 @@ const fn post(
     Transaction { id, path, method: "POST", environment, action, fields }
 }
 
-const LIVE: Option<BrokerHost> = Some(BrokerHost::Live);
-const PAPER: Option<BrokerHost> = Some(BrokerHost::Mock);
+pub(super) const LIVE: Option<BrokerHost> = Some(BrokerHost::Live);
+pub(super) const PAPER: Option<BrokerHost> = Some(BrokerHost::Mock);
 
-/// All transactions. The official sample sends VTTT1006U for a paper sell, the portal lists VTTT1001U.
-pub(super) static TRANSACTIONS: [Transaction; 21] = [
+/// Overseas transactions. The official sample sends VTTT1006U for a paper sell, the portal lists VTTT1001U.
+static OVERSEAS: [Transaction; 23] = [
     get("HHDFS00000300", PRICE, None, Action::Price, QUOTE_FIELDS),
     get("HHDFS76200200", PRICE_DETAIL, LIVE, Action::PriceDetail, QUOTE_FIELDS),
     get("HHDFS76240000", DAILY_PRICE, None, Action::DailyPrices, DAILY_FIELDS),
     get("FHKST03030100", CHART, None, Action::CurrencyChart, CHART_FIELDS),
+    get("HHDFS76950200", MINUTES, LIVE, Action::Minutes, MINUTES_FIELDS),
+    get("HHDFS76200100", BOOK, LIVE, Action::Book, QUOTE_FIELDS),
     post("TTTT1002U", ORDER, LIVE, Action::Order(Side::Buy), ORDER_FIELDS),
     post("TTTT1006U", ORDER, LIVE, Action::Order(Side::Sell), ORDER_FIELDS),
     post("VTTT1002U", ORDER, PAPER, Action::Order(Side::Buy), ORDER_FIELDS),
@@ -206,6 +247,14 @@ pub(super) static TRANSACTIONS: [Transaction; 21] = [
     get("CTRP6010R", SETTLED_BALANCE, LIVE, Action::SettledBalance, SETTLED_FIELDS),
 ];
 
+/// All transactions.
+pub(super) fn transactions() -> impl Iterator<Item = &'static Transaction> {
+    OVERSEAS.iter().chain(&domestic::registry::TRANSACTIONS)
+}
+
+/// A live id that the paper host does not know at all, where it refuses others as no paper transactions.
+const UNKNOWN_ON_PAPER: &str = "TTTC8408R";
+
 /// Why a transaction id cannot be used on a path and host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mismatch {
@@ -219,12 +268,12 @@ pub(super) enum Mismatch {
 
 /// Some transaction lives on the path.
 pub(super) fn path_is_known(path: &str) -> bool {
-    TRANSACTIONS.iter().any(|transaction| transaction.path == path)
+    transactions().any(|transaction| transaction.path == path)
 }
 
 /// The transaction of an id on a path, method and host.
 pub(super) fn find(id: &str, path: &str, method: &str, environment: BrokerHost) -> Result<&'static Transaction, Mismatch> {
-    let known = TRANSACTIONS.iter().find(|transaction| transaction.id == id);
+    let known = transactions().find(|transaction| transaction.id == id);
     let belongs = match known {
         Some(transaction) => transaction.environment.is_none_or(|home| home == environment),
         // Ids of transactions that are not simulated still tell their host by the first letter.
@@ -232,6 +281,7 @@ pub(super) fn find(id: &str, path: &str, method: &str, environment: BrokerHost) 
     };
     match (known, belongs) {
         (_, false) if environment == BrokerHost::Live => Err(Mismatch::NotLive),
+        (_, false) if id == UNKNOWN_ON_PAPER => Err(Mismatch::Unknown),
         (_, false) => Err(Mismatch::NotPaper),
         (Some(transaction), true) if transaction.path == path && transaction.method == method => Ok(transaction),
         _ => Err(Mismatch::Unknown),

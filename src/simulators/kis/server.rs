@@ -17,7 +17,7 @@ use super::oauth::{self, Endpoint};
 use super::registry::{self, Action, Mismatch, Transaction};
 use super::state::{Gate, RequestRecord, Shared};
 use super::tokens::TokenCheck;
-use super::{balances, lists, orders, quotes};
+use super::{balances, domestic, intraday, lists, orders, quotes};
 use crate::domain::clock::kst_datetime;
 use crate::domain::order::BrokerHost;
 
@@ -34,12 +34,23 @@ pub(super) struct Host {
 impl Handler for Host {
     async fn handle(&self, request: Request) -> Reply {
         let now = self.shared.clock.now();
+        if self.shared.gate().faults.is_down(now) {
+            let (app_key, tr_id) = (request.header("appkey").unwrap_or_default(), request.header("tr_id").unwrap_or_default());
+            self.record(now, app_key, tr_id, 503, String::new());
+            return Reply::Send(maintenance_page());
+        }
         let (response, fault) = match Endpoint::find(&request.path) {
             Some(endpoint) => self.oauth(endpoint, &request, now),
             None => self.business(&request, now),
         };
         match fault {
             Some(Fault::DropBefore | Fault::DropAfter) => Reply::Drop,
+            Some(Fault::ResetBefore | Fault::ResetAfter) => Reply::Reset,
+            Some(Fault::TimeoutBefore { seconds } | Fault::TimeoutAfter { seconds }) => {
+                self.shared.clock.sleep(Duration::from_secs(seconds.into())).await;
+                Reply::Drop
+            }
+            Some(Fault::Maintenance) => Reply::Send(maintenance_page()),
             Some(Fault::Truncate) => Reply::Truncate(response),
             Some(Fault::Slow { seconds }) => {
                 self.shared.clock.sleep(Duration::from_secs(seconds.into())).await;
@@ -73,11 +84,17 @@ impl Host {
         }
         let mut fault = None;
         let result = self.run(request, now, app_key, tr_id, &mut fault);
-        if fault == Some(Fault::ServerError) {
+        if matches!(fault, Some(Fault::ServerError | Fault::ServerErrorAfter)) {
             self.record(now, app_key, tr_id, 500, String::new());
             let headers = vec![("Content-Type", "text/plain; charset=utf-8".to_owned())];
             return (Response { status: 500, headers, body: b"Internal Server Error".to_vec() }, None);
         }
+        let result = match fault {
+            Some(Fault::TransactionTimeout) => {
+                Err(Failure::gateway("EGW00302", "거래 처리 시간이 초과되었습니다. 거래 여부를 확인하세요."))
+            }
+            _ => result,
+        };
         let (status, continuation, mut body) = match result {
             Ok((answer, action)) => {
                 let mut body = answer.body;
@@ -88,11 +105,14 @@ impl Host {
             }
             Err(failure) => (failure.status, "", envelope(&failure)),
         };
-        if fault == Some(Fault::EmptyOutput) {
-            empty_output(&mut body);
-        }
-        if fault == Some(Fault::ExtraKey) {
-            add_extra_keys(&mut body);
+        match fault {
+            Some(Fault::EmptyOutput) => empty_output(&mut body),
+            Some(Fault::ExtraKey) => add_extra_keys(&mut body),
+            Some(Fault::DuplicateRows) => change_rows(&mut body, |rows| rows.iter().flat_map(|row| [row.clone(), row.clone()]).collect()),
+            Some(Fault::MissingRows { rows: missing }) => {
+                change_rows(&mut body, |rows| rows.iter().skip(usize::try_from(missing).unwrap_or(usize::MAX)).cloned().collect());
+            }
+            _ => {}
         }
         let code = body.get("msg_cd").and_then(Value::as_str).unwrap_or_default().to_owned();
         self.record(now, app_key, tr_id, status, code);
@@ -119,12 +139,16 @@ impl Host {
                 Some(Fault::TooManyCalls) => return Err(too_many_calls()),
                 Some(Fault::TooManyLedgerCalls) => return Err(Failure::gateway("EGW00215", "원장 초당 거래건수를 초과하였습니다.")),
                 Some(Fault::TokenExpired) => return Err(token_expired()),
-                Some(Fault::DropBefore | Fault::ServerError) => return Err(Failure::gateway("EGW00002", "서버 에러가 발생했습니다.")),
+                Some(Fault::TokenRevoked) => {
+                    gate.tokens.revoke_all(app_key);
+                    return Err(token_unknown());
+                }
+                Some(fault) if !fault.executes() => return Err(Failure::gateway("EGW00002", "서버 에러가 발생했습니다.")),
                 _ => {}
             }
             let most = match self.environment {
-                BrokerHost::Live => self.shared.limits.live_calls_per_second,
-                BrokerHost::Mock => self.shared.limits.paper_calls_per_second,
+                BrokerHost::Live => gate.limits.live_calls_per_second,
+                BrokerHost::Mock => gate.limits.paper_calls_per_second,
             };
             if !self.shared.permissive && !gate.quota.admit(self.environment, app_key, now, most) {
                 return Err(too_many_calls());
@@ -177,7 +201,7 @@ impl Host {
         let token = token.ok_or_else(|| Failure::gateway("EGW00205", "credentials_type이 유효하지 않습니다.(Bearer)"))?;
         match gate.tokens.check(self.environment, app_key, token, now) {
             TokenCheck::Good => Ok(()),
-            TokenCheck::Unknown => Err(Failure::gateway("EGW00121", "유효하지 않은 token 입니다.")),
+            TokenCheck::Unknown => Err(token_unknown()),
             TokenCheck::Expired => Err(token_expired()),
         }
     }
@@ -200,12 +224,13 @@ impl Host {
             let word = Noise::new(now.as_nanosecond() as u64).named(&request.path);
             format!("{:016x}{:016x}", word.bits(), word.at(1).bits())
         });
+        let shown = now.saturating_add(self.shared.gate().skew).unwrap_or(now);
         vec![
             ("Content-Type", "application/json; charset=utf-8".to_owned()),
             ("tr_id", request.header("tr_id").unwrap_or_default().to_owned()),
             ("tr_cont", continuation.to_owned()),
             ("gt_uid", uid),
-            ("Date", DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default()),
+            ("Date", DateTimePrinter::new().timestamp_to_rfc9110_string(&shown).unwrap_or_default()),
         ]
     }
 
@@ -231,11 +256,35 @@ fn execute(exchange: &mut SimExchange, call: &Call) -> Result<Answer, Failure> {
         Action::PresentBalance => balances::present_balance(exchange, call),
         Action::BuyingPower => balances::buying_power(exchange, call),
         Action::SettledBalance => balances::settled_balance(exchange, call),
+        Action::Minutes => intraday::minutes(exchange, call),
+        Action::Book => intraday::book(exchange, call),
+        Action::CashOrder(side) => domestic::orders::place(exchange, call, side),
+        Action::CashModifyOrCancel => domestic::orders::modify_or_cancel(exchange, call),
+        Action::CashOpenOrders => domestic::lists::open_orders(exchange, call),
+        Action::CashOrders { recent } => domestic::lists::orders(exchange, call, recent),
+        Action::CashBalance => domestic::balances::balance(exchange, call),
+        Action::CashBalanceWithProfit => domestic::balances::balance_with_profit(exchange, call),
+        Action::CashBuyingPower => domestic::balances::buying_power(exchange, call),
+        Action::CashSellable => domestic::balances::sellable(exchange, call),
+        Action::KrxPrice => domestic::quotes::price(exchange, call),
+        Action::KrxBook => domestic::quotes::book(exchange, call),
+        Action::KrxChart => domestic::quotes::chart(exchange, call),
+        Action::KrxMinutes => domestic::quotes::minutes(exchange, call),
+        Action::KrxDays => domestic::quotes::days(exchange, call),
     }
 }
 
 fn too_many_calls() -> Failure {
     Failure::gateway("EGW00201", "초당 거래건수를 초과하였습니다.")
+}
+
+fn token_unknown() -> Failure {
+    Failure::gateway("EGW00121", "유효하지 않은 token 입니다.")
+}
+
+fn maintenance_page() -> Response {
+    let headers = vec![("Content-Type", "text/html; charset=utf-8".to_owned())];
+    Response { status: 503, headers, body: "<html><body>시스템 점검 중입니다.</body></html>".as_bytes().to_vec() }
 }
 
 fn token_expired() -> Failure {
@@ -262,6 +311,17 @@ fn empty_output(body: &mut Row) {
     for (name, member) in body.iter_mut() {
         if name.starts_with("output") {
             *member = if member.is_array() { json!([]) } else { json!({}) };
+        }
+    }
+}
+
+/// Puts other rows in the place of every output list's.
+fn change_rows(body: &mut Row, change: impl Fn(&[Value]) -> Vec<Value>) {
+    for (name, member) in body.iter_mut() {
+        if let Value::Array(rows) = member
+            && name.starts_with("output")
+        {
+            *rows = change(rows);
         }
     }
 }

@@ -4,22 +4,24 @@ use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use super::super::config::{Limits, Quirks, SimAccount};
-use super::super::exchange::{AccountKey, Position, SimExchange};
+use super::super::exchange::{AccountKey, Position, Purse, SimExchange};
 use super::faults::Faults;
 use super::keeper;
 use super::quota::Quota;
 use super::tokens::Tokens;
+use super::ws::Sessions;
 use crate::domain::clock::Clock;
 use crate::domain::order::BrokerHost;
 
 /// So many requests are remembered.
 const LONGEST_LOG: usize = 50_000;
-/// USD on an account that the permissive scenario opens by itself.
-const PERMISSIVE_CASH: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
+/// Cash on an account that the permissive scenario opens by itself.
+const PERMISSIVE_CASH: Purse =
+    Purse { usd: Decimal::from_parts(100_000, 0, 0, false, 0), krw: Decimal::from_parts(100_000_000, 0, 0, false, 0) };
 
 /// One request that the server answered (or dropped).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,9 @@ pub(super) struct Gate {
     pub tokens: Tokens,
     pub quota: Quota,
     pub faults: Faults,
+    pub limits: Limits,
+    /// By how much the server's clock, as it shows it, is ahead of market time.
+    pub skew: SignedDuration,
     pub quirks: Quirks,
     pub log: VecDeque<RequestRecord>,
 }
@@ -61,10 +66,11 @@ impl Gate {
 pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub permissive: bool,
-    pub limits: Limits,
     pub state_file: Option<PathBuf>,
+    pub seed: u64,
     exchange: Mutex<SimExchange>,
     gate: Mutex<Gate>,
+    sessions: Mutex<Sessions>,
 }
 
 impl Shared {
@@ -72,14 +78,17 @@ impl Shared {
         Self {
             clock,
             permissive,
-            limits,
             state_file: None,
+            seed,
+            sessions: Mutex::default(),
             exchange: Mutex::new(exchange),
             gate: Mutex::new(Gate {
                 keys: HashMap::new(),
                 tokens: Tokens::new(seed),
                 quota: Quota::default(),
                 faults: Faults::default(),
+                limits,
+                skew: SignedDuration::ZERO,
                 quirks,
                 log: VecDeque::new(),
             }),
@@ -94,6 +103,11 @@ impl Shared {
         self.gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// The websocket sessions. Never taken together with the exchange or the gate by a session.
+    pub fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// Opens an account under its app key.
     pub fn add_account(&self, account: SimAccount) {
         self.gate().keys.insert((account.environment, account.app_key.clone()), account.app_secret);
@@ -102,8 +116,9 @@ impl Shared {
             let cost = position.quantity * position.average_price;
             (position.symbol, Position { quantity: position.quantity, cost })
         });
+        let cash = Purse { usd: account.cash_usd, krw: account.cash_krw };
         let mut exchange = self.exchange();
-        exchange.open_account(key, account.cash_usd, positions);
+        exchange.open_account(key, cash, positions);
         self.keep(&exchange);
     }
 

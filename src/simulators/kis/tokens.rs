@@ -90,6 +90,15 @@ impl Tokens {
         }
     }
 
+    /// Forgets all tokens of an app key, before their time.
+    pub fn revoke_all(&mut self, app_key: &str) {
+        for ((_, key), tokens) in &mut self.by_key {
+            if key == app_key {
+                tokens.issued.clear();
+            }
+        }
+    }
+
     /// Forgets a token; false when there was none.
     pub fn revoke(&mut self, environment: BrokerHost, app_key: &str, text: &str) -> bool {
         let Some(key) = self.by_key.get_mut(&(environment, app_key.to_owned())) else { return false };

@@ -105,6 +105,7 @@ impl Night {
             cano,
             product: "01".to_owned(),
             cash_usd: cash_usd.into(),
+            cash_krw: Decimal::ZERO,
             positions: positions
                 .into_iter()
                 .filter(|p| p.quantity > Decimal::ZERO)

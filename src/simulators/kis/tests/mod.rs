@@ -1,6 +1,7 @@
 //! Tests over the wire: raw HTTP requests, a stepped clock, no sleeping.
 
 mod columns;
+mod domestic;
 mod gateway;
 mod old_client;
 mod paging;
@@ -30,6 +31,9 @@ pub const CANO: &str = "50012345";
 /// During the session of Friday 2026-05-15, 11:00 New York time.
 pub const MID_SESSION: &str = "2026-05-15T15:00:00Z";
 
+/// During the session of Thursday 2026-05-14 in Seoul, 11:00.
+pub const KRX_MID_SESSION: &str = "2026-05-14T02:00:00Z";
+
 pub fn account(environment: BrokerHost, app_key: &str) -> SimAccount {
     SimAccount {
         environment,
@@ -38,9 +42,12 @@ pub fn account(environment: BrokerHost, app_key: &str) -> SimAccount {
         cano: CANO.to_owned(),
         product: "01".to_owned(),
         cash_usd: dec!(50000),
+        cash_krw: dec!(50000000),
         positions: vec![
             SimPosition { symbol: "TQQQ".to_owned(), quantity: dec!(67), average_price: dec!(150.86) },
             SimPosition { symbol: "SOXL".to_owned(), quantity: dec!(210), average_price: dec!(32.59) },
+            SimPosition { symbol: "005930".to_owned(), quantity: dec!(100), average_price: dec!(68500) },
+            SimPosition { symbol: "069500".to_owned(), quantity: dec!(30), average_price: dec!(45000) },
         ],
     }
 }
@@ -228,6 +235,68 @@ impl Client {
         self.post(REVISE, &self.tr("TTTT1004U"), body).await
     }
 
+    /// A Korean order; fields may be changed.
+    pub async fn krx_order(&self, side: &str, symbol: &str, quantity: u64, price: u64, change: &[(&str, &str)]) -> Answer {
+        let mut body = json!({
+            "CANO": CANO, "ACNT_PRDT_CD": "01", "PDNO": symbol, "ORD_DVSN": "00", "ORD_QTY": quantity.to_string(),
+            "ORD_UNPR": price.to_string(), "EXCG_ID_DVSN_CD": "KRX",
+        });
+        for (name, value) in change {
+            body[name] = json!(value);
+        }
+        self.post(KRX_ORDER, &self.tr(if side == "buy" { "TTTC0012U" } else { "TTTC0011U" }), body).await
+    }
+
+    /// Places a Korean order that must be taken; returns its number.
+    pub async fn good_krx_order(&self, side: &str, symbol: &str, quantity: u64, price: u64, change: &[(&str, &str)]) -> String {
+        let answer = self.krx_order(side, symbol, quantity, price, change).await.assert_good();
+        answer.body["output"]["ODNO"].as_str().unwrap().to_owned()
+    }
+
+    /// Modifies (01) or cancels (02) a Korean order; quantity 0 is all of it.
+    pub async fn krx_revise(&self, kind: &str, number: &str, quantity: u64, price: u64, change: &[(&str, &str)]) -> Answer {
+        let mut body = json!({
+            "CANO": CANO, "ACNT_PRDT_CD": "01", "KRX_FWDG_ORD_ORGNO": "", "ORGN_ODNO": number, "ORD_DVSN": "00",
+            "RVSE_CNCL_DVSN_CD": kind, "ORD_QTY": quantity.to_string(), "ORD_UNPR": price.to_string(),
+            "QTY_ALL_ORD_YN": if quantity == 0 { "Y" } else { "N" }, "EXCG_ID_DVSN_CD": "KRX",
+        });
+        for (name, value) in change {
+            body[name] = json!(value);
+        }
+        self.post(KRX_REVISE, &self.tr("TTTC0013U"), body).await
+    }
+
+    /// Rows of the Korean order list.
+    pub async fn krx_orders(&self) -> Vec<Value> {
+        let answer = self.get(KRX_ORDERS, &self.tr("TTTC0081R"), &krx_orders_query()).await.assert_good();
+        answer.body["output1"].as_array().unwrap().clone()
+    }
+
+    pub async fn krx_order_row(&self, number: &str) -> Value {
+        self.krx_orders().await.into_iter().find(|row| row["odno"] == number).unwrap()
+    }
+
+    /// Won that a buy may spend, and shares of 005930 at the market that they pay for.
+    pub async fn krx_power(&self) -> (Decimal, Decimal) {
+        let query = [
+            ("CANO", CANO),
+            ("ACNT_PRDT_CD", "01"),
+            ("PDNO", "005930"),
+            ("ORD_UNPR", ""),
+            ("ORD_DVSN", "01"),
+            ("CMA_EVLU_AMT_ICLD_YN", "N"),
+            ("OVRS_ICLD_YN", "N"),
+        ];
+        let output = self.get(KRX_POWER, &self.tr("TTTC8908R"), &query).await.assert_good().body["output"].clone();
+        (decimal(&output["nrcvb_buy_amt"]), decimal(&output["nrcvb_buy_qty"]))
+    }
+
+    /// Korean balance: rows and totals.
+    pub async fn krx_balance(&self) -> (Vec<Value>, Value) {
+        let answer = self.get(KRX_BALANCE, &self.tr("TTTC8434R"), &krx_balance_query()).await.assert_good();
+        (answer.body["output1"].as_array().unwrap().clone(), answer.body["output2"][0].clone())
+    }
+
     /// Order list rows of today and yesterday.
     pub async fn orders(&self) -> Vec<Value> {
         let answer = self.get(ORDERS, &self.tr("TTTS3035R"), &orders_query("", "00")).await.assert_good();
@@ -254,6 +323,58 @@ pub const ORDERS: &str = "/uapi/overseas-stock/v1/trading/inquire-ccnl";
 pub const BALANCE: &str = "/uapi/overseas-stock/v1/trading/inquire-balance";
 pub const PRESENT: &str = "/uapi/overseas-stock/v1/trading/inquire-present-balance";
 pub const BUYING_POWER: &str = "/uapi/overseas-stock/v1/trading/inquire-psamount";
+
+pub const MINUTES: &str = "/uapi/overseas-price/v1/quotations/inquire-time-itemchartprice";
+pub const BOOK: &str = "/uapi/overseas-price/v1/quotations/inquire-asking-price";
+pub const KRX_ORDER: &str = "/uapi/domestic-stock/v1/trading/order-cash";
+pub const KRX_REVISE: &str = "/uapi/domestic-stock/v1/trading/order-rvsecncl";
+pub const KRX_OPEN: &str = "/uapi/domestic-stock/v1/trading/inquire-psbl-rvsecncl";
+pub const KRX_ORDERS: &str = "/uapi/domestic-stock/v1/trading/inquire-daily-ccld";
+pub const KRX_BALANCE: &str = "/uapi/domestic-stock/v1/trading/inquire-balance";
+pub const KRX_BALANCE_PROFIT: &str = "/uapi/domestic-stock/v1/trading/inquire-balance-rlz-pl";
+pub const KRX_POWER: &str = "/uapi/domestic-stock/v1/trading/inquire-psbl-order";
+pub const KRX_SELLABLE: &str = "/uapi/domestic-stock/v1/trading/inquire-psbl-sell";
+pub const KRX_PRICE: &str = "/uapi/domestic-stock/v1/quotations/inquire-price";
+pub const KRX_BOOK: &str = "/uapi/domestic-stock/v1/quotations/inquire-asking-price-exp-ccn";
+pub const KRX_CHART: &str = "/uapi/domestic-stock/v1/quotations/inquire-daily-itemchartprice";
+pub const KRX_MINUTES: &str = "/uapi/domestic-stock/v1/quotations/inquire-time-itemchartprice";
+pub const KRX_DAYS: &str = "/uapi/domestic-stock/v1/quotations/chk-holiday";
+
+pub fn krx_orders_query() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("CANO", CANO),
+        ("ACNT_PRDT_CD", "01"),
+        ("INQR_STRT_DT", "20260501"),
+        ("INQR_END_DT", "20260630"),
+        ("SLL_BUY_DVSN_CD", "00"),
+        ("PDNO", ""),
+        ("ORD_GNO_BRNO", ""),
+        ("ODNO", ""),
+        ("CCLD_DVSN", "00"),
+        ("INQR_DVSN", "01"),
+        ("INQR_DVSN_1", ""),
+        ("INQR_DVSN_3", "00"),
+        ("EXCG_ID_DVSN_CD", "KRX"),
+        ("CTX_AREA_FK100", ""),
+        ("CTX_AREA_NK100", ""),
+    ]
+}
+
+pub fn krx_balance_query() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("CANO", CANO),
+        ("ACNT_PRDT_CD", "01"),
+        ("AFHR_FLPR_YN", "N"),
+        ("OFL_YN", ""),
+        ("INQR_DVSN", "02"),
+        ("UNPR_DVSN", "01"),
+        ("FUND_STTL_ICLD_YN", "N"),
+        ("FNCG_AMT_AUTO_RDPT_YN", "N"),
+        ("PRCS_DVSN", "00"),
+        ("CTX_AREA_FK100", ""),
+        ("CTX_AREA_NK100", ""),
+    ]
+}
 
 pub fn order_body(exchange: &str, symbol: &str, quantity: u64, price: Decimal) -> Value {
     json!({

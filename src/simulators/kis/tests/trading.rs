@@ -256,3 +256,111 @@ async fn the_currency_chart_and_buying_power_show_the_same_rate() {
     assert_eq!((dates[0], dates.last().copied()), ("20260515", Some("20260401")));
     assert_eq!(power["output"]["max_ord_psbl_qty"], "1666");
 }
+
+#[tokio::test]
+async fn us_order_kinds_are_taken_on_live_and_refused_on_paper() {
+    let world = World::start().await;
+    let (live, paper) = (world.client(BrokerHost::Live).await, world.client(BrokerHost::Mock).await);
+    let body = |division: &str, price: &str, more: &[(&str, &str)]| {
+        let mut body = order_body("NASD", "TQQQ", 1, dec!(100));
+        body["ORD_DVSN"] = json!(division);
+        body["OVRS_ORD_UNPR"] = json!(price);
+        for (name, value) in more {
+            body[name] = json!(value);
+        }
+        body
+    };
+    // During the session: division, price, whether a buy and a sell are taken.
+    let cases = [
+        ("34", "60.00", true, true),
+        ("33", "0", false, true),
+        ("35", "60.00", true, true),
+        ("36", "60.00", true, true),
+        ("32", "60.00", false, false),
+        ("31", "0", false, false),
+        ("99", "60.00", false, false),
+        ("34", "0", false, false),
+    ];
+    for (division, price, buy, sell) in cases {
+        for (id, good) in [("TTTT1002U", buy), ("TTTT1006U", sell)] {
+            let answer = live.post(ORDER, id, body(division, price, &[])).await;
+            assert_eq!(answer.body["rt_cd"] == "0", good, "{division} {id}: {answer:?}");
+        }
+        for id in ["VTTT1002U", "VTTT1001U", "VTTT1006U"] {
+            assert_eq!(paper.post(ORDER, id, body(division, price, &[])).await.code(), "APBK1943", "{division}");
+        }
+    }
+    let times = [("ALGO_ORD_TMD_DVSN_CD", "00"), ("START_TIME", "120000"), ("END_TIME", "150000")];
+    let sliced = live.post(ORDER, "TTTT1002U", body("35", "60.00", &times)).await.assert_good();
+    let number = sliced.body["output"]["ODNO"].as_str().unwrap().to_owned();
+    assert_eq!(live.revise("01", "TQQQ", &number, 1, "61.00").await.code(), "APBK0557", "sliced orders cannot be modified");
+    live.revise("02", "TQQQ", &number, 0, "0").await.assert_good();
+    let wrong = [("ALGO_ORD_TMD_DVSN_CD", "00"), ("START_TIME", "12"), ("END_TIME", "150000")];
+    assert_eq!(live.post(ORDER, "TTTT1002U", body("35", "60.00", &wrong)).await.code(), "OPSQ2001");
+    let late = [("ALGO_ORD_TMD_DVSN_CD", "00"), ("START_TIME", "120000"), ("END_TIME", "155900")];
+    assert_eq!(live.post(ORDER, "TTTT1002U", body("35", "60.00", &late)).await.code(), "APBK1943");
+}
+
+#[tokio::test]
+async fn a_modified_us_order_keeps_its_kind_and_its_fills_stay_with_the_old_number() {
+    for environment in [BrokerHost::Live, BrokerHost::Mock] {
+        let world = World::start().await;
+        let client = world.client(environment).await;
+        world.control.fill_next(&client.app_key, FillPlan::Partial { quantity: 4 });
+        let first = client.good_order("buy", "NASD", "TQQQ", 10, LOW).await;
+        assert_eq!(client.revise("01", "TQQQ", &first, 7, "51.00").await.code(), "APBK0551", "more than is left");
+        let second = client.revise("01", "TQQQ", &first, 6, "51.00").await.assert_good();
+        let second = second.body["output"]["ODNO"].as_str().unwrap().to_owned();
+        let (old, new) = (client.order_row(&first).await, client.order_row(&second).await);
+        assert_eq!((old["ft_ccld_qty"].as_str(), old["nccs_qty"].as_str()), (Some("4"), Some("0")));
+        assert_eq!(
+            (new["orgn_odno"].as_str(), new["ft_ord_qty"].as_str(), new["nccs_qty"].as_str()),
+            (Some(first.as_str()), Some("6"), Some("6"))
+        );
+        assert_eq!(new["ft_ord_unpr3"], "51.00000000");
+    }
+}
+
+#[tokio::test]
+async fn us_minutes_page_back_and_the_book_stands_around_the_price() {
+    let world = World::start().await;
+    let client = world.client(BrokerHost::Live).await;
+    let minutes = async |length: &'static str, past: &'static str, rows: &'static str, key: &str| {
+        let query = [
+            ("AUTH", ""),
+            ("EXCD", "NAS"),
+            ("SYMB", "TQQQ"),
+            ("NMIN", length),
+            ("PINC", past),
+            ("NEXT", if key.is_empty() { "" } else { "1" }),
+            ("NREC", rows),
+            ("FILL", ""),
+            ("KEYB", key),
+        ];
+        let body = client.get(MINUTES, "HHDFS76950200", &query).await.assert_good().body;
+        (body["output1"]["next"].as_str().unwrap().to_owned(), body["output2"].as_array().unwrap().clone())
+    };
+    let time = |row: &Value| format!("{} {}", row["xymd"].as_str().unwrap(), row["xhms"].as_str().unwrap());
+    // 11:00 in New York: 91 minutes so far, the running one included.
+    let (next, today) = minutes("1", "0", "120", "").await;
+    assert_eq!(
+        (next.as_str(), today.len(), time(&today[0]), time(&today[90])),
+        ("0", 91, "20260515 110000".into(), "20260515 093000".into())
+    );
+    let (next, newest) = minutes("1", "1", "60", "").await;
+    assert_eq!((next.as_str(), newest.len()), ("1", 60));
+    assert_eq!(newest[59], today[59]);
+    // The key is one bar before the oldest.
+    let (_, older) = minutes("1", "1", "60", "20260515100000").await;
+    assert_eq!((time(&older[0]), older.len()), ("20260515 100000".into(), 60));
+    assert_eq!(older[0], today[60]);
+    assert_eq!((time(&older[30]), time(&older[31])), ("20260515 093000".into(), "20260514 155900".into()));
+    let (_, fives) = minutes("5", "0", "120", "").await;
+    assert_eq!((fives.len(), time(&fives[1])), (19, "20260515 105500".into()));
+    assert_eq!((&fives[1]["open"], &fives[1]["last"]), (&today[5]["open"], &today[1]["last"]));
+
+    let book = client.get(BOOK, "HHDFS76200100", &[("AUTH", ""), ("EXCD", "NAS"), ("SYMB", "TQQQ")]).await.assert_good().body;
+    let (bid, ask) = (decimal(&book["output2"]["pbid1"]), decimal(&book["output2"]["pask1"]));
+    assert!(bid < decimal(&book["output1"]["last"]) && decimal(&book["output1"]["last"]) < ask);
+    assert_eq!(bid - decimal(&book["output2"]["pbid10"]), dec!(0.09));
+}

@@ -1,0 +1,65 @@
+//! The websocket servers: one port per host, one session per app key.
+
+mod market;
+mod notices;
+mod registry;
+mod session;
+mod wire;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+
+pub(super) use registry::{Command, Sessions};
+
+use super::state::Shared;
+use crate::domain::clock::Clock;
+use crate::domain::order::BrokerHost;
+
+/// A listening websocket port; dropping it closes the port and all sessions.
+#[derive(Debug)]
+pub(super) struct WsListener {
+    address: SocketAddr,
+    task: AbortHandle,
+}
+
+impl WsListener {
+    /// Listens on loopback; port 0 picks a free one. Keep-alives and looks at the market are paced by
+    /// `wall`, whose `sleep` must really wait.
+    ///
+    /// # Errors
+    /// When the port cannot be bound.
+    pub async fn start(host: BrokerHost, shared: Arc<Shared>, wall: Arc<dyn Clock>, port: u16) -> io::Result<Self> {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let address = socket.local_addr()?;
+        let task = tokio::spawn(async move {
+            // Sessions end with the set when the listener is dropped.
+            let mut sessions = JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = socket.accept() => {
+                        if let Ok((stream, _)) = accepted {
+                            sessions.spawn(session::serve(stream, host, Arc::clone(&shared), Arc::clone(&wall)));
+                        }
+                    }
+                    Some(_) = sessions.join_next() => {}
+                }
+            }
+        });
+        Ok(Self { address, task: task.abort_handle() })
+    }
+
+    /// The base URL.
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+}
+
+impl Drop for WsListener {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
