@@ -7,6 +7,7 @@ use super::state::App;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::message::Notice;
 use crate::notify::outbox::{Channel, Undelivered};
+use crate::notify::telegram::TelegramError;
 use crate::storage::StoreError;
 use crate::storage::account_key;
 use crate::storage::tables::{ACCOUNTS, secret};
@@ -42,14 +43,14 @@ impl App {
     ///
     /// # Errors
     /// `Refused` with `no_telegram` when the account has no chat.
-    pub async fn test_telegram(&self, user: UserId, account: AccountId) -> Result<Result<(), String>, TradingError> {
+    pub async fn test_telegram(&self, user: UserId, account: AccountId) -> Result<Result<(), TelegramError>, TradingError> {
         let Some((token, chat)) = self.chat(user, account)? else {
             return Err(TradingError::refused("no_telegram", "enter the bot token and the chat id first"));
         };
         if let Err(error) = self.telegram.get_me(&token).await {
-            return Ok(Err(error.to_string()));
+            return Ok(Err(error));
         }
-        Ok(self.telegram.send_message(&token, &chat, "EggMoney ✅").await.map_err(|e| e.to_string()))
+        Ok(self.telegram.send_message(&token, &chat, "EggMoney ✅").await)
     }
 }
 

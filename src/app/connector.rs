@@ -16,6 +16,7 @@ use crate::brokers::http::{HttpClient, HttpSettings};
 use crate::brokers::kis::{KeyLine, KeyRing, KisClient, KisConfig};
 use crate::brokers::kis::{StoredToken, TokenKeeper, TokenStore};
 use crate::brokers::limit::{LIVE_CALLS_PER_SECOND, MOCK_CALLS_PER_SECOND, RateLimiter};
+use crate::brokers::paper::PaperBroker;
 use crate::domain::account::Account;
 use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, UserId};
@@ -102,6 +103,9 @@ impl KisConnector {
 #[async_trait]
 impl Connector for KisConnector {
     async fn connect(&self, user: UserId, account: &Account) -> Result<Arc<dyn OrderGateway>, TradingError> {
+        if account.environment == Environment::Own {
+            return Ok(Arc::new(PaperBroker));
+        }
         let key = account_key(account.id).text(secret::APP_SECRET);
         let sealed = self.store.user(user).read(|v| v.get(&SECRETS, &key))?.map(|s| s.ciphertext).unwrap_or_default();
         let fingerprint = (sealed, account.environment);

@@ -1,6 +1,7 @@
 //! An account's credentials: entered, shown masked, tested, removed. What is stored is sealed, and an
 //! app key belongs to one account of the installation.
 
+use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
@@ -8,8 +9,10 @@ use utoipa::ToSchema;
 
 use super::state::App;
 use crate::auth::VaultError;
+use crate::brokers::BrokerError;
 use crate::domain::account::{Account, AccountMode};
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::instrument::Exchange;
 use crate::domain::order::BrokerHost;
 use crate::storage::tables::{ACCOUNTS, secret};
 use crate::storage::{StoreError, account_key};
@@ -56,8 +59,35 @@ pub enum CheckName {
 pub struct Check {
     pub name: CheckName,
     pub ok: bool,
+    /// USD: the price of the symbol that was asked for, or the cash that can be spent.
+    #[schema(value_type = Option<String>)]
+    pub value: Option<Decimal>,
+    pub symbol: Option<&'static str>,
+    /// Kind of the failure.
+    pub code: Option<&'static str>,
+    /// The broker's own code.
+    pub broker_code: Option<String>,
+    /// What failed: the broker's own words if it spoke.
     pub detail: String,
 }
+
+impl Check {
+    fn new(name: CheckName, result: &Result<Option<Decimal>, BrokerError>) -> Self {
+        let error = result.as_ref().err();
+        Self {
+            name,
+            ok: error.is_none(),
+            value: result.as_ref().ok().copied().flatten(),
+            symbol: (name == CheckName::Price).then_some(TESTED),
+            code: error.map(BrokerError::kind),
+            broker_code: error.and_then(BrokerError::said).map(|(code, _)| code.to_owned()),
+            detail: error.map(BrokerError::words).unwrap_or_default(),
+        }
+    }
+}
+
+/// The symbol whose price a connection test asks for.
+const TESTED: &str = "TQQQ";
 
 /// First and last characters; short texts are hidden whole.
 fn mask(text: &str) -> String {
@@ -195,23 +225,18 @@ impl App {
     /// When the account does not exist or has no key.
     pub async fn test_broker_key(&self, user: UserId, account: AccountId) -> Result<Vec<Check>, TradingError> {
         let line = self.trading.line(user, account).await?;
-        let mut checks = Vec::new();
-        let mut check = |name, result: Result<String, String>| {
-            let ok = result.is_ok();
-            let detail = result.unwrap_or_else(|e| e);
-            checks.push(Check { name, ok, detail });
-            ok
-        };
-        let token = line.gateway.check_token().await.map(|()| String::new()).map_err(|e| e.to_string());
-        if check(CheckName::Token, token) {
-            let exchange = crate::domain::instrument::Exchange::Nasdaq;
-            let quote = line.gateway.quote(exchange, "TQQQ").await;
-            let price = quote.as_ref().map_or(rust_decimal::Decimal::ONE_HUNDRED, |q| q.last);
-            check(CheckName::Price, quote.map(|q| format!("TQQQ {}", q.last)).map_err(|e| e.to_string()));
-            let power = line.gateway.buying_power(exchange, "TQQQ", Some(price)).await;
-            check(CheckName::Balance, power.map(|p| format!("{} USD", p.amount)).map_err(|e| e.to_string()));
+        let token = Check::new(CheckName::Token, &line.gateway.check_token().await.map(|()| None));
+        if !token.ok {
+            return Ok(vec![token]);
         }
-        Ok(checks)
+        let quote = line.gateway.quote(Exchange::Nasdaq, TESTED).await;
+        let price = quote.as_ref().map_or(Decimal::ONE_HUNDRED, |q| q.last);
+        let power = line.gateway.buying_power(Exchange::Nasdaq, TESTED, Some(price)).await;
+        Ok(vec![
+            token,
+            Check::new(CheckName::Price, &quote.map(|q| Some(q.last))),
+            Check::new(CheckName::Balance, &power.map(|p| Some(p.amount))),
+        ])
     }
 }
 

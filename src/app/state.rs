@@ -12,7 +12,7 @@ use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
 use crate::notify::telegram::Telegram;
 use crate::storage::{DATABASE_FILE, Store, StoreError};
-use crate::trading::{Surroundings, Trading, TradingError};
+use crate::trading::{Calendars, Surroundings, Trading, TradingError};
 
 /// Everything that routes and commands work with.
 #[derive(Debug)]
@@ -73,11 +73,11 @@ impl App {
         let vault = Vault::new(&master);
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?;
         let opened_at = wall.now();
-        let calendar = Arc::new(calendar(dir)?);
+        let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
         let connector = KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?;
         let telegram = Telegram::new(connector.http(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
-        let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendar, Arc::new(connector), surroundings));
+        let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendars, Arc::new(connector), surroundings));
         Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, telegram, opened_at }))
     }
 }

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::state::App;
 use crate::auth::AuthError;
+use crate::domain::order::Environment;
 use crate::domain::user::User;
 use crate::storage::{DATABASE_FILE, StoreError};
 
@@ -46,7 +47,12 @@ impl App {
     pub fn users_with_accounts(&self) -> Result<Vec<(User, usize)>, AuthError> {
         let users = self.auth.users()?;
         let counted = self.store.read(|view| {
-            users.into_iter().map(|user| Ok::<_, StoreError>((view.user(user.id).accounts()?.len(), user))).collect::<Result<Vec<_>, _>>()
+            users
+                .into_iter()
+                .map(|user| {
+                    Ok::<_, StoreError>((view.user(user.id).accounts()?.iter().filter(|a| a.environment != Environment::Own).count(), user))
+                })
+                .collect::<Result<Vec<_>, _>>()
         })?;
         Ok(counted.into_iter().map(|(accounts, user)| (user, accounts)).collect())
     }

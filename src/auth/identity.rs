@@ -296,6 +296,35 @@ impl Auth {
         self.store.read(|view| session::is_open(&view.user(who.user_id), who.session, now)).unwrap_or(false)
     }
 
+    /// Checks the caller's password once more, before something that a stolen session must not do.
+    ///
+    /// # Errors
+    /// `WrongCurrentPassword`, also when there is none; `Throttled`.
+    pub async fn confirm(&self, who: &Identity, password: Option<SecretString>, client: &Client) -> Result<(), AuthError> {
+        let attempt = self.throttle.attempt(&who.username, &client.address, self.now())?;
+        let user = self.user(who.user_id)?.ok_or(AuthError::NotSignedIn)?;
+        let password = password.ok_or(AuthError::WrongCurrentPassword)?;
+        if !self.passwords.verify(password, Some(user.password_hash)).await? {
+            return Err(AuthError::WrongCurrentPassword);
+        }
+        self.throttle.forgive(&attempt);
+        Ok(())
+    }
+
+    /// Whether a password is this user's; without a user, whether it is an active administrator's.
+    ///
+    /// # Errors
+    /// When the store cannot be read or hashing fails.
+    pub async fn proves_owner(&self, owner: Option<UserId>, password: SecretString) -> Result<bool, AuthError> {
+        for user in self.users()? {
+            let asked = owner.map_or(user.role == Role::Admin, |id| id == user.id);
+            if asked && user.active && self.passwords.verify(password.clone(), Some(user.password_hash)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Sets a new password after checking the present one; every other session ends.
     ///
     /// # Errors

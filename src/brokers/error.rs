@@ -76,16 +76,42 @@ impl BrokerError {
         matches!(self, BrokerError::Unreachable(_) | BrokerError::NoAnswer(_) | BrokerError::RateLimited { .. })
     }
 
-    /// Stable code for messages and logs.
-    pub fn code(&self) -> &str {
+    /// Code and sentence that the broker itself gave, in its own language.
+    pub fn said(&self) -> Option<(&str, &str)> {
+        match self {
+            BrokerError::Unauthorized { code, message } | BrokerError::Rejected { code, message, .. } => Some((code, message)),
+            _ => None,
+        }
+    }
+
+    /// What to keep with an order or in a message beside [`BrokerError::code`]: the broker's own words if it spoke.
+    pub fn words(&self) -> String {
+        match self.said() {
+            Some((_, message)) if !message.is_empty() => message.to_owned(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Name of the kind of failure, the same for every broker.
+    pub fn kind(&self) -> &'static str {
         match self {
             BrokerError::Unreachable(_) => "broker_unreachable",
             BrokerError::NoAnswer(_) => "broker_no_answer",
             BrokerError::Protocol(_) => "broker_protocol",
+            BrokerError::RateLimited { .. } => "too_many_requests",
+            BrokerError::Unauthorized { .. } => "broker_credentials",
+            BrokerError::Rejected { .. } => "broker_rejected",
             BrokerError::UnknownInstrument(_) => "unknown_instrument",
             BrokerError::Forbidden(_) => "forbidden_environment",
             BrokerError::LiveLocked => "live_locked",
+        }
+    }
+
+    /// Stable code for messages and logs.
+    pub fn code(&self) -> &str {
+        match self {
             BrokerError::RateLimited { code, .. } | BrokerError::Unauthorized { code, .. } | BrokerError::Rejected { code, .. } => code,
+            _ => self.kind(),
         }
     }
 }

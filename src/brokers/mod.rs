@@ -5,6 +5,7 @@ pub mod error;
 pub mod http;
 pub mod kis;
 pub mod limit;
+pub mod paper;
 #[cfg(test)]
 pub(crate) mod scripted;
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::id::AccountId;
+use super::limits::AccountLimits;
 use super::order::Environment;
 use super::schedule::Schedule;
 
@@ -100,6 +101,8 @@ pub struct AccountSettings {
     /// Fee per trade as a fraction of its value.
     #[serde(default = "default_fee_rate")]
     pub fee_rate: f64,
+    #[serde(default)]
+    pub limits: AccountLimits,
 }
 
 /// An exchange rate with its source and time.
@@ -136,6 +139,7 @@ impl AccountSettings {
             usd_krw: None,
             telegram_chat: None,
             fee_rate: default_fee_rate(),
+            limits: AccountLimits::default(),
         }
     }
 }

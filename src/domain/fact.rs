@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::bot::{HistoryRow, Holding, Sheet, SliceFill, TradeKind};
 use super::id::{BotId, HistoryId, HoldingId, OrderId, SheetId, UserId};
 use super::instrument::Market;
-use super::order::{Fill, OrderIntent, Reason};
+use super::order::{Amendment, Fill, OrderIntent, Reason};
 
 /// One entry of an account's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,6 +89,14 @@ pub enum Event {
         note: String,
     },
 
+    /// Cash of one currency was changed into another.
+    CashExchanged {
+        from: super::money::Currency,
+        paid: Decimal,
+        to: super::money::Currency,
+        received: Decimal,
+    },
+
     /// An order is wanted. Durable before a byte leaves.
     OrderIntended {
         intent: Box<OrderIntent>,
@@ -119,6 +127,22 @@ pub enum Event {
     },
     OrderExpired {
         order_id: OrderId,
+    },
+    /// New terms are asked for. Durable before a byte leaves.
+    AmendRequested {
+        order_id: OrderId,
+        amendment: Amendment,
+    },
+    /// The broker goes on with the order under a new number and the asked terms.
+    OrderAmended {
+        order_id: OrderId,
+        broker_order_no: String,
+        broker_order_date: Date,
+    },
+    /// The order stays as it was.
+    AmendRefused {
+        order_id: OrderId,
+        reason: Reason,
     },
     OrderFilled {
         fill: Fill,
@@ -177,6 +201,9 @@ impl Event {
             | Event::OrderRejected { order_id, .. }
             | Event::OrderUnknown { order_id, .. }
             | Event::CancelRequested { order_id }
+            | Event::AmendRequested { order_id, .. }
+            | Event::OrderAmended { order_id, .. }
+            | Event::AmendRefused { order_id, .. }
             | Event::OrderCancelled { order_id }
             | Event::OrderExpired { order_id }
             | Event::OrderSettled { order_id } => Some(*order_id),
@@ -184,6 +211,7 @@ impl Event {
             | Event::OpeningHistory { .. }
             | Event::OpeningSheet { .. }
             | Event::OpeningCash { .. }
+            | Event::CashExchanged { .. }
             | Event::SheetPut { .. }
             | Event::SliceDone { .. }
             | Event::SheetClosed { .. }

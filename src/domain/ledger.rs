@@ -10,8 +10,8 @@ use super::bot::{HistoryRow, Holding, Sheet};
 use super::fact::{Event, Fact};
 use super::id::{HistoryId, HoldingId, OrderId, SheetId};
 use super::instrument::Market;
-use super::money::decimal_from_f64;
-use super::order::{Order, OrderState, OrderState as S, Side};
+use super::money::{Currency, decimal_from_f64};
+use super::order::{EarlierNumber, Order, OrderState, OrderState as S, Side};
 
 #[cfg(test)]
 mod tests;
@@ -30,12 +30,22 @@ pub struct Position {
     pub charges: Decimal,
 }
 
+/// Cash of one currency as the journal accounts for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CashBalance {
+    pub currency: Currency,
+    pub amount: Decimal,
+}
+
 /// The rows that the folds read and write, for one account.
 pub trait LedgerRows {
     type Error: From<LedgerError>;
 
     fn order(&self, id: OrderId) -> Result<Option<Order>, Self::Error>;
     fn put_order(&mut self, order: &Order) -> Result<(), Self::Error>;
+    /// Cash that the journal accounts for, zero before the first entry.
+    fn cash(&self, currency: Currency) -> Result<Decimal, Self::Error>;
+    fn put_cash(&mut self, currency: Currency, amount: Decimal) -> Result<(), Self::Error>;
     fn position(&self, market: Market, symbol: &str) -> Result<Option<Position>, Self::Error>;
     fn put_position(&mut self, position: &Position) -> Result<(), Self::Error>;
     fn holding(&self, id: HoldingId) -> Result<Option<Holding>, Self::Error>;
@@ -84,7 +94,11 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
         Event::OpeningHistory { row } | Event::HistoryAdded { row, .. } => rows.put_history(row),
         Event::HistoryRemoved { history_id, .. } => rows.remove_history(*history_id),
         Event::OpeningSheet { sheet } | Event::SheetPut { sheet } => rows.put_sheet(sheet),
-        Event::OpeningCash { .. } => Ok(()),
+        Event::OpeningCash { currency, amount, .. } => add_cash(rows, *currency, *amount),
+        Event::CashExchanged { from, paid, to, received } => {
+            add_cash(rows, *from, -*paid)?;
+            add_cash(rows, *to, *received)
+        }
         Event::OrderIntended { intent } => {
             if rows.order(intent.order_id)?.is_some() {
                 return Err(LedgerError::DuplicateIntent(intent.order_id).into());
@@ -126,6 +140,35 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
         Event::CancelRequested { order_id } => change(rows, *order_id, fact, |o| {
             possible(o, matches!(o.state, S::Sent | S::Accepted | S::PartiallyFilled | S::Unknown))?;
             o.cancel_requested = true;
+            Ok(())
+        }),
+        Event::AmendRequested { order_id, amendment } => change(rows, *order_id, fact, |o| {
+            possible(o, matches!(o.state, S::Accepted | S::PartiallyFilled) && o.amending.is_none())?;
+            if amendment.quantity <= o.filled_quantity {
+                return Err(LedgerError::Overfilled { id: o.intent.order_id, wanted: amendment.quantity, filled: o.filled_quantity });
+            }
+            o.amending = Some(amendment.clone());
+            Ok(())
+        }),
+        Event::OrderAmended { order_id, broker_order_no, broker_order_date } => change(rows, *order_id, fact, |o| {
+            let (Some(terms), Some(number), Some(date)) = (o.amending.take(), o.broker_order_no.take(), o.broker_order_date.take()) else {
+                return Err(LedgerError::NotPossible { id: o.intent.order_id, state: o.state });
+            };
+            o.earlier.push(EarlierNumber { broker_order_no: number, broker_order_date: date });
+            o.broker_order_no = Some(broker_order_no.clone());
+            o.broker_order_date = Some(*broker_order_date);
+            // Executions that came while the amendment was on its way count against the new quantity.
+            o.intent.quantity = terms.quantity.max(o.filled_quantity);
+            o.intent.limit_price = terms.limit_price;
+            if !o.state.is_final() && o.filled_quantity == o.intent.quantity {
+                o.state = S::Filled;
+            }
+            Ok(())
+        }),
+        Event::AmendRefused { order_id, reason } => change(rows, *order_id, fact, |o| {
+            possible(o, o.amending.is_some())?;
+            o.amending = None;
+            o.reason = Some(reason.clone());
             Ok(())
         }),
         Event::OrderCancelled { order_id } => change(rows, *order_id, fact, |o| step(o, OrderState::Cancelled)),
@@ -245,6 +288,11 @@ fn position_or_new<R: LedgerRows>(rows: &R, market: Market, symbol: &str) -> Res
     }))
 }
 
+fn add_cash<R: LedgerRows>(rows: &mut R, currency: Currency, amount: Decimal) -> Result<(), R::Error> {
+    let cash = rows.cash(currency)? + amount;
+    rows.put_cash(currency, cash)
+}
+
 fn add_position<R: LedgerRows>(rows: &mut R, market: Market, symbol: &str, quantity: f64, cost: f64) -> Result<(), R::Error> {
     let mut position = position_or_new(rows, market, symbol)?;
     position.quantity += decimal_from_f64(quantity).ok_or(LedgerError::NotAnAmount(quantity))?;
@@ -272,5 +320,10 @@ fn trade_position<R: LedgerRows>(rows: &mut R, order: &Order, fill: &super::orde
         }
     }
     position.charges += charges;
+    let paid = match order.intent.side {
+        Side::Buy => -(fill.gross + charges),
+        Side::Sell => fill.gross - charges,
+    };
+    add_cash(rows, fill.currency, paid)?;
     rows.put_position(&position)
 }

@@ -172,6 +172,9 @@ pub enum Notice {
     },
     /// The account was started or stopped.
     AccountStarted,
+    /// A kill switch stopped the account: nothing new is sent, open orders are cancelled.
+    KillSwitchOn,
+    KillSwitchOff,
     AccountStopped,
     /// A refresh token was shown a second time, so its session was ended.
     SessionRevoked {
@@ -227,6 +230,7 @@ impl Notice {
             | Notice::OrderUnknown { .. }
             | Notice::OrderRefused { .. }
             | Notice::LateFill { .. }
+            | Notice::KillSwitchOn
             | Notice::SessionRevoked { .. } => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } => Level::Error,
             Notice::SessionReport { .. }
@@ -239,6 +243,7 @@ impl Notice {
             | Notice::StatusPortfolio { .. }
             | Notice::StatusToday { .. }
             | Notice::AccountStarted
+            | Notice::KillSwitchOff
             | Notice::AccountStopped => Level::Info,
         }
     }

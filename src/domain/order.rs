@@ -74,6 +74,16 @@ pub enum OrderOrigin {
     Ticket,
 }
 
+impl OrderOrigin {
+    /// The sheet whose slice this is.
+    pub fn sheet(&self) -> Option<SheetId> {
+        match self {
+            OrderOrigin::Slice { sheet_id, .. } => Some(*sheet_id),
+            OrderOrigin::Closing | OrderOrigin::ForceSell { .. } | OrderOrigin::Ticket => None,
+        }
+    }
+}
+
 /// How an order is to be executed. Which kinds an account takes, its broker's capabilities tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -271,6 +281,24 @@ impl Order {
 pub struct Reason {
     pub code: String,
     pub message: String,
+    /// The limit that was hit, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitHit>,
+}
+
+impl Reason {
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), limit: None }
+    }
+}
+
+/// A limit and what went beyond it, as texts in the limit's own unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LimitHit {
+    /// Its name in the settings, e.g. `max_daily_trades`.
+    pub name: String,
+    pub allowed: String,
+    pub asked: String,
 }
 
 /// One execution, or the growth of an order's cumulative execution between two readings.

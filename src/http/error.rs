@@ -2,6 +2,7 @@
 //! code is for programs and may not. What went wrong inside the server stands in the log only.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 use super::trace;
 use crate::auth::{AuthError, VaultError};
 use crate::brokers::BrokerError;
+use crate::domain::remark::Remark;
 use crate::storage::StoreError;
 use crate::trading::{FieldProblem, TradingError};
 
@@ -88,6 +90,20 @@ pub struct FieldError {
     pub pointer: String,
     pub code: String,
     pub detail: String,
+    /// What the detail quotes, by name, where the code has a sentence of its own in other languages.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    pub values: BTreeMap<&'static str, String>,
+}
+
+impl FieldError {
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into(), values: BTreeMap::new() }
+    }
+
+    pub fn of(pointer: impl Into<String>, remark: Remark) -> Self {
+        Self { values: remark.values, ..Self::new(pointer, remark.code, remark.text) }
+    }
 }
 
 /// The body of an error answer (`application/problem+json`).
@@ -172,7 +188,7 @@ impl ApiError {
             [only] => Self::refused(only.code, detail).at(only.pointer.clone()),
             _ => Self::new(ErrorCode::Invalid, detail),
         };
-        let entry = |p: FieldProblem| FieldError { pointer: p.pointer, code: p.code.to_owned(), detail: p.detail };
+        let entry = |p: FieldProblem| FieldError::new(p.pointer, p.code, p.detail);
         error.with_errors(problems.into_iter().map(entry).collect())
     }
 
@@ -353,7 +369,8 @@ impl From<AuthError> for ApiError {
 impl From<BrokerError> for ApiError {
     fn from(error: BrokerError) -> Self {
         let text = error.to_string();
-        match error {
+        let said = error.said().map(|(code, message)| (code.to_owned(), message.to_owned()));
+        let answer = match error {
             BrokerError::Unreachable(_) | BrokerError::NoAnswer(_) | BrokerError::Protocol(_) => {
                 Self::new(ErrorCode::BrokerUnreachable, "the broker gives no usable answer at the moment: try again later")
                     .retry_after(Duration::from_secs(10))
@@ -367,6 +384,10 @@ impl From<BrokerError> for ApiError {
             BrokerError::UnknownInstrument(_) => Self::refused("unknown_instrument", text),
             BrokerError::Forbidden(_) => Self::refused("forbidden_environment", text),
             BrokerError::LiveLocked => Self::refused("live_locked", text),
+        };
+        match said {
+            Some((code, message)) => answer.with("broker_code", code).with("broker_message", message),
+            None => answer,
         }
     }
 }

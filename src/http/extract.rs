@@ -162,7 +162,7 @@ fn explain(body: &[u8], parent: &str, error: &serde_json::Error) -> ApiError {
             // The position means little to a person who never saw the bytes.
             let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(head, _)| head).to_owned();
             let (code, pointer) = field_at_fault(parent, &detail);
-            let entry = FieldError { pointer: pointer.clone(), code: code.code().to_owned(), detail: detail.clone() };
+            let entry = FieldError::new(pointer.clone(), code.code(), detail.clone());
             ApiError::new(code, detail).at(pointer).with_errors(vec![entry])
         }
     }

@@ -100,8 +100,8 @@ fn korean(notice: &Notice) -> String {
         Notice::SlicesRespaced { bot, slices, last } => {
             format!("⏱ {bot}: 중단 후 남은 분할을 {slices}회로 다시 배치했습니다 (마지막 {} KST)", kst(*last))
         }
-        Notice::OrderUnknown { bot, symbol, detail } => {
-            format!("❓ {bot} {symbol} 주문의 접수 여부를 확인 중입니다. 다시 보내지 않고 증권사 목록에서 찾습니다. ({detail})")
+        Notice::OrderUnknown { bot, symbol, .. } => {
+            format!("❓ {bot} {symbol} 주문의 접수 여부를 확인 중입니다. 다시 보내지 않고 증권사 목록에서 찾습니다.")
         }
         Notice::OrderFound { bot, symbol, broker_order_no } => {
             format!("✅ {bot} {symbol}: 확인 중이던 주문을 찾았습니다 (주문번호 {broker_order_no})")
@@ -114,12 +114,14 @@ fn korean(notice: &Notice) -> String {
             )
         }
         Notice::OrderRefused { bot, symbol, reason_code, detail } => {
-            format!("🚫 {bot} {symbol} 주문이 거부되었습니다: {detail} ({reason_code})")
+            format!("🚫 {bot} {symbol} 주문이 거부되었습니다: {} ({reason_code})", cause(reason_code, detail))
         }
         Notice::LateFill { bot, symbol, quantity, price } => {
             format!("📥 {bot} {symbol}: 늦은 체결 {quantity}주 @ {}을(를) 기록했습니다", usd(*price))
         }
-        Notice::BrokerProblem { reason_code, detail } => format!("🔌 계좌를 처리하지 못하고 있습니다: {detail} ({reason_code})"),
+        Notice::BrokerProblem { reason_code, detail } => {
+            format!("🔌 계좌를 처리하지 못하고 있습니다: {} ({reason_code})", cause(reason_code, detail))
+        }
         Notice::BrokerRecovered => "🔌 계좌가 다시 정상입니다".to_owned(),
         Notice::WouldOrder { bot, symbol, kind, value } => {
             let what = if kind.starts_with("SELL") { format!("{value:.0}주 매도") } else { format!("{} 매수", usd(*value)) };
@@ -189,6 +191,8 @@ fn korean(notice: &Notice) -> String {
             format!("💰 {session} 실현손익 {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
         }
         Notice::AccountStarted => "▶️ 이 계좌의 자동 매매를 시작했습니다".to_owned(),
+        Notice::KillSwitchOn => "🛑 비상 정지: 새 주문을 보내지 않고 미체결 주문을 취소합니다".to_owned(),
+        Notice::KillSwitchOff => "▶️ 비상 정지를 해제했습니다".to_owned(),
         Notice::AccountStopped => "⏹ 이 계좌의 자동 매매를 멈췄습니다. 봇은 관찰만 합니다.".to_owned(),
         Notice::SessionRevoked { address } => {
             format!(
@@ -318,6 +322,8 @@ fn english(notice: &Notice) -> String {
             format!("💰 Realised in {session}: {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
         }
         Notice::AccountStarted => "▶️ Automatic trading of this account has started".to_owned(),
+        Notice::KillSwitchOn => "🛑 Kill switch: nothing new is sent and open orders are cancelled".to_owned(),
+        Notice::KillSwitchOff => "▶️ The kill switch was lifted".to_owned(),
         Notice::AccountStopped => "⏹ Automatic trading of this account has stopped. Its bots only observe.".to_owned(),
         Notice::SessionRevoked { address } => {
             format!(
@@ -389,6 +395,25 @@ fn report_line(line: &ReportLine, language: Language) -> String {
     };
     let profit = if line.profit_usd == 0.0 { String::new() } else { format!(" · {}", usd(line.profit_usd)) };
     format!("{} {}: {planned} → {result}{profit}", line.bot, line.symbol)
+}
+
+/// What a code of ours means in Korean. A broker's own code comes with the broker's own words, which are Korean.
+fn cause<'a>(code: &str, detail: &'a str) -> &'a str {
+    match code {
+        "broker_unreachable" => "증권사에 연결할 수 없습니다",
+        "broker_no_answer" => "증권사가 답하지 않습니다",
+        "broker_protocol" => "증권사의 답을 이해할 수 없습니다",
+        "unknown_instrument" => "증권사가 모르는 종목입니다",
+        "forbidden_environment" => "이 계좌의 환경(모의·실전)에서는 할 수 없습니다",
+        "live_locked" => "이 버전은 실전 주문이 잠겨 있습니다",
+        "market_closed" => "장이 열려 있지 않습니다",
+        "calendar" => "거래소 일정에 없는 날짜입니다",
+        "not_listed" => "증권사가 접수한 주문이 마지막 목록에 없습니다. 증권사 앱과 비교하세요",
+        "broker_key_unreadable" => "저장된 증권사 키를 읽을 수 없습니다. 다시 입력하세요",
+        "store" => "서버가 저장하지 못했습니다",
+        "internal_error" => "서버 내부 오류입니다. 관리자의 기록에 자세한 내용이 있습니다",
+        _ => detail,
+    }
 }
 
 #[cfg(test)]

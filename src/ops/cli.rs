@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
-use super::control::{self, Request};
+use super::control::{self, Request, SwitchAction};
 use super::import::{self, ImportCommand};
 use super::{demo, serve, simulate};
 use crate::app::config::{self, Flags};
@@ -45,6 +45,8 @@ enum Command {
     Import(ImportCommand),
     /// Recompute every balance from its facts and report the first difference
     Verify(DataDir),
+    /// Stop all new orders and cancel open ones, or lift that
+    KillSwitch(KillSwitchArgs),
     /// Ask the running server how it fares
     Health(DataDir),
     /// Print the description of the HTTP API
@@ -69,6 +71,23 @@ struct DataDir {
     /// Folder that holds all data
     #[arg(long, value_name = "DIR", env = "EGGMONEY_DATA_DIR")]
     data_dir: PathBuf,
+}
+
+#[derive(Args)]
+struct KillSwitchArgs {
+    /// on, off or status
+    action: SwitchAction,
+    #[command(flatten)]
+    data: DataDir,
+    /// Only this user; the whole installation when absent
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Only this account of the user
+    #[arg(long, value_name = "NAME", requires = "user")]
+    account: Option<String>,
+    /// Read the password from standard input; lifting needs it
+    #[arg(long)]
+    password_stdin: bool,
 }
 
 #[derive(Subcommand)]
@@ -127,6 +146,12 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let request = Request::UserCreate { username: args.username, password: password_from_stdin()?, role: args.role };
             let made = control::run(&args.data.data_dir, request).await?;
             print(json, &made, |made| format!("made the user {}", text(&made["username"])))
+        }
+        Command::KillSwitch(args) => {
+            let password = args.password_stdin.then(password_from_stdin).transpose()?;
+            let request = Request::KillSwitch { action: args.action, user: args.user, account: args.account, password };
+            let state = control::run(&args.data.data_dir, request).await?;
+            print(json, &state, |state| format!("the kill switch is {}", if state["on"] == true { "on" } else { "off" }))
         }
         Command::Import(ImportCommand::Eggmoney(args)) => {
             let dir = args.data_dir.clone();

@@ -17,8 +17,10 @@ use super::import::{self, EggmoneyImport};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Config};
 use crate::auth::NewUser;
+use crate::domain::id::UserId;
 use crate::domain::user::Role;
-use crate::storage::DATABASE_FILE;
+use crate::storage::{DATABASE_FILE, StoreError};
+use crate::trading::HaltScope;
 
 /// Name of the socket inside the data folder.
 pub const SOCKET_FILE: &str = "control.sock";
@@ -37,8 +39,19 @@ pub enum Request {
     Verify,
     /// Makes a user.
     UserCreate { username: String, password: String, role: Role },
+    /// Throws, lifts or shows a kill switch.
+    KillSwitch { action: SwitchAction, user: Option<String>, account: Option<String>, password: Option<String> },
     /// Brings an old account along.
     ImportEggmoney(EggmoneyImport),
+}
+
+/// What is done with a kill switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum SwitchAction {
+    On,
+    Off,
+    Status,
 }
 
 /// An answer on the socket.
@@ -54,7 +67,7 @@ impl Request {
     fn makes_data(&self) -> bool {
         match self {
             Request::UserCreate { .. } => true,
-            Request::Health | Request::Verify | Request::ImportEggmoney(_) => false,
+            Request::Health | Request::Verify | Request::KillSwitch { .. } | Request::ImportEggmoney(_) => false,
         }
     }
 
@@ -62,7 +75,7 @@ impl Request {
     fn needs_server(&self) -> bool {
         match self {
             Request::Health => true,
-            Request::Verify | Request::UserCreate { .. } | Request::ImportEggmoney(_) => false,
+            Request::Verify | Request::UserCreate { .. } | Request::KillSwitch { .. } | Request::ImportEggmoney(_) => false,
         }
     }
 }
@@ -84,8 +97,56 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
             let user = app.auth.create_user(new, None).await.map_err(|e| e.to_string())?;
             Ok(json!({"id": user.id, "username": user.username, "role": user.role}))
         }
+        Request::KillSwitch { action, user, account, password } => kill_switch(app, action, user, account, password).await,
         Request::ImportEggmoney(request) => import::execute(app, request).await,
     }
+}
+
+/// Lifting needs the password of the person whose switch it is, or of an administrator when it is the
+/// installation's.
+async fn kill_switch(
+    app: &Arc<App>,
+    action: SwitchAction,
+    user: Option<String>,
+    account: Option<String>,
+    password: Option<String>,
+) -> Result<Value, String> {
+    let person = match &user {
+        Some(name) => Some(app.auth.find_user(name).map_err(|e| e.to_string())?.ok_or_else(|| format!("there is no user '{name}'"))?),
+        None => None,
+    };
+    let scope = match (&person, &account) {
+        (None, Some(_)) => return Err("--account needs --user: whose account is it?".to_owned()),
+        (None, None) => HaltScope::Installation,
+        (Some(person), None) => HaltScope::User(person.id),
+        (Some(person), Some(name)) => {
+            let accounts = app.store.user(person.id).read(|v| v.accounts()).map_err(|e: StoreError| e.to_string())?;
+            let found = accounts.into_iter().find(|a| a.name.eq_ignore_ascii_case(name));
+            HaltScope::Account(person.id, found.ok_or_else(|| format!("{} has no account '{name}'", person.username))?.id)
+        }
+    };
+    match action {
+        SwitchAction::Status => {}
+        SwitchAction::On => {
+            app.trading.set_halt(None, scope, true).await.map_err(|e| e.to_string())?;
+            app.trading.cancel_halted(scope).await;
+        }
+        SwitchAction::Off => {
+            let password = password.ok_or("lifting a kill switch needs the password: add --password-stdin")?;
+            let owner = person.as_ref().map(|p| p.id);
+            if !app.auth.proves_owner(owner, SecretString::from(password)).await.map_err(|e| e.to_string())? {
+                return Err("the password is wrong: the kill switch stays on".to_owned());
+            }
+            app.trading.set_halt(None, scope, false).await.map_err(|e| e.to_string())?;
+        }
+    }
+    let halts = app.trading.halts(person.map_or(UserId(uuid::Uuid::nil()), |p| p.id)).map_err(|e| e.to_string())?;
+    let on = match scope {
+        HaltScope::Installation => halts.installation.is_some(),
+        HaltScope::User(_) => halts.user.is_some(),
+        HaltScope::Account(_, id) => halts.accounts.iter().any(|(account, _)| *account == id),
+    };
+    Ok(json!({ "on": on, "installation": halts.installation, "user": halts.user }))
 }
 
 fn serialise(value: &impl Serialize) -> Result<Value, String> {

@@ -4,6 +4,7 @@ use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding};
 use crate::domain::id::AccountId;
 use crate::domain::ledger::Position;
+use crate::domain::order::Environment;
 use crate::quant::figures::positions_in_order;
 use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, POSITIONS};
 use crate::storage::{StoreError, UserView, account_key};
@@ -39,7 +40,8 @@ impl PortfolioBooks {
     pub fn read_all(view: &UserView<'_>, only: Option<AccountId>) -> Result<Vec<Self>, StoreError> {
         match only {
             Some(id) => Ok(vec![Self::read(view, id)?]),
-            None => view.accounts()?.into_iter().map(|a| Self::read(view, a.id)).collect(),
+            // Our own paper is no money: it is shown by itself only.
+            None => view.accounts()?.into_iter().filter(|a| a.environment != Environment::Own).map(|a| Self::read(view, a.id)).collect(),
         }
     }
 

@@ -1,16 +1,18 @@
 //! Journal and folds in one transaction: a fact is appended and its folds advance, or neither.
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use super::key::Key;
 use super::port::StoreError;
-use super::tables::{HISTORY, HOLDINGS, JOURNAL, Number, OPEN_ORDERS, ORDER_FACTS, ORDERS, POSITIONS, SHEETS};
+use super::tables::{CASH, HISTORY, HOLDINGS, JOURNAL, Number, OPEN_ORDERS, ORDER_FACTS, ORDERS, POSITIONS, SHEETS};
 use super::view::{UserTx, UserView};
 use crate::domain::bot::{HistoryRow, Holding, Sheet};
 use crate::domain::fact::{Actor, Event, Fact};
 use crate::domain::id::{AccountId, HistoryId, HoldingId, OrderId, SheetId};
 use crate::domain::instrument::Market;
-use crate::domain::ledger::{LedgerRows, Position, apply};
+use crate::domain::ledger::{CashBalance, LedgerRows, Position, apply};
+use crate::domain::money::Currency;
 use crate::domain::order::Order;
 
 /// The fold rows of one account inside a transaction.
@@ -95,6 +97,14 @@ impl LedgerRows for AccountRows<'_, '_> {
             self.tx.put(&OPEN_ORDERS, &key, &Number(0))?;
         }
         self.tx.put(&ORDERS, &key, order)
+    }
+
+    fn cash(&self, currency: Currency) -> Result<Decimal, StoreError> {
+        Ok(self.tx.get(&CASH, &account_key(self.account).text(currency.code()))?.map_or(Decimal::ZERO, |c| c.amount))
+    }
+
+    fn put_cash(&mut self, currency: Currency, amount: Decimal) -> Result<(), StoreError> {
+        self.tx.put(&CASH, &account_key(self.account).text(currency.code()), &CashBalance { currency, amount })
     }
 
     fn position(&self, market: Market, symbol: &str) -> Result<Option<Position>, StoreError> {

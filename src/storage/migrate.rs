@@ -16,7 +16,11 @@ pub(super) struct Step {
 }
 
 /// All steps, in order. A step never changes once it was released.
-const STEPS: &[Step] = &[Step { to: 1, run: |_| Ok(()) }, Step { to: 2, run: index_facts_by_order }];
+const STEPS: &[Step] = &[
+    Step { to: 1, run: |_| Ok(()) },
+    Step { to: 2, run: index_facts_by_order },
+    Step { to: 3, run: |batch| super::verify::rebuild_cash(&mut super::view::Tx::new(batch)) },
+];
 
 /// Schema 2: every fact of an order has a row in `order_facts`.
 fn index_facts_by_order(batch: &mut dyn Batch) -> Result<(), StoreError> {

@@ -2,15 +2,17 @@
 
 use std::marker::PhantomData;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
 use crate::domain::fact::Fact;
-use crate::domain::id::{AccountId, UserId};
+use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::Exchange;
-use crate::domain::ledger::Position;
+use crate::domain::ledger::{CashBalance, Position};
+use crate::domain::limits::{DayUse, Halt, InstallRules, UserRules};
 use crate::domain::message::{Delivery, Message};
 use crate::domain::order::Order;
 use crate::domain::slot::{SliceTimes, SlotRun};
@@ -61,6 +63,18 @@ pub struct AccountRef {
     pub account_id: AccountId,
 }
 
+/// A request that was answered: the same key and body get the same answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// SHA-256 of the request, hex.
+    pub request: String,
+    pub account_id: AccountId,
+    pub order_id: OrderId,
+    pub at: Timestamp,
+    /// The order as the first answer showed it; `None` while it is not given yet.
+    pub answer: Option<Box<Order>>,
+}
+
 /// Where a ticker is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing(pub Exchange);
@@ -83,6 +97,12 @@ records! {
     Sheet => "sheet",
     Order => "order",
     Position => "position",
+    CashBalance => "cash balance",
+    DayUse => "use of a day",
+    UserRules => "user rules",
+    InstallRules => "installation rules",
+    Halt => "kill switch",
+    Answered => "idempotency key",
     Fact => "fact",
     Number => "number",
     UserRef => "user reference",
@@ -107,6 +127,9 @@ pub const APP_KEY_OWNERS: SystemTable<AccountRef> = SystemTable::new("app_key_ow
 /// ticker → US exchange that lists it.
 pub const LISTINGS: SystemTable<Listing> = SystemTable::new("listings");
 
+/// One row: what an administrator allows the installation.
+pub const INSTALL_RULES: SystemTable<InstallRules> = SystemTable::new("install_rules");
+
 // Per user
 /// account.
 pub const ACCOUNTS: UserTable<Account> = UserTable::new("accounts");
@@ -126,6 +149,18 @@ pub const SHEETS: UserTable<Sheet> = UserTable::new("sheets");
 pub const ORDERS: UserTable<Order> = UserTable::new("orders");
 /// account · order, only while the order is open or its result is not taken yet.
 pub const OPEN_ORDERS: UserTable<Number> = UserTable::new("open_orders");
+/// account · currency.
+pub const CASH: UserTable<CashBalance> = UserTable::new("cash");
+/// account · session date.
+pub const DAY_USE: UserTable<DayUse> = UserTable::new("day_use");
+/// account · session date · sheet whose slices were counted as one order.
+pub const DAY_PARENTS: UserTable<Number> = UserTable::new("day_parents");
+/// One row: what an administrator allows the user.
+pub const USER_RULES: UserTable<UserRules> = UserTable::new("user_rules");
+/// `user`, or `account` · account: kill switches that are on.
+pub const HALTS: UserTable<Halt> = UserTable::new("halts");
+/// idempotency key → the answer that it got.
+pub const IDEMPOTENCY: UserTable<Answered> = UserTable::new("idempotency");
 /// account · market · symbol.
 pub const POSITIONS: UserTable<Position> = UserTable::new("positions");
 /// key version → the user's data key, wrapped by the master key.

@@ -132,7 +132,7 @@ fn a_snapshot_holds_every_space() {
     store.write_blocking(move |tx| tx.put(&USER_NAMES, &Key::new().text("kim"), &UserRef(id))).unwrap();
     store.write_blocking(move |tx| tx.user(id).audit(at(5), None, "test.done", json!({}))).unwrap();
     let report = store.snapshot_to(&dir.path().join(super::DATABASE_FILE)).unwrap();
-    assert_eq!((report.spaces, report.rows), (3, 3), "schema mark, name and audit row");
+    assert_eq!(report.rows, 3, "schema mark, name and audit row");
     let copy = Store::open(dir.path()).unwrap();
     assert_eq!(copy.read(|v| v.get(&USER_NAMES, &Key::new().text("kim"))).unwrap(), Some(UserRef(id)));
 }

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::ledger::account_key;
 use super::port::StoreError;
-use super::tables::{HISTORY, HOLDINGS, Number, ORDER_FACTS, ORDERS, POSITIONS, SHEETS, UserTable};
-use super::view::{UserView, View};
+use super::tables::{CASH, HISTORY, HOLDINGS, Number, ORDER_FACTS, ORDERS, POSITIONS, SHEETS, UserTable};
+use super::view::{Tx, UserView, View};
 use crate::domain::bot::{HistoryRow, Holding, Sheet};
 use crate::domain::id::{AccountId, HistoryId, HoldingId, OrderId, SheetId, UserId};
 use crate::domain::instrument::Market;
-use crate::domain::ledger::{LedgerRows, Position, apply};
+use crate::domain::ledger::{CashBalance, LedgerRows, Position, apply};
+use crate::domain::money::Currency;
 use crate::domain::order::Order;
 
 /// A row that is not what its facts make it.
@@ -45,6 +47,7 @@ struct Memory {
     holdings: BTreeMap<String, Holding>,
     history: BTreeMap<String, HistoryRow>,
     sheets: BTreeMap<String, Sheet>,
+    cash: BTreeMap<String, CashBalance>,
 }
 
 impl LedgerRows for Memory {
@@ -55,6 +58,13 @@ impl LedgerRows for Memory {
     }
     fn put_order(&mut self, order: &Order) -> Result<(), StoreError> {
         self.orders.insert(order.intent.order_id.to_string(), order.clone());
+        Ok(())
+    }
+    fn cash(&self, currency: Currency) -> Result<Decimal, StoreError> {
+        Ok(self.cash.get(currency.code()).map_or(Decimal::ZERO, |c| c.amount))
+    }
+    fn put_cash(&mut self, currency: Currency, amount: Decimal) -> Result<(), StoreError> {
+        self.cash.insert(currency.code().to_owned(), CashBalance { currency, amount });
         Ok(())
     }
     fn position(&self, market: Market, symbol: &str) -> Result<Option<Position>, StoreError> {
@@ -118,6 +128,7 @@ pub(super) fn run(view: &View<'_>) -> Result<VerifyReport, StoreError> {
             let mut check = Check { user, account: account.id, report: &mut report };
             check.compare(&ORDER_FACTS, of_orders, |Number(seq)| seq.to_string())?;
             check.compare(&ORDERS, memory.orders, |o| o.intent.order_id.to_string())?;
+            check.compare(&CASH, memory.cash, |c| c.currency.code().to_owned())?;
             check.compare(&POSITIONS, memory.positions, position_row)?;
             check.compare(&HOLDINGS, memory.holdings, |h| h.id.to_string())?;
             check.compare(&HISTORY, memory.history, |h| h.id.to_string())?;
@@ -165,9 +176,25 @@ impl Check<'_, '_> {
     }
 }
 
+/// Writes the cash of every account as its journal accounts for it: the fold came with schema 3.
+pub(super) fn rebuild_cash(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for user in tx.view().user_ids()? {
+        for account in tx.view().user(user).accounts()? {
+            let mut memory = Memory::default();
+            for fact in tx.view().user(user).facts(account.id)? {
+                apply(&mut memory, &fact)?;
+            }
+            for (currency, balance) in memory.cash {
+                tx.user(user).put(&CASH, &account_key(account.id).text(&currency), &balance)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A user with one empty account, enough for a verification to find it.
 #[cfg(test)]
-pub(super) fn test_account(tx: &mut super::Tx<'_>, user: UserId, account: AccountId) -> Result<(), StoreError> {
+pub(super) fn test_account(tx: &mut Tx<'_>, user: UserId, account: AccountId) -> Result<(), StoreError> {
     use super::tables::{ACCOUNTS, USERS};
     use crate::domain::account::{Account, AccountMode, AccountSettings};
     use crate::domain::order::Environment;

@@ -166,6 +166,11 @@ impl UserTx<'_> {
         self.id
     }
 
+    /// A record of the installation, to be read together with the user's rows.
+    pub fn of_installation<R: Record>(&self, table: &SystemTable<R>, key: &Key) -> Result<Option<R>, StoreError> {
+        View::new(self.batch.view()).get(table, key)
+    }
+
     /// What the transaction sees, its own writes included.
     pub fn view(&self) -> UserView<'_> {
         UserView { view: self.batch.view(), id: self.id }

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::bus::LiveEvent;
-use super::error::TradingError;
+use super::error::{FieldProblem, TradingError};
 use super::tick::Trading;
 use crate::domain::account::{Account, AccountMode, AccountSettings};
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::limits::AccountLimits;
 use crate::domain::message::Notice;
 use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
 use crate::domain::schedule::Schedule;
@@ -58,9 +59,28 @@ fn check(patch: &AccountPatch) -> Result<(), TradingError> {
         && let Err(problems) = schedule.validate()
         && let Some(problem) = problems.into_iter().next()
     {
-        return Err(TradingError::invalid("/settings/schedule", format!("{}: {}", problem.field, problem.message)));
+        return Err(TradingError::invalid("/settings/schedule", format!("{}: {}", problem.field, problem.remark)));
     }
     Ok(())
+}
+
+fn check_limits(limits: &AccountLimits) -> Result<(), TradingError> {
+    let amounts = [
+        ("max_position_size", limits.max_position_size),
+        ("max_order_value", limits.max_order_value),
+        ("max_daily_value", limits.max_daily_value),
+        ("price_collar", limits.price_collar),
+    ];
+    let bad = |name: &str| {
+        let detail = format!("the limit {name} must be above zero; leave it out to have none");
+        FieldProblem::new(format!("/limits/{name}"), "invalid", detail)
+    };
+    let mut problems: Vec<FieldProblem> =
+        amounts.iter().filter(|(_, value)| value.is_some_and(|v| v <= rust_decimal::Decimal::ZERO)).map(|(name, _)| bad(name)).collect();
+    if limits.orders_per_second == Some(0) {
+        problems.push(bad("orders_per_second"));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(TradingError::Fields(problems)) }
 }
 
 fn free_name(tx: &UserTx<'_>, id: AccountId, name: &str) -> Result<(), StoreError> {
@@ -92,7 +112,7 @@ impl Trading {
                     name: name.clone(),
                     environment,
                     mode: AccountMode::Observe,
-                    settings: AccountSettings::new(),
+                    settings: AccountSettings { limits: AccountLimits::of_new_account(environment), ..AccountSettings::new() },
                     version: 1,
                     created_at: now,
                     started_at: None,
@@ -146,6 +166,32 @@ impl Trading {
                 tx.put(&ACCOUNTS, &account_key(id), &account)?;
                 let after = serde_json::to_value((&account.name, &account.settings)).unwrap_or_default();
                 tx.audit(now, Some(user), "account.changed", json!({ "before": before, "after": after }))?;
+                Ok(account)
+            })
+            .await?;
+        self.bus.publish(user, LiveEvent::Account { account_id: id });
+        Ok(account)
+    }
+
+    /// Replaces an account's limits.
+    ///
+    /// # Errors
+    /// `Fields` naming a limit that is none; `Conflict` with `version_conflict`.
+    pub async fn set_limits(&self, user: UserId, id: AccountId, version: u64, limits: AccountLimits) -> Result<Account, TradingError> {
+        check_limits(&limits)?;
+        let now = self.clock.now();
+        let account = self
+            .store
+            .user(user)
+            .write(move |tx| -> Result<Account, StoreError> {
+                let mut account = owned(tx, id)?;
+                if account.version != version {
+                    return Err(StoreError::conflict("version_conflict", "the account was changed meanwhile: look at it again"));
+                }
+                let before = std::mem::replace(&mut account.settings.limits, limits.clone());
+                account.version += 1;
+                tx.put(&ACCOUNTS, &account_key(id), &account)?;
+                tx.audit(now, Some(user), "limits.changed", json!({ "account": account.name, "before": before, "after": limits }))?;
                 Ok(account)
             })
             .await?;

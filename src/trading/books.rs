@@ -74,6 +74,36 @@ impl Books {
             .any(|o| matches!(&o.intent.origin, crate::domain::order::OrderOrigin::Slice { sheet_id, .. } if *sheet_id == sheet.id))
     }
 
+    /// Shares of a bot that no order has sold or is selling: what it holds less what its sheet sold
+    /// already, what waits to be booked and what open orders may still sell.
+    pub fn unsold_of(&self, bot: BotId) -> f64 {
+        let held: f64 = self.holdings.iter().filter(|h| h.bot_id == Some(bot) && !h.reserve).map(|h| h.quantity).sum();
+        let sheets = self.sheets.iter().filter(|s| s.bot_id == Some(bot) && s.kind.is_sell() && !self.is_imported(s));
+        let sold: f64 = sheets.flat_map(|s| s.results.iter().flatten()).map(|fill| fill.quantity).sum();
+        let selling = |o: &&Order| o.intent.bot_id == Some(bot) && o.intent.side == Side::Sell && !o.settled;
+        let of_orders: u64 = self.open_orders.iter().filter(selling).map(promised).sum();
+        (held - sold - of_orders as f64).max(0.0)
+    }
+
+    /// Shares of a symbol that belong to the account's bots, sheets' executions included.
+    pub fn held_by_bots(&self, symbol: &str) -> f64 {
+        let held: f64 = self.holdings.iter().filter(|h| !h.reserve && h.symbol == symbol).map(|h| h.quantity).sum();
+        let in_sheets: f64 = self
+            .sheets
+            .iter()
+            .filter(|s| s.symbol == symbol && !self.is_imported(s))
+            .flat_map(|s| s.results.iter().flatten().map(|fill| if s.kind.is_buy() { fill.quantity } else { -fill.quantity }))
+            .sum();
+        let of_bots = |o: &&Order| o.intent.bot_id.is_some() && o.intent.symbol == symbol && !o.settled;
+        let in_orders: f64 = self
+            .open_orders
+            .iter()
+            .filter(of_bots)
+            .map(|o| if o.intent.side == Side::Buy { o.filled_quantity as f64 } else { -(o.filled_quantity as f64) })
+            .sum();
+        held + in_sheets + in_orders
+    }
+
     /// Cost of everything that counts as the reserve (`RP`).
     pub fn reserve(&self) -> f64 {
         self.holdings.iter().filter(|h| h.reserve).map(|h| h.total_cost).sum()
@@ -109,4 +139,9 @@ pub fn sell_history(
             _ => return Ok(SellHistory { sold_this_session: false, latest: None }),
         }
     }
+}
+
+/// What an order has sold or may still sell.
+fn promised(order: &Order) -> u64 {
+    if order.state.is_final() { order.filled_quantity } else { order.intent.quantity }
 }

@@ -8,12 +8,14 @@ use super::books::{Books, sell_history};
 use super::error::TradingError;
 use super::line::Line;
 use super::reconcile::keep;
+use super::service::RequestKey;
 use super::settle::post_events;
 use super::slices::{Asked, fresh_order_id, once_per_session, order_deadline};
 use super::slots::{Outcome, calendar, handle, run_of};
 use super::tick::Trading;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Bot;
+use crate::domain::fact::Actor;
 use crate::domain::id::{AccountId, BotId, UserId};
 use crate::domain::message::Notice;
 use crate::domain::money::{decimal_from_f64, f64_from_decimal};
@@ -22,6 +24,8 @@ use crate::domain::schedule::{SessionPlan, Slot};
 use crate::quant::egg::closing::{self, ClosingInput, ClosingPlan};
 use crate::quant::egg::event::EggEvent;
 use crate::quant::egg::force_sell;
+use crate::quant::egg::number::truncate;
+use crate::quant::egg::slice::Request;
 use crate::storage::tables::{BOTS, ORDERS};
 use crate::storage::{StoreError, account_key};
 
@@ -35,6 +39,9 @@ enum Closing {
 
 impl Trading {
     pub(super) async fn closing_buys(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
+        if self.is_halted(line.user.id(), line.account_id)? {
+            return Ok(Outcome::Done("the kill switch is on".to_owned()));
+        }
         let books = line.user.read(|v| Books::read(v, line.account_id))?;
         let (mut waits, mut problem) = (false, None);
         for bot in books.bots.iter().filter(|b| b.active && !b.closing_conditions.is_empty()) {
@@ -97,6 +104,9 @@ impl Trading {
                             symbol: &bot.symbol,
                             request,
                             origin: OrderOrigin::Closing,
+                            actor: Actor::Bot,
+                            key: None,
+                            premise: None,
                         };
                         self.ask(line, plan, expires_at, asked).await?;
                     }
@@ -157,12 +167,23 @@ impl Trading {
     /// Sells a share of a bot's position at once. `ratio_percent` is above 0 and at most 100.
     ///
     /// # Errors
-    /// `Refused` with the reason when nothing was sent.
-    pub async fn force_sell(&self, user: UserId, account: AccountId, bot_id: BotId, ratio_percent: f64) -> Result<Order, TradingError> {
+    /// `Refused` with the reason when nothing was sent; `books_changed` when the bot's shares changed
+    /// while the order was made out, as by a second click.
+    pub async fn force_sell(
+        &self,
+        user: UserId,
+        account: AccountId,
+        bot_id: BotId,
+        ratio_percent: f64,
+        key: Option<RequestKey>,
+    ) -> Result<Order, TradingError> {
         if !(ratio_percent > 0.0 && ratio_percent <= 100.0) {
             return Err(TradingError::invalid("/ratio_percent", "the share to sell must be above 0 and at most 100 percent"));
         }
         let line = self.line(user, account).await?;
+        if let Some(order) = self.service.replay(&line, key.as_ref()).await? {
+            return Ok(order);
+        }
         let books = line.user.read(|v| Books::read(v, account))?;
         let bot: Bot = line.user.read(|v| v.require(&BOTS, &account_key(account).id(bot_id.as_bytes())))?;
         if books.account.mode != AccountMode::Trading {
@@ -181,9 +202,13 @@ impl Trading {
         }
         let price = self.price(&line, &bot.symbol).await?.map(|q| f64_from_decimal(q.last));
         let holdings = books.holdings_of(bot.id);
+        // What a sheet sold already or an order may still sell is not there to be sold again.
+        let unsold = books.unsold_of(bot.id);
         let planned = force_sell::plan(&bot, &holdings, ratio_percent, price);
         self.tell(&line, planned.events).await?;
-        let Some(request) = planned.request else {
+        let most = truncate(unsold);
+        let request = planned.request.map(|r| Request { quantity: r.quantity.min(most), ..r }).filter(|r| r.quantity > 0);
+        let Some(request) = request else {
             return Err(if price.is_none() {
                 TradingError::refused("no_price", format!("the broker gives no price for {}", bot.symbol))
             } else {
@@ -198,6 +223,9 @@ impl Trading {
             symbol: &bot.symbol,
             request,
             origin: OrderOrigin::ForceSell { ratio_percent: decimal_from_f64(ratio_percent).unwrap_or(Decimal::ONE_HUNDRED) },
+            actor: Actor::User(user),
+            key,
+            premise: Some(unsold),
         };
         let order = self.ask(&line, &plan, order_deadline(now, None, plan.close), asked).await?;
         // The order is out: a failure from here on must not look like one of the order. The next tick

@@ -367,8 +367,9 @@ mod tests {
             })
             .await
             .unwrap();
-        let (clock, calendar) = (Arc::new(SteppedClock::new(at)), Arc::new(Calendar::nyse().unwrap()));
-        let trading = Trading::new(store, clock, calendar, Arc::new(Nothing), Arc::new(Nothing));
+        let clock = Arc::new(SteppedClock::new(at));
+        let calendars = crate::trading::Calendars { us: Arc::new(Calendar::nyse().unwrap()), krx: Arc::new(Calendar::krx().unwrap()) };
+        let trading = Trading::new(store, clock, calendars, Arc::new(Nothing), Arc::new(Nothing));
         let account = trading.create_account(user, "main", Environment::Mock).await.unwrap().id;
         for name in BOTS {
             let (name, symbol, others) = (name.to_owned(), "TQQQ".to_owned(), BotPatch::default());

@@ -63,18 +63,6 @@ fn account(view: &UserView<'_>, id: AccountId) -> Result<Account, StoreError> {
 }
 
 impl Trading {
-    /// Orders of an account, newest first, after `after`.
-    ///
-    /// # Errors
-    /// `NotFound` for an account that is not the user's.
-    pub fn orders(&self, user: UserId, id: AccountId, after: Option<OrderId>, limit: usize) -> Result<Vec<Order>, TradingError> {
-        Ok(self.store.user(user).read(|v| {
-            account(v, id)?;
-            let before = after.map(|o| account_key(id).id(o.as_bytes()));
-            v.list_latest(&ORDERS, &account_key(id), before.as_ref(), limit)
-        })?)
-    }
-
     /// One order with its facts, whichever of the user's accounts it is in.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::brokers::BrokerOrder;
 use crate::domain::fact::Event;
-use crate::domain::order::{Fill, Order, OrderState, Reason};
+use crate::domain::order::{EarlierNumber, Fill, Order, OrderState, Reason};
 
 /// How far the broker's clock may be behind ours when an unknown order is searched.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(120);
@@ -40,6 +40,9 @@ impl<'o> FromIterator<&'o Order> for OwnNumbers {
         for order in orders {
             if let (Some(date), Some(number)) = (order.broker_order_date, &order.broker_order_no) {
                 numbers.insert(date, number);
+            }
+            for earlier in &order.earlier {
+                numbers.insert(earlier.broker_order_date, &earlier.broker_order_no);
             }
         }
         numbers
@@ -81,11 +84,78 @@ pub(super) fn examine(order: &Order, reading: &Reading, own: &OwnNumbers, close:
     if is_searched(order) {
         return search(order, reading, own, close);
     }
+    let mut amended = Vec::new();
+    let mut order = std::borrow::Cow::Borrowed(order);
+    if order.amending.is_some() {
+        if let Some(event) = amendment(&order, reading) {
+            order = std::borrow::Cow::Owned(after_amendment(&order, &event));
+            amended.push(event);
+        }
+        if order.amending.is_some() {
+            // Until that is settled the order's own figures may belong to either number.
+            return Finding::Facts(Vec::new());
+        }
+    }
+    let order = order.as_ref();
     match listed(order, &reading.listed) {
-        Some(found) => Finding::Facts(progress(order, found, reading, close)),
+        Some(found) => {
+            let found = with_earlier(order, found, &reading.listed);
+            amended.extend(progress(order, &found, reading, close));
+            Finding::Facts(amended)
+        }
+        None if !amended.is_empty() => Finding::Facts(amended),
         None if order.state.is_final() || order.broker_order_no.is_none() => Finding::Facts(Vec::new()),
         None => Finding::Absent,
     }
+}
+
+/// What the list tells about an amendment whose answer never came: it goes on under a number that
+/// names ours as its original, or it never arrived and the old number is still open.
+fn amendment(order: &Order, reading: &Reading) -> Option<Event> {
+    let order_id = order.intent.order_id;
+    let (number, asked) = (order.broker_order_no.as_deref().map(bare)?, order.amending.as_ref()?);
+    let successor =
+        reading.listed.iter().find(|b| b.original_order_no.as_deref().map(bare) == Some(number) && b.symbol == order.intent.symbol);
+    if let Some(found) = successor {
+        let (broker_order_no, broker_order_date) = (found.broker_order_no.clone(), found.order_date);
+        return Some(Event::OrderAmended { order_id, broker_order_no, broker_order_date });
+    }
+    let arrived = asked.asked_at.saturating_add(LIST_LAG).is_ok_and(|until| reading.at >= until);
+    let old = listed(order, &reading.listed)?;
+    (arrived && (old.open_quantity > 0 || old.filled_quantity >= order.intent.quantity)).then(|| {
+        let message = "the change never reached the broker: the order stands as it was";
+        Event::AmendRefused { order_id, reason: Reason::new("amend_not_placed", message) }
+    })
+}
+
+/// The order as it is once the event is recorded, as far as the list is read with it.
+fn after_amendment(order: &Order, event: &Event) -> Order {
+    let mut after = order.clone();
+    let terms = after.amending.take();
+    if let (Event::OrderAmended { broker_order_no, broker_order_date, .. }, Some(terms)) = (event, terms) {
+        if let (Some(number), Some(date)) = (after.broker_order_no.take(), after.broker_order_date.take()) {
+            after.earlier.push(EarlierNumber { broker_order_no: number, broker_order_date: date });
+        }
+        after.broker_order_no = Some(broker_order_no.clone());
+        after.broker_order_date = Some(*broker_order_date);
+        after.intent.quantity = terms.quantity;
+        after.intent.limit_price = terms.limit_price;
+    }
+    after
+}
+
+/// An amended order's figures: those of its present number and what was filled under earlier ones.
+fn with_earlier(order: &Order, found: &BrokerOrder, all: &[BrokerOrder]) -> BrokerOrder {
+    let mut whole = found.clone();
+    for earlier in &order.earlier {
+        let listed =
+            all.iter().find(|b| bare(&b.broker_order_no) == bare(&earlier.broker_order_no) && b.order_date == earlier.broker_order_date);
+        if let Some(listed) = listed {
+            whole.filled_quantity += listed.filled_quantity;
+            whole.filled_amount += listed.filled_amount;
+        }
+    }
+    whole
 }
 
 /// The session's list does not change any more.
@@ -190,7 +260,7 @@ fn progress(order: &Order, listed: &BrokerOrder, reading: &Reading, close: Times
     let closed = reading.at >= close;
     if listed.rejected {
         if filled == 0 {
-            let reason = Reason { code: "broker_rejected".to_owned(), message: listed.status_text.clone() };
+            let reason = Reason::new("broker_rejected", listed.status_text.clone());
             events.push(Event::OrderRejected { order_id, reason });
         } else {
             events.push(Event::OrderCancelled { order_id });

@@ -70,6 +70,7 @@ fn is_due(last: Option<&Timestamp>, every: SignedDuration, now: Timestamp) -> bo
 /// A reading with the sessions' closes.
 #[derive(Clone, Debug)]
 struct Evidence {
+    market: Market,
     reading: Reading,
     closes: HashMap<Date, Timestamp>,
 }
@@ -97,7 +98,7 @@ impl Trading {
             .write(move |tx| -> Result<(), StoreError> {
                 for order in tx.view().open_orders(account)?.into_iter().filter(|o| left(&service, o)) {
                     let message = "the order was being sent when the server or its connection broke off".to_owned();
-                    let reason = Reason { code: "interrupted".to_owned(), message: message.clone() };
+                    let reason = Reason::new("interrupted", message.clone());
                     tx.record(account, now, Actor::Broker, vec![Event::OrderUnknown { order_id: order.intent.order_id, reason }])?;
                     let notice = Notice::OrderUnknown { bot: order.intent.bot_name, symbol: order.intent.symbol, detail: message };
                     tx.post(account, now, notice.level(), &notice)?;
@@ -122,29 +123,48 @@ impl Trading {
             return Ok(());
         }
         lock(&self.searches.read_at).insert(account, now);
-        let first = open.iter().map(|o| o.broker_order_date.unwrap_or(o.intent.session).min(o.intent.session)).min().unwrap_or_default();
-        let last = open.iter().map(|o| o.intent.session).max().unwrap_or(first);
-        let unknown = open.iter().any(|o| o.state == OrderState::Unknown);
-        let evidence = self.read_evidence(line, first, last, unknown).await?;
-
         let mut problem = None;
-        for order in &open {
-            keep(&mut problem, self.examine_open(line, order, &evidence).await);
+        for market in [Market::Krx, Market::Us] {
+            let open: Vec<&Order> = open.iter().filter(|o| o.intent.market == market).collect();
+            if !open.is_empty() {
+                keep(&mut problem, self.refresh_market(line, market, &open).await);
+            }
         }
-        keep(&mut problem, self.examine_ended(line, &evidence).await);
         for order in line.user.read(|v| v.open_orders(account))? {
             keep(&mut problem, self.cancel_if_over(line, &order).await);
         }
         problem.map_or(Ok(()), Err)
     }
 
+    /// Reads one market's list for our open orders in it.
+    async fn refresh_market(&self, line: &Line, market: Market, open: &[&Order]) -> Result<(), TradingError> {
+        let first = open.iter().map(|o| o.broker_order_date.unwrap_or(o.intent.session).min(o.intent.session)).min().unwrap_or_default();
+        let last = open.iter().map(|o| o.intent.session).max().unwrap_or(first);
+        let unknown = open.iter().any(|o| o.state == OrderState::Unknown);
+        let evidence = self.read_evidence(line, market, first, last, unknown).await?;
+
+        let mut problem = None;
+        for order in open {
+            keep(&mut problem, self.examine_open(line, order, &evidence).await);
+        }
+        keep(&mut problem, self.examine_ended(line, &evidence).await);
+        problem.map_or(Ok(()), Err)
+    }
+
     /// The broker's complete list for the sessions from `first` to `last`.
-    async fn read_evidence(&self, line: &Line, first: Date, last: Date, with_open: bool) -> Result<Arc<Evidence>, TradingError> {
+    async fn read_evidence(
+        &self,
+        line: &Line,
+        market: Market,
+        first: Date,
+        last: Date,
+        with_open: bool,
+    ) -> Result<Arc<Evidence>, TradingError> {
         let account = line.account_id;
-        let mut listed = line.gateway.orders(Market::Us, first.saturating_sub(1.day()), last.saturating_add(1.day()), None).await?;
+        let mut listed = line.gateway.orders(market, first.saturating_sub(1.day()), last.saturating_add(1.day()), None).await?;
         if with_open {
             // An order is absent only when both of the broker's lists lack it.
-            for order in line.gateway.open_orders(Market::Us).await? {
+            for order in line.gateway.open_orders(market).await? {
                 if !listed.iter().any(|b| (b.order_date, &b.broker_order_no) == (order.order_date, &order.broker_order_no)) {
                     listed.push(order);
                 }
@@ -156,11 +176,11 @@ impl Trading {
         let mut closes = HashMap::new();
         let mut day = first;
         while day <= last {
-            closes.extend(self.window(day).map(|w| (day, w.close)));
+            closes.extend(self.window_of(market, day).map(|w| (day, w.close)));
             day = day.saturating_add(1.day());
         }
         let reading = Reading { listed, at, fee_rate: decimal_from_f64(fee_rate).unwrap_or(Decimal::ZERO) };
-        Ok(Arc::new(Evidence { reading, closes }))
+        Ok(Arc::new(Evidence { market, reading, closes }))
     }
 
     async fn examine_open(&self, line: &Line, order: &Order, evidence: &Arc<Evidence>) -> Result<(), TradingError> {
@@ -224,7 +244,7 @@ impl Trading {
                 let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
                 let (event, notice) = if is_searched(&order) {
                     let message = "the broker's complete lists do not have this order".to_owned();
-                    let reason = Reason { code: NOT_PLACED.to_owned(), message };
+                    let reason = Reason::new(NOT_PLACED, message);
                     (Event::OrderRejected { order_id, reason }, Notice::OrderNotPlaced { bot, symbol })
                 } else {
                     let number = order.broker_order_no.clone().unwrap_or_default();
@@ -288,15 +308,18 @@ impl Trading {
     /// The broker's, when its list cannot be read.
     pub(super) async fn find_late_fills(&self, line: &Line, session: Date) -> Result<(), TradingError> {
         let account = line.account_id;
-        let unfilled = |o: &Order| {
+        let unfilled = |market: Market, o: &Order| {
             let listed = o.broker_order_no.is_some() || o.is_not_placed();
-            o.intent.session == session && listed && o.filled_quantity < o.intent.quantity
+            o.intent.market == market && o.intent.session == session && listed && o.filled_quantity < o.intent.quantity
         };
-        if !line.user.read(|v| orders_from(v, account, session))?.iter().any(unfilled) {
-            return Ok(());
+        let orders = line.user.read(|v| orders_from(v, account, session))?;
+        for market in [Market::Krx, Market::Us] {
+            if orders.iter().any(|o| unfilled(market, o)) {
+                let evidence = self.read_evidence(line, market, session, session, false).await?;
+                self.examine_ended(line, &evidence).await?;
+            }
         }
-        let evidence = self.read_evidence(line, session, session, false).await?;
-        self.examine_ended(line, &evidence).await
+        Ok(())
     }
 
     /// Asks for the cancel of an order whose time is over, until the list shows its end. After the
@@ -304,8 +327,8 @@ impl Trading {
     async fn cancel_if_over(&self, line: &Line, order: &Order) -> Result<(), TradingError> {
         let (now, id) = (self.clock.now(), order.intent.order_id);
         let cancellable = matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled);
-        let closed = self.window(order.intent.session).is_some_and(|w| now >= w.close);
-        if now < order.intent.expires_at || !cancellable || closed {
+        let closed = self.window_of(order.intent.market, order.intent.session).is_some_and(|w| now >= w.close);
+        if (now < order.intent.expires_at && !self.is_halted(line.user.id(), line.account_id)?) || !cancellable || closed {
             return Ok(());
         }
         {
@@ -316,8 +339,8 @@ impl Trading {
             cancelled.retain(|_, at| now.duration_since(*at) < SignedDuration::from_hours(1));
             cancelled.insert(id, now);
         }
-        let exchange = self.exchange(line, &order.intent.symbol).await?;
-        self.service.cancel(line, &*self.clock, exchange, order).await
+        let exchange = self.exchange_of(line, order.intent.market, &order.intent.symbol).await?;
+        self.service.cancel(line, &*self.clock, exchange, order, Actor::Bot).await
     }
 }
 
@@ -342,7 +365,7 @@ fn orders_from(view: &UserView<'_>, account: AccountId, session: Date) -> Result
 /// Our orders of the reading's sessions and later ones.
 fn recent_orders(view: &UserView<'_>, account: AccountId, evidence: &Evidence) -> Result<Vec<Order>, StoreError> {
     match evidence.closes.keys().min() {
-        Some(first) => orders_from(view, account, *first),
+        Some(first) => Ok(orders_from(view, account, *first)?.into_iter().filter(|o| o.intent.market == evidence.market).collect()),
         None => Ok(Vec::new()),
     }
 }

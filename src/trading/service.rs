@@ -1,51 +1,99 @@
 //! The order service: the one place where an order is made and the only caller of a broker's order
 //! functions. Gate → journal → broker → facts; what is not known stays unknown.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
+use super::books::Books;
 use super::bus::{Bus, LiveEvent};
 use super::error::TradingError;
+use super::gate::{self, Candidate, Seen, Window};
 use super::line::Line;
 use crate::brokers::{BrokerError, OrderOutcome};
-use crate::domain::account::AccountMode;
 use crate::domain::clock::Clock;
 use crate::domain::fact::{Actor, Event};
-use crate::domain::id::OrderId;
+use crate::domain::id::{AccountId, OrderId};
 use crate::domain::instrument::Exchange;
 use crate::domain::message::Notice;
-use crate::domain::order::{Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent, OrderState, Reason};
-use crate::storage::tables::{ACCOUNTS, ORDERS};
-use crate::storage::{StoreError, UserTx, account_key};
+use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Reason};
+use crate::storage::tables::{Answered, IDEMPOTENCY, ORDERS};
+use crate::storage::{Key, StoreError, UserTx, UserView, account_key};
 
-/// Why the gate refuses, in a code and a sentence.
-type Refusal = (&'static str, String);
+/// An order as somebody asks for it.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    pub intent: OrderIntent,
+    /// Exchange that lists the instrument, as brokers want it.
+    pub exchange: Exchange,
+    pub window: Window,
+    pub seen: Seen,
+    pub actor: Actor,
+    /// Names the request: asked again with the same key, it is answered again and not repeated.
+    pub key: Option<RequestKey>,
+    /// Shares that the bot had left to sell when the order was made out. Somebody who sold meanwhile
+    /// makes the order void.
+    pub premise: Option<f64>,
+}
 
-/// The regular session that an order belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    pub session: Date,
-    pub open: Timestamp,
-    pub close: Timestamp,
+/// An idempotency key with what was asked under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    /// 1 to 64 visible ASCII characters.
+    pub key: String,
+    /// SHA-256 of the request, hex.
+    pub request: String,
+}
+
+impl RequestKey {
+    /// # Errors
+    /// `Invalid` when the key is no key.
+    pub fn new(key: &str, request: &[u8]) -> Result<Self, TradingError> {
+        if !(1..=64).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(TradingError::invalid("/Idempotency-Key", "the header Idempotency-Key has 1 to 64 visible ASCII characters"));
+        }
+        Ok(Self { key: key.to_owned(), request: hex(&Sha256::digest(request)) })
+    }
+
+    /// What the key was used for before, if it was: for this very request of this account, or an error.
+    fn known(&self, view: &UserView<'_>, account: AccountId) -> Result<Option<Answered>, StoreError> {
+        let Some(known) = view.get(&IDEMPOTENCY, &self.row())? else { return Ok(None) };
+        if known.request != self.request || known.account_id != account {
+            let detail = "this Idempotency-Key was used for another request: take a new one for a new order";
+            return Err(StoreError::conflict("idempotency_key_reused", detail));
+        }
+        Ok(Some(known))
+    }
+
+    fn row(&self) -> Key {
+        Key::new().text(&self.key)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// What journalling an intent came to.
 enum Journalled {
     /// Durable; may be sent now, once.
     Send(Order),
-    /// This very order was journalled before: nothing is sent again.
+    /// Nothing has to be sent: refused, or taken by our own paper.
+    Done(Order),
+    /// This very request was journalled before: nothing is sent again.
     Existing(Order),
-    Refused(Order),
+    /// It was answered before, like this.
+    Answered(Order),
 }
 
 /// Orders whose request this process is making right now. Nobody else may conclude anything about
 /// them: their own answer is still to come.
 #[derive(Clone, Debug, Default)]
-struct Sending(Arc<Mutex<HashSet<OrderId>>>);
+struct Sending(Arc<Mutex<HashSet<OrderId>>>, Arc<Notify>);
 
 /// Holds an order among those being sent, until the answer is in the journal or nobody waits for it.
 struct BeingSent {
@@ -58,6 +106,17 @@ impl Sending {
         self.0.lock().unwrap_or_else(|e| e.into_inner())
     }
 
+    /// Waits until this process is not sending the order any more.
+    async fn ended(&self, id: OrderId) {
+        loop {
+            let ended = self.1.notified();
+            if !self.lock().contains(&id) {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     /// `None` when somebody is sending it already.
     fn begin(&self, id: OrderId) -> Option<BeingSent> {
         self.lock().insert(id).then(|| BeingSent { sending: self.clone(), id })
@@ -67,6 +126,7 @@ impl Sending {
 impl Drop for BeingSent {
     fn drop(&mut self) {
         self.sending.lock().remove(&self.id);
+        self.sending.1.notify_waiters();
     }
 }
 
@@ -75,11 +135,31 @@ impl Drop for BeingSent {
 pub struct OrderService {
     bus: Bus,
     sending: Sending,
+    pace: Pace,
+}
+
+/// When orders left each account within the last second.
+#[derive(Clone, Debug, Default)]
+struct Pace(Arc<Mutex<HashMap<AccountId, VecDeque<Timestamp>>>>);
+
+impl Pace {
+    fn last_second(&self, account: AccountId, now: Timestamp) -> usize {
+        let mut all = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let Some(times) = all.get_mut(&account) else { return 0 };
+        while times.front().is_some_and(|at| now.duration_since(*at) >= SignedDuration::from_secs(1)) {
+            times.pop_front();
+        }
+        times.len()
+    }
+
+    fn passed(&self, account: AccountId, now: Timestamp) {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).entry(account).or_default().push_back(now);
+    }
 }
 
 impl OrderService {
     pub fn new(bus: Bus) -> Self {
-        Self { bus, sending: Sending::default() }
+        Self { bus, sending: Sending::default(), pace: Pace::default() }
     }
 
     /// The order's request is on its way from this process.
@@ -87,65 +167,67 @@ impl OrderService {
         self.sending.lock().contains(&order)
     }
 
-    /// Places one order: checks it, journals it, sends it once. The same `order_id` again gives the
-    /// order as it stands and sends nothing.
+    /// Places one order: checks it, journals it, sends it once. The same order id or the same request
+    /// key again gives the order as it stands and sends nothing.
     ///
     /// # Errors
-    /// Only when the journal cannot be written. A refusal or an unknown outcome is an order in that
-    /// state, not an error.
+    /// When the journal cannot be written, when the request key was used for another request, or when
+    /// the premise does not hold any more. A refusal or an unknown outcome is an order in that state,
+    /// not an error.
     ///
     /// # Cancel safety
     /// Dropped after the journal's commit, the order stays `sent`, becomes unknown with the next
     /// reading and is resolved by evidence.
-    pub async fn place(
-        &self,
-        line: &Line,
-        clock: &dyn Clock,
-        window: Window,
-        exchange: Exchange,
-        intent: OrderIntent,
-    ) -> Result<Order, TradingError> {
+    pub async fn place(&self, line: &Line, clock: &dyn Clock, placement: Placement) -> Result<Order, TradingError> {
         let account = line.account_id;
         // Before the journal: from the first moment that others can see the order as sent.
-        let _being_sent = self.sending.begin(intent.order_id);
+        let being_sent = self.sending.begin(placement.intent.order_id);
+        let placement = Arc::new(placement);
         let journalled = line
             .user
             .write({
-                let intent = intent.clone();
-                let environment = line.gateway.environment();
-                let now = clock.now();
-                move |tx| journal(tx, &intent, environment, window, now)
+                let (placement, gateway, now) = (placement.clone(), line.gateway.environment(), clock.now());
+                let last_second = self.pace.last_second(account, now);
+                move |tx| journal(tx, &placement, gateway, last_second, now)
             })
             .await?;
         let order = match journalled {
-            Journalled::Existing(order) => return Ok(order),
-            Journalled::Refused(order) => {
+            Journalled::Answered(order) => return Ok(order),
+            Journalled::Existing(order) => {
+                drop(being_sent);
+                return self.first_answer(line, order.intent.order_id, placement.key.as_ref()).await;
+            }
+            Journalled::Done(order) => {
                 self.bus.order(line, &order);
                 return Ok(order);
             }
             Journalled::Send(order) => order,
         };
+        self.pace.passed(account, clock.now());
         self.bus.order(line, &order);
 
-        let sent = line.gateway.send_order(JournalledOrder::after_commit(&intent), exchange).await;
+        let intent = &placement.intent;
+        let sent = line.gateway.send_order(JournalledOrder::after_commit(intent), placement.exchange).await;
         let now = clock.now();
         let order_id = intent.order_id;
         let event = match sent {
             Ok(ack) => Event::OrderAccepted { order_id, broker_order_no: ack.broker_order_no, broker_order_date: ack.order_date },
             Err(error) => {
-                let reason = Reason { code: error.code().to_owned(), message: error.to_string() };
+                let reason = Reason::new(error.code(), error.words());
                 match error.order_outcome() {
                     OrderOutcome::NotPlaced => Event::OrderRejected { order_id, reason },
                     OrderOutcome::Unknown => Event::OrderUnknown { order_id, reason },
                 }
             }
         };
+        let key = placement.key.clone();
         let order = line
             .user
             .write(move |tx| -> Result<Order, StoreError> {
-                tx.record(account, now, Actor::Bot, vec![event.clone()])?;
-                let order = tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))?;
+                tx.record(account, now, Actor::Broker, vec![event.clone()])?;
+                let order: Order = tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))?;
                 announce(tx, &order, now)?;
+                answer(tx, key.as_ref(), &order)?;
                 Ok(order)
             })
             .await?;
@@ -153,99 +235,252 @@ impl OrderService {
         Ok(order)
     }
 
+    /// The answer to a request that was made before with the same key, once it is given; `None` when
+    /// the key is new. Whoever asks outside before placing asks this first.
+    ///
+    /// # Errors
+    /// `Conflict` when the key was used for another request.
+    pub async fn replay(&self, line: &Line, key: Option<&RequestKey>) -> Result<Option<Order>, TradingError> {
+        let Some(key) = key else { return Ok(None) };
+        match line.user.read(|v| key.known(v, line.account_id))? {
+            Some(known) => Ok(Some(self.first_answer(line, known.order_id, Some(key)).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// What the request that came first was answered, once it is.
+    async fn first_answer(&self, line: &Line, order_id: OrderId, key: Option<&RequestKey>) -> Result<Order, TradingError> {
+        self.sending.ended(order_id).await;
+        let (account, row) = (line.account_id, key.map(RequestKey::row));
+        Ok(line.user.read(|v| {
+            let answered = row.map(|row| v.get(&IDEMPOTENCY, &row)).transpose()?.flatten().and_then(|a| a.answer);
+            match answered {
+                Some(order) => Ok::<_, StoreError>(*order),
+                None => v.require(&ORDERS, &account_key(account).id(order_id.as_bytes())),
+            }
+        })?)
+    }
+
     /// Asks the broker to cancel what is left of an order. The order's own state changes only when
-    /// the broker's list shows it.
+    /// the broker's list shows it; our own paper cancels at once.
     ///
     /// # Errors
     /// The broker's, when the request was not taken; it may be repeated.
-    pub async fn cancel(&self, line: &Line, clock: &dyn Clock, exchange: Exchange, order: &Order) -> Result<(), TradingError> {
+    pub async fn cancel(
+        &self,
+        line: &Line,
+        clock: &dyn Clock,
+        exchange: Exchange,
+        order: &Order,
+        actor: Actor,
+    ) -> Result<(), TradingError> {
         let (account, order_id, now) = (line.account_id, order.intent.order_id, clock.now());
-        let still_open = line
+        let own = line.gateway.environment() == Environment::Own;
+        let (still_open, after) = line
             .user
-            .write(move |tx| -> Result<bool, StoreError> {
-                let order: Order = tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))?;
+            .write(move |tx| -> Result<(bool, Order), StoreError> {
+                let key = account_key(account).id(order_id.as_bytes());
+                let order: Order = tx.require(&ORDERS, &key)?;
                 let open = matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled);
                 if open && !order.cancel_requested {
-                    tx.record(account, now, Actor::Bot, vec![Event::CancelRequested { order_id }])?;
+                    tx.record(account, now, actor, vec![Event::CancelRequested { order_id }])?;
                 }
-                Ok(open)
+                if open && own {
+                    tx.record(account, now, Actor::Broker, vec![Event::OrderCancelled { order_id }, Event::OrderSettled { order_id }])?;
+                }
+                Ok((open && !own, tx.require(&ORDERS, &key)?))
             })
             .await?;
+        self.bus.order(line, &after);
         if !still_open {
             return Ok(());
         }
-        match line.gateway.send_cancel(order, exchange).await {
+        match line.gateway.send_cancel(&after, exchange).await {
             // Nothing left to cancel: the next reading of the order list tells why.
             Ok(()) | Err(BrokerError::Rejected { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Asks for new terms of an open order. The outcome is a fact like any other: an answer that does
+    /// not come is looked for in the broker's lists, never asked for again.
+    ///
+    /// # Errors
+    /// `Refused` when the order cannot be amended; the broker's refusal.
+    pub async fn amend(
+        &self,
+        line: &Line,
+        clock: &dyn Clock,
+        exchange: Exchange,
+        order_id: OrderId,
+        terms: Amendment,
+        actor: Actor,
+    ) -> Result<Order, TradingError> {
+        let (account, now) = (line.account_id, clock.now());
+        let own = line.gateway.environment() == Environment::Own;
+        let asked = terms.clone();
+        let before = line
+            .user
+            .write(move |tx| -> Result<Order, TradingError> {
+                let order: Order = tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))?;
+                amendable(&order, &asked)?;
+                tx.record(account, now, actor, vec![Event::AmendRequested { order_id, amendment: asked.clone() }])?;
+                if own {
+                    let number = format!("{}-{}", order.broker_order_no.unwrap_or_default(), order.earlier.len() + 1);
+                    let date = order.intent.session;
+                    tx.record(
+                        account,
+                        now,
+                        Actor::Broker,
+                        vec![Event::OrderAmended { order_id, broker_order_no: number, broker_order_date: date }],
+                    )?;
+                }
+                Ok(tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))?)
+            })
+            .await?;
+        self.bus.order(line, &before);
+        if own {
+            return Ok(before);
+        }
+        let sent = line.gateway.send_amend(&before, &terms, exchange).await;
+        let event = match &sent {
+            Ok(ack) => {
+                let (broker_order_no, broker_order_date) = (ack.broker_order_no.clone(), ack.order_date);
+                Event::OrderAmended { order_id, broker_order_no, broker_order_date }
+            }
+            Err(error) if error.order_outcome() == OrderOutcome::NotPlaced => {
+                Event::AmendRefused { order_id, reason: Reason::new(error.code(), error.to_string()) }
+            }
+            // The amendment stays open in the journal until the lists tell what became of it.
+            Err(_) => return Ok(before),
+        };
+        let now = clock.now();
+        let after = line
+            .user
+            .write(move |tx| -> Result<Order, StoreError> {
+                tx.record(account, now, Actor::Broker, vec![event.clone()])?;
+                tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))
+            })
+            .await?;
+        self.bus.order(line, &after);
+        match sent {
+            Ok(_) => Ok(after),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether an order can get these terms.
+fn amendable(order: &Order, terms: &Amendment) -> Result<(), TradingError> {
+    if !matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled) {
+        return Err(TradingError::refused("order_not_open", "only an open order that the broker has confirmed can be changed"));
+    }
+    if order.amending.is_some() || order.cancel_requested {
+        return Err(TradingError::refused("order_busy", "a change or a cancel of this order is already under way"));
+    }
+    if order.intent.bot_id.is_some() {
+        return Err(TradingError::refused("order_of_bot", "a bot's order is changed by its bot only; you can cancel it"));
+    }
+    if terms.quantity <= order.filled_quantity {
+        let detail = format!("{} shares are filled already: the new quantity must be more", order.filled_quantity);
+        return Err(TradingError::field("/quantity", "quantity_too_small", detail));
+    }
+    // More shares than were checked would pass the gate's limits unseen.
+    if terms.quantity > order.intent.quantity {
+        return Err(TradingError::field("/quantity", "quantity_too_large", "an amendment can only take shares away: place another order"));
+    }
+    match (order.intent.kind.has_limit(), terms.limit_price) {
+        (true, None) => Err(TradingError::field("/price", "price_required", "this kind of order needs a limit price")),
+        (false, Some(_)) => Err(TradingError::field("/price", "price_not_used", "this kind of order has no limit price: leave it out")),
+        (true, Some(price)) if price <= rust_decimal::Decimal::ZERO => {
+            Err(TradingError::field("/price", "bad_price", "the price must be above zero"))
+        }
+        _ => Ok(()),
     }
 }
 
 /// Checks and journals in one transaction, so that no two orders pass the gate on the same view.
 fn journal(
     tx: &mut UserTx<'_>,
-    intent: &OrderIntent,
+    placement: &Placement,
     gateway: Environment,
-    window: Window,
+    last_second: usize,
     now: Timestamp,
-) -> Result<Journalled, StoreError> {
+) -> Result<Journalled, TradingError> {
+    let intent = &placement.intent;
+    if let Some(key) = &placement.key
+        && let Some(known) = key.known(&tx.view(), intent.account_id)?
+    {
+        return Ok(match known.answer {
+            Some(order) => Journalled::Answered(*order),
+            None => Journalled::Existing(tx.require(&ORDERS, &account_key(known.account_id).id(known.order_id.as_bytes()))?),
+        });
+    }
     let key = account_key(intent.account_id).id(intent.order_id.as_bytes());
     if let Some(order) = tx.get(&ORDERS, &key)? {
         return Ok(Journalled::Existing(order));
     }
-    let intended = Event::OrderIntended { intent: Box::new(intent.clone()) };
-    let refusal = gate(tx, intent, gateway, window, now)?;
-    let next = match &refusal {
-        Some((code, message)) => {
-            Event::OrderRejected { order_id: intent.order_id, reason: Reason { code: (*code).to_owned(), message: message.clone() } }
+    if let (Some(premise), Some(bot)) = (placement.premise, intent.bot_id)
+        && Books::read(&tx.view(), intent.account_id)?.unsold_of(bot) != premise
+    {
+        return Err(TradingError::refused("books_changed", "the bot's shares changed meanwhile: look at them again"));
+    }
+    let candidate = Candidate { intent, gateway, window: placement.window, seen: &placement.seen, last_second, now };
+    let refusal = gate::check(tx, &candidate)?;
+    let refused = refusal.is_some();
+    let order_id = intent.order_id;
+    let mut events = vec![Event::OrderIntended { intent: Box::new(intent.clone()) }];
+    let own = intent.environment == Environment::Own;
+    match refusal {
+        Some(reason) => events.push(Event::OrderRejected { order_id, reason }),
+        None => {
+            gate::count(tx, intent, placement.seen.quote.as_ref())?;
+            events.push(Event::OrderSent { order_id });
+            if own {
+                // Our own paper takes what passes the gate; there is nobody to send it to.
+                let broker_order_no = format!("P{}", tx.view().last_fact(intent.account_id)? + 1);
+                events.push(Event::OrderAccepted { order_id, broker_order_no, broker_order_date: intent.session });
+            }
         }
-        None => Event::OrderSent { order_id: intent.order_id },
-    };
-    tx.record(intent.account_id, now, Actor::Bot, vec![intended, next])?;
+    }
+    if refused && intent.origin == OrderOrigin::Ticket {
+        // Nobody waits for the result of a person's refused order.
+        events.push(Event::OrderSettled { order_id });
+    }
+    tx.record(intent.account_id, now, placement.actor, events)?;
     let order: Order = tx.require(&ORDERS, &key)?;
+    if let Some(key) = &placement.key {
+        let known = Answered { request: key.request.clone(), account_id: intent.account_id, order_id, at: now, answer: None };
+        tx.put(&IDEMPOTENCY, &key.row(), &known)?;
+    }
     announce(tx, &order, now)?;
-    Ok(if refusal.is_some() { Journalled::Refused(order) } else { Journalled::Send(order) })
+    if refused || own {
+        answer(tx, placement.key.as_ref(), &order)?;
+        return Ok(Journalled::Done(order));
+    }
+    Ok(Journalled::Send(order))
 }
 
-/// The checks of this step; each refusal names the rule.
-fn gate(
-    tx: &UserTx<'_>,
-    intent: &OrderIntent,
-    gateway: Environment,
-    window: Window,
-    now: Timestamp,
-) -> Result<Option<Refusal>, StoreError> {
-    let account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
-    if intent.environment != account.environment || intent.environment != gateway {
-        return Ok(Some(("environment_mismatch", "the order was decided for another environment than the account's".to_owned())));
-    }
-    if intent.environment == Environment::Live && LIVE_ORDERS_LOCKED {
-        return Ok(Some(("live_locked", "live orders are locked in this version; use the broker's mock host".to_owned())));
-    }
-    if account.mode != AccountMode::Trading {
-        return Ok(Some(("observing", format!("account {} only observes; start it to trade", account.name))));
-    }
-    if intent.quantity == 0 || intent.limit_price.is_none_or(|price| price <= rust_decimal::Decimal::ZERO) {
-        return Ok(Some(("bad_order", "quantity and limit price must be above zero".to_owned())));
-    }
-    if now < window.open || now >= window.close {
-        return Ok(Some(("market_closed", format!("the session of {} runs from {} to {}", window.session, window.open, window.close))));
-    }
-    // Two orders with an unknown one among them could be the same order twice.
-    let unknown = tx.view().open_orders(intent.account_id)?.into_iter().any(|o| {
-        matches!(o.state, OrderState::Unknown | OrderState::Sent) && o.intent.symbol == intent.symbol && o.intent.side == intent.side
-    });
-    if unknown {
-        return Ok(Some(("unknown_order_pending", format!("an earlier {} order's outcome is not known yet", intent.symbol))));
-    }
-    Ok(None)
+/// Keeps the answer for whoever asks again with the same key.
+fn answer(tx: &mut UserTx<'_>, key: Option<&RequestKey>, order: &Order) -> Result<(), StoreError> {
+    let Some(key) = key else { return Ok(()) };
+    let Some(known) = tx.get(&IDEMPOTENCY, &key.row())? else { return Ok(()) };
+    tx.put(&IDEMPOTENCY, &key.row(), &Answered { answer: Some(Box::new(order.clone())), ..known })
 }
 
 /// Tells the owner about refusals and unknown outcomes.
 fn announce(tx: &mut UserTx<'_>, order: &Order, now: Timestamp) -> Result<(), StoreError> {
+    if order.intent.origin == OrderOrigin::Ticket && order.state == OrderState::Rejected {
+        // The person who asked has the answer before them.
+        return Ok(());
+    }
+    announce_end(tx, order, now)
+}
+
+/// Tells the owner about an order that ended otherwise than asked for, or may have.
+pub(super) fn announce_end(tx: &mut UserTx<'_>, order: &Order, now: Timestamp) -> Result<(), StoreError> {
     let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
-    let reason = order.reason.clone().unwrap_or(Reason { code: String::new(), message: String::new() });
+    let reason = order.reason.clone().unwrap_or(Reason::new("", ""));
     let notice = match order.state {
         OrderState::Rejected => Notice::OrderRefused { bot, symbol, reason_code: reason.code, detail: reason.message },
         OrderState::Unknown => Notice::OrderUnknown { bot, symbol, detail: reason.message },

@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 use super::books::Books;
 use super::bus::LiveEvent;
 use super::error::TradingError;
+use super::gate::{Seen, Window};
 use super::line::Line;
 use super::reconcile::keep;
+use super::service::{Placement, RequestKey};
 use super::settle::post_events;
 use super::slots::{Outcome, handle, mark, run_of};
 use super::tick::Trading;
@@ -22,6 +24,7 @@ use crate::domain::order::{OrderIntent, OrderOrigin, Side};
 use crate::domain::schedule::{SessionPlan, Slot};
 use crate::domain::slot::{RunState, SlotRun};
 use crate::quant::egg::event::EggEvent;
+use crate::quant::egg::number::truncate;
 use crate::quant::egg::slice::{self, Request, SlicePlan};
 use crate::storage::tables::ORDERS;
 use crate::storage::{StoreError, UserView, account_key};
@@ -71,6 +74,10 @@ pub(super) struct Asked<'a> {
     pub symbol: &'a str,
     pub request: Request,
     pub origin: OrderOrigin,
+    pub actor: Actor,
+    pub key: Option<RequestKey>,
+    /// Shares that the bot had left when the request was made out; see [`Placement::premise`].
+    pub premise: Option<f64>,
 }
 
 impl Trading {
@@ -82,7 +89,7 @@ impl Trading {
         expires_at: Timestamp,
         asked: Asked<'_>,
     ) -> Result<crate::domain::order::Order, TradingError> {
-        let window = super::service::Window { session: plan.session, open: plan.open, close: plan.close };
+        let window = Window { session: plan.session, open: plan.open, close: plan.close };
         let exchange = self.exchange(line, asked.symbol).await?;
         let limit = decimal_from_f64(asked.request.limit).unwrap_or(Decimal::ZERO);
         let intent = OrderIntent {
@@ -103,7 +110,9 @@ impl Trading {
             session: plan.session,
             expires_at,
         };
-        self.service.place(line, &*self.clock, window, exchange, intent).await
+        let placement =
+            Placement { intent, exchange, window, seen: Seen::default(), actor: asked.actor, key: asked.key, premise: asked.premise };
+        self.service.place(line, &*self.clock, placement).await
     }
 
     pub(super) async fn run_slice(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
@@ -116,6 +125,9 @@ impl Trading {
         }
         if books.account.mode != AccountMode::Trading {
             return Ok(Outcome::Done("the account only observes".to_owned()));
+        }
+        if self.is_halted(line.user.id(), account)? {
+            return Ok(Outcome::Done("the kill switch is on".to_owned()));
         }
         line.user.write(move |tx| mark(tx, account, slot, RunState::Running, now, "")).await?;
         let (mut waits, mut problem) = (false, None);
@@ -170,7 +182,7 @@ impl Trading {
             return Ok(Step::Gone);
         }
         let price = self.price(line, &sheet.symbol).await?.map(|q| f64_from_decimal(q.last));
-        match slice::plan(sheet, price) {
+        match self.affordable(&books, sheet, slice::plan(sheet, price)) {
             SlicePlan::NoPrice => self.skip_slice(line, slot, sheet, true, Some(slice::no_price_event(sheet))).await?,
             SlicePlan::NoShares { .. } => self.skip_slice(line, slot, sheet, true, None).await?,
             SlicePlan::Send(request) => {
@@ -185,12 +197,24 @@ impl Trading {
                     symbol: &sheet.symbol,
                     request,
                     origin: OrderOrigin::Slice { sheet_id, slice: slot.n },
+                    actor: Actor::Bot,
+                    key: None,
+                    premise: None,
                 };
                 self.ask(line, plan, expires_at, asked).await?;
             }
         }
         self.bus.publish(line.user.id(), LiveEvent::Sheet { account_id: account, sheet_id });
         Ok(Step::Gone)
+    }
+
+    /// A slice sells no more than its bot still has: a force sell or a correction may have taken the
+    /// rest since the sheet was opened.
+    fn affordable(&self, books: &Books, sheet: &Sheet, plan: SlicePlan) -> SlicePlan {
+        let SlicePlan::Send(request) = plan else { return plan };
+        let Some(bot) = sheet.bot_id.filter(|_| request.side == Side::Sell) else { return SlicePlan::Send(request) };
+        let quantity = request.quantity.min(truncate(books.unsold_of(bot)));
+        if quantity > 0 { SlicePlan::Send(Request { quantity, ..request }) } else { SlicePlan::NoShares { limit: request.limit } }
     }
 
     /// Notes a slice that sends nothing, once per slot; an empty one counts as a slice.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::books::Books;
 use super::error::TradingError;
 use super::line::Connector;
-use super::tick::{Surroundings, Trading};
+use super::tick::{Calendars, Surroundings, Trading};
 use crate::brokers::error::RejectionKind;
 use crate::brokers::{
     Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, MarketOffer, MarketReader,
@@ -553,6 +553,9 @@ struct Desk(Mutex<HashMap<AccountId, Arc<ScriptedBroker>>>);
 #[async_trait]
 impl Connector for Desk {
     async fn connect(&self, _: UserId, account: &Account) -> Result<Arc<dyn OrderGateway>, TradingError> {
+        if account.environment == Environment::Own {
+            return Ok(Arc::new(crate::brokers::paper::PaperBroker));
+        }
         let broker = self.0.lock().unwrap().get(&account.id).cloned();
         broker.map(|b| b as Arc<dyn OrderGateway>).ok_or_else(|| TradingError::refused("no_broker_key", "no key"))
     }
@@ -594,20 +597,24 @@ pub fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+fn calendars(us: &Arc<Calendar>) -> Calendars {
+    Calendars { us: us.clone(), krx: Arc::new(Calendar::krx().unwrap()) }
+}
+
 impl World {
     /// A world that begins at `start`.
     pub fn new(start: &str) -> Self {
         let clock = Arc::new(SteppedClock::new(time(start)));
         let (store, commits_left) = Store::in_memory_mortal().unwrap();
         let (calendar, desk) = (Arc::new(Calendar::nyse().unwrap()), Arc::new(Desk::default()));
-        let trading = Arc::new(Trading::new(store.clone(), clock.clone(), calendar.clone(), desk.clone(), Arc::new(Quiet)));
+        let trading = Arc::new(Trading::new(store.clone(), clock.clone(), calendars(&calendar), desk.clone(), Arc::new(Quiet)));
         Self { clock, store, commits_left, trading, calendar, desk, died: Arc::default(), users: 0 }
     }
 
     /// The process ends and another begins over the same data.
     pub fn restart(&mut self) {
         let (clock, calendar, desk) = (self.clock.clone(), self.calendar.clone(), self.desk.clone());
-        self.trading = Arc::new(Trading::new(self.store.clone(), clock, calendar, desk, Arc::new(Quiet)));
+        self.trading = Arc::new(Trading::new(self.store.clone(), clock, calendars(&calendar), desk, Arc::new(Quiet)));
     }
 
     pub fn user(&mut self, bots: Vec<(Bot, f64, f64)>) -> Client {
@@ -768,9 +775,11 @@ impl World {
                 .filter(|s| s.symbol == position.symbol)
                 .flat_map(|s| s.fills().map(move |f| f.quantity * sign(s.kind.is_buy())))
                 .sum();
+            // A person's fills belong to nobody else's books.
+            let by_hand = |o: &&Order| o.intent.origin == OrderOrigin::Ticket;
             let between: f64 = orders
                 .iter()
-                .filter(|o| o.intent.symbol == position.symbol && !o.settled)
+                .filter(|o| o.intent.symbol == position.symbol && (!o.settled || by_hand(o)))
                 .map(|o| o.filled_quantity as f64 * sign(o.intent.side == Side::Buy))
                 .sum();
             let quantity = f64_from_decimal(position.quantity);

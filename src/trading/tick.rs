@@ -12,17 +12,20 @@ use tokio::task::JoinSet;
 
 use super::bus::{Bus, LiveEvent};
 use super::error::TradingError;
+use super::gate::Window;
 use super::line::{Connector, Line};
+use super::paper::own_account_id;
 use super::quotes::Quotes;
 use super::reconcile::{Searches, keep};
-use super::service::{OrderService, Window};
+use super::service::OrderService;
 use crate::brokers::BrokerError;
 use crate::domain::account::Account;
 use crate::domain::calendar::Calendar;
 use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, MessageId, UserId};
-use crate::domain::instrument::Exchange;
+use crate::domain::instrument::{Exchange, Market};
 use crate::domain::message::{Message, Notice};
+use crate::domain::order::Environment;
 use crate::storage::tables::{LISTINGS, Listing, MESSAGES};
 use crate::storage::{Key, Store, StoreError};
 
@@ -30,6 +33,13 @@ use crate::storage::{Key, Store, StoreError};
 pub trait Surroundings: Send + Sync + std::fmt::Debug {
     /// Free bytes where the data lies.
     fn disk_free(&self) -> Option<u64>;
+}
+
+/// The sessions of every market.
+#[derive(Clone, Debug)]
+pub struct Calendars {
+    pub us: Arc<Calendar>,
+    pub krx: Arc<Calendar>,
 }
 
 /// A problem that an account has right now.
@@ -56,7 +66,9 @@ const CALM: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 pub struct Trading {
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
+    /// US sessions: the bots' market.
     pub(super) calendar: Arc<Calendar>,
+    pub(super) krx: Arc<Calendar>,
     pub(super) connector: Arc<dyn Connector>,
     surroundings: Arc<dyn Surroundings>,
     pub(super) service: OrderService,
@@ -96,7 +108,7 @@ impl Trading {
     pub fn new(
         store: Store,
         clock: Arc<dyn Clock>,
-        calendar: Arc<Calendar>,
+        calendars: Calendars,
         connector: Arc<dyn Connector>,
         surroundings: Arc<dyn Surroundings>,
     ) -> Self {
@@ -104,7 +116,8 @@ impl Trading {
         Self {
             store,
             clock,
-            calendar,
+            calendar: calendars.us,
+            krx: calendars.krx,
             connector,
             surroundings,
             service: OrderService::new(bus.clone()),
@@ -154,12 +167,13 @@ impl Trading {
     /// returns when each has done what it could. Never fails: an account's failure is told to its
     /// owner and to nobody else.
     pub async fn tick(self: &Arc<Self>) {
-        let accounts = match self.store.read(|view| {
-            let mut accounts = Vec::new();
+        let (users, accounts) = match self.store.read(|view| {
+            let (mut users, mut accounts) = (Vec::new(), Vec::new());
             for user in view.user_ids()? {
+                users.push(user);
                 accounts.extend(view.user(user).accounts()?.into_iter().map(|account| (user, account)));
             }
-            Ok::<_, StoreError>(accounts)
+            Ok::<_, StoreError>((users, accounts))
         }) {
             Ok(accounts) => accounts,
             Err(error) => {
@@ -168,6 +182,12 @@ impl Trading {
             }
         };
         let mut work = JoinSet::new();
+        for user in users.into_iter().filter(|user| !accounts.iter().any(|(_, a)| a.id == own_account_id(*user))) {
+            // People of an older version, and those that the command line made.
+            if let Err(error) = self.own_account(user).await {
+                tracing::error!(user_id = %user, %error, "cannot make a paper account");
+            }
+        }
         for (user, account) in accounts {
             if lock(&self.busy).insert(account.id) {
                 let trading = Arc::clone(self);
@@ -187,7 +207,7 @@ impl Trading {
         let problem = match outcome {
             Ok(Ok(())) => None,
             Ok(Err(TradingError::Refused { code: "no_broker_key", .. })) => return,
-            Ok(Err(error)) => Some((code_of(&error), error.to_string())),
+            Ok(Err(error)) => Some((code_of(&error), words_of(&error))),
             Err(_) => Some((
                 "internal_error".to_owned(),
                 "an unexpected failure in this account's work; the administrator's log tells more".to_owned(),
@@ -253,6 +273,11 @@ impl Trading {
         let gateway = self.connector.connect(user, account).await?;
         let line = Line { user: self.store.user(user), account_id: account.id, gateway };
         let mut problem = None;
+        if account.environment == Environment::Own {
+            keep(&mut problem, self.fill_paper(&line).await);
+            keep(&mut problem, self.settle(&line).await);
+            return problem.map_or(Ok(()), Err);
+        }
         keep(&mut problem, self.refresh_orders(&line, false).await);
         keep(&mut problem, self.settle(&line).await);
         keep(&mut problem, self.run_due(&line).await);
@@ -265,6 +290,27 @@ impl Trading {
     pub(super) fn window(&self, session: Date) -> Option<Window> {
         let session = self.calendar.session_on(session).ok().flatten()?;
         Some(Window { session: session.date, open: session.open, close: session.close })
+    }
+
+    pub(super) fn calendar_of(&self, market: Market) -> &Calendar {
+        match market {
+            Market::Krx => &self.krx,
+            Market::Us => &self.calendar,
+        }
+    }
+
+    /// The session of a market's trading date.
+    pub(super) fn window_of(&self, market: Market, session: Date) -> Option<Window> {
+        let session = self.calendar_of(market).session_on(session).ok().flatten()?;
+        Some(Window { session: session.date, open: session.open, close: session.close })
+    }
+
+    /// The exchange of an instrument, as brokers want it.
+    pub(super) async fn exchange_of(&self, line: &Line, market: Market, symbol: &str) -> Result<Exchange, TradingError> {
+        match market {
+            Market::Krx => Ok(Exchange::Krx),
+            Market::Us => self.exchange(line, symbol).await,
+        }
     }
 
     /// The exchange that lists a ticker: known, or asked for once and remembered.
@@ -289,7 +335,15 @@ impl Trading {
     /// # Errors
     /// When the broker could not be asked.
     pub(super) async fn price(&self, line: &Line, symbol: &str) -> Result<Option<crate::brokers::Quote>, TradingError> {
-        let exchange = match self.exchange(line, symbol).await {
+        self.price_in(line, Market::Us, symbol).await
+    }
+
+    /// [`Trading::price`] for any market.
+    pub(super) async fn price_in(&self, line: &Line, market: Market, symbol: &str) -> Result<Option<crate::brokers::Quote>, TradingError> {
+        if line.gateway.environment() == Environment::Own {
+            return Ok(Box::pin(self.paper_quote(line.user.id(), market, symbol)).await);
+        }
+        let exchange = match self.exchange_of(line, market, symbol).await {
             Ok(exchange) => exchange,
             Err(TradingError::Broker(BrokerError::UnknownInstrument(_))) => return Ok(None),
             Err(error) => return Err(error),
@@ -303,6 +357,13 @@ impl Trading {
             Ok(_) | Err(BrokerError::UnknownInstrument(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+fn words_of(error: &TradingError) -> String {
+    match error {
+        TradingError::Broker(error) => error.words(),
+        other => other.to_string(),
     }
 }
 

@@ -159,6 +159,47 @@ test('the demo', async (t) => {
     });
   }
 
+  await t.test('hides amounts for a screen that others see, for good', async () => {
+    await chan.go('/');
+    await settled(page);
+    const total = by('dashboard-total');
+    assert.match(await total.innerText(), /^\$[\d,]+\.\d\d$/);
+    await by('amounts-switch').click();
+    assert.equal(await total.innerText(), '•••');
+    assert.doesNotMatch(await page.locator('main').innerText(), /[\d,]+원/, 'no amount in won is left');
+    await page.reload();
+    await settled(page);
+    assert.equal(await total.innerText(), '•••');
+    await by('amounts-switch').click();
+    assert.match(await total.innerText(), /^\$/);
+  });
+
+  await t.test('tells of fills in one line on a phone, over no button of the page', async () => {
+    const phone = await visitor(chrome, server.url, PHONE);
+    await signIn(phone, 'chan', password);
+    await phone.go('/bots/new');
+    await settled(phone.page);
+    await phone.page.locator('[role="status"] > div:visible').first().waitFor({ timeout: NIGHT });
+    const seen = await phone.page.evaluate(() => {
+      const box = (element) => element.getBoundingClientRect();
+      const notes = [...document.querySelectorAll('[role="status"] > div')].map(box).filter((one) => one.height > 0);
+      const under = [...document.querySelectorAll('main button, main a, nav a')].map(box).filter((one) => one.height > 0);
+      const meets = (a, b) => a.bottom > b.top && b.bottom > a.top && a.right > b.left && b.right > a.left;
+      return {
+        count: notes.length,
+        height: notes[0]?.height ?? 0,
+        covered: notes.some((note) => under.some((one) => meets(note, one))),
+        taps: getComputedStyle(document.querySelector('[role="status"] > div')).pointerEvents,
+      };
+    });
+    assert.equal(seen.count, 1);
+    assert.ok(seen.height < 70, `${seen.height} px high`);
+    assert.equal(seen.covered, false);
+    assert.equal(seen.taps, 'none', 'a tap goes through it');
+    phone.assertClean('on the phone');
+    await phone.context.close();
+  });
+
   for (const scheme of ['light', 'dark']) {
     await t.test(`fits a phone, ${scheme}`, async () => {
       const phone = await visitor(chrome, server.url, { ...PHONE, colorScheme: scheme });

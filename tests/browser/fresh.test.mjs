@@ -57,6 +57,8 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
     await by('import-key-store').setInputFiles(fixture('key_store.chan.json'));
     await by('import-env').setInputFiles(fixture('dotenv.chan.txt'));
     assert.equal(await by('import-account-name').inputValue(), 'chan', 'the name is taken from the file');
+    const chosen = await by('import-db').evaluate((input) => input.parentElement.innerText);
+    assert.match(chosen, new RegExp(`${ko.file.choose}\\s+egg_chan\\.db`), 'the control speaks the language of the page');
     await by('import-upload').click();
     await by('import-report').waitFor();
     for (const [table, figures] of Object.entries({

@@ -18,3 +18,4 @@ mod simulated_broker;
 mod support;
 mod telegram;
 mod tenancy;
+mod tickets;

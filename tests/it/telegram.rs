@@ -54,7 +54,7 @@ async fn messages_of_a_night_arrive_in_order_and_an_outage_only_delays_them() {
     let owned = night.bring("chan", "chan", 30_000).await;
     let caller = night.server.login("chan").await;
     let at = set_up(&caller, &owned).await;
-    assert_eq!(ok(caller.post(&format!("{at}/telegram/test"), &Value::Null).await).await, json!({"ok": true, "detail": ""}));
+    assert_eq!(ok(caller.post(&format!("{at}/telegram/test"), &Value::Null).await).await, json!({"ok": true, "code": null, "detail": ""}));
     assert_eq!((chat.arrived()[0].token.as_str(), chat.arrived()[0].chat.as_str()), (TOKEN, CHAT));
 
     // Out of reach for longer than all tries of one message take: nothing is lost, trading goes on.
@@ -67,7 +67,7 @@ async fn messages_of_a_night_arrive_in_order_and_an_outage_only_delays_them() {
     night.run_until("2026-05-15T16:20:00Z", 60).await;
     assert!(night.broker.control().order_count(&owned.app_key) > orders, "orders go out while the chat is out of reach");
     let test = ok(caller.post(&format!("{at}/telegram/test"), &Value::Null).await).await;
-    assert_eq!(test["ok"], false);
+    assert_eq!((test["ok"].clone(), test["code"].clone()), (json!(false), json!("telegram_unreachable")));
     assert!(test["detail"].as_str().unwrap().contains("cannot be reached"), "{test}");
 
     chat.set(Mood::Works);

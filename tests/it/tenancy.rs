@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::chat::BotApi;
 use crate::support::old::{Night, fixtures};
-use crate::support::{Answer, Caller, answer};
+use crate::support::{Answer, Caller, PASSWORD, answer};
 
 /// Routes that name nobody's data: what they answer is the caller's own or everybody's.
 const NAMELESS: &[&str] = &[
@@ -31,6 +31,12 @@ const NAMELESS: &[&str] = &[
     "GET /api/v1/admin/settings",
     "PATCH /api/v1/admin/settings",
     "GET /api/v1/admin/system",
+    "GET /api/v1/trading/kill-switch",
+    "POST /api/v1/admin/kill-switch",
+    "GET /api/v1/admin/live-trading",
+    "PUT /api/v1/admin/live-trading",
+    "GET /api/v1/admin/users/{id}/rules",
+    "PUT /api/v1/admin/users/{id}/rules",
     "GET /api/v1/trading/accounts",
     "POST /api/v1/trading/accounts",
     "POST /api/v1/imports/eggmoney",
@@ -265,6 +271,26 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     t.of("POST /api/v1/trading/bots/reorder", &bot("reorder", ""), &account, json!({"account_id": account, "order": all})).await;
     t.inside_own(&bot("reorder", ""), &trial, json!({"account_id": own, "order": [trial]})).await;
     t.of(&format!("POST {BOT}/force-sell"), &bot(&seller, "/force-sell"), &seller, json!({"ratio_percent": 10})).await;
+
+    // Orders by hand, limits and kill switch.
+    let paper = t.items("/api/v1/trading/accounts").await.iter().find(|a| a["environment"] == "own").map(id).unwrap();
+    let ticket = json!({"account": paper, "symbol": "005930", "side": "buy", "quantity": 10, "price": 70000});
+    t.of("POST /api/v1/trading/orders/preview", "/api/v1/trading/orders/preview", &paper, ticket.clone()).await;
+    let placed = id(&t.of("POST /api/v1/trading/orders", "/api/v1/trading/orders", &paper, ticket.clone()).await);
+    let one_order = format!("/api/v1/trading/orders/{placed}");
+    t.of("PATCH /api/v1/trading/orders/{id}", &one_order, &placed, json!({"quantity": 5})).await;
+    t.of("DELETE /api/v1/trading/orders/{id}", &one_order, &placed, Value::Null).await;
+    t.owner.post("/api/v1/trading/orders", &ticket).await;
+    let cancelled =
+        t.of("POST /api/v1/trading/orders/cancel-all", "/api/v1/trading/orders/cancel-all", &paper, json!({"account": paper})).await;
+    assert_eq!(cancelled["items"].as_array().unwrap().len(), 1);
+    let paper_at = format!("/api/v1/trading/accounts/{paper}");
+    let body = json!({"version": t.version(&paper_at).await, "limits": {"max_daily_trades": 5}, "password": PASSWORD});
+    t.of(&one("PUT", "/limits"), &format!("{paper_at}/limits"), &paper, body).await;
+    for (on, password) in [(true, Value::Null), (false, json!(PASSWORD))] {
+        let body = json!({"on": on, "account": paper, "password": password});
+        t.of("POST /api/v1/trading/kill-switch", "/api/v1/trading/kill-switch", &paper, body).await;
+    }
 
     // Corrections.
     let fix = |rest: &str| format!("/api/v1/trading/corrections/{rest}");

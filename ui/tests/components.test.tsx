@@ -1,5 +1,6 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { useState } from 'react';
 import { describe, expect, it, vi } from 'vitest';
 import { ApiError } from '../src/api/errors';
 import { sessionState } from '../src/api/session';
@@ -7,11 +8,14 @@ import type { Order } from '../src/api/types';
 import { ModeBadge } from '../src/components/ui/badge';
 import { ConfirmDialog } from '../src/components/ui/dialog';
 import { ErrorNote } from '../src/components/ui/feedback';
-import { Change, Money } from '../src/components/ui/value';
+import { FileField } from '../src/components/ui/field';
+import { Change, Money, Price, Shares } from '../src/components/ui/value';
 import { LoginPage, RegisterPage } from '../src/features/auth';
 import { BotSettingsCard } from '../src/features/bots/BotSettingsCard';
 import { OrderStateBadge } from '../src/features/orders';
 import { setLanguage } from '../src/lib/i18n';
+import { coverAmounts, hideAmounts } from '../src/lib/privacy';
+import { readPreference } from '../src/lib/storage';
 import { aBot, login, serve, show } from './support';
 
 const system = (change = {}) => ({
@@ -55,6 +59,52 @@ describe('values', () => {
   });
 });
 
+describe('hidden amounts', () => {
+  it('cover money and shares, not prices and percentages, and are remembered', () => {
+    const page = (
+      <p data-testid="values">
+        <Money value="71124.63" /> <Shares value={88} unit /> <Change value="-990.62" /> <Price value="136.06" />{' '}
+        <Change value={0.04} as="percent" />
+      </p>
+    );
+    show(page);
+    expect(screen.getByTestId('values')).toHaveTextContent('$71,124.63 88주 ▼하락 -$990.62 $136.06 ▲상승 +4.00%');
+    act(() => hideAmounts(true));
+    expect(screen.getByTestId('values')).toHaveTextContent('••• •••주 ▼하락 ••• $136.06 ▲상승 +4.00%');
+    expect(readPreference('amounts')).toBe('hidden');
+    act(() => hideAmounts(false));
+    expect(screen.getByTestId('values')).toHaveTextContent('$71,124.63');
+  });
+
+  it('are covered within sentences of the server', () => {
+    expect(coverAmounts('매수 판단: $258.86 · 17주 · 주문 4건 · (+5.95%)')).toBe(
+      '매수 판단: ••• · •••주 · 주문 4건 · (+5.95%)',
+    );
+    expect(coverAmounts('planned to sell 1/4, 17 shares in 5 slices')).toBe(
+      'planned to sell 1/4, ••• shares in 5 slices',
+    );
+  });
+});
+
+describe('the file control', () => {
+  function Chooser() {
+    const [file, setFile] = useState<File>();
+    return <FileField label="데이터베이스 파일" file={file} onFile={setFile} data-testid="file" />;
+  }
+
+  it('is reached by keyboard, names the file, and lets go of it', async () => {
+    show(<Chooser />);
+    const input = screen.getByTestId('file');
+    expect(input).toHaveAccessibleName('데이터베이스 파일 고른 파일이 없습니다');
+    await userEvent.tab();
+    expect(input).toHaveFocus();
+    await userEvent.upload(input, new File(['x'], 'egg_chan.db'));
+    expect(input).toHaveAccessibleName('데이터베이스 파일 egg_chan.db');
+    await userEvent.click(screen.getByRole('button', { name: 'egg_chan.db 빼기' }));
+    expect(input).toHaveAccessibleName('데이터베이스 파일 고른 파일이 없습니다');
+  });
+});
+
 it('marks real money in red and observing in grey', () => {
   show(<ModeBadge account={{ environment: 'live', mode: 'observe' }} />);
   expect(screen.getByText('실전')).toHaveClass('text-danger');
@@ -68,9 +118,22 @@ it('shows how much of an order is filled', () => {
 });
 
 describe('errors', () => {
-  it('are translated by code, with the server’s detail beside', () => {
-    show(<ErrorNote error={new ApiError({ status: 409, code: 'bot_has_holding', detail: 'TQ_1 holds 84 shares' })} />);
-    expect(screen.getByRole('alert')).toHaveTextContent('보유 수량이 있어 삭제할 수 없습니다.TQ_1 holds 84 shares');
+  it('are translated by code; in Korean the server’s English is folded away', async () => {
+    const error = new ApiError({ status: 409, code: 'bot_has_holding', detail: 'TQ_1 holds 84 shares' });
+    const { unmount } = show(<ErrorNote error={error} />);
+    expect(screen.getByText('보유 수량이 있어 삭제할 수 없습니다.')).toBeVisible();
+    expect(screen.getByText('TQ_1 holds 84 shares')).not.toBeVisible();
+    unmount();
+    await setLanguage('en');
+    show(<ErrorNote error={error} />);
+    expect(screen.getByText('TQ_1 holds 84 shares')).toBeVisible();
+  });
+
+  it('carry the broker’s own words and code', () => {
+    const problem = { status: 422, code: 'broker_rejected', detail: 'refused by the broker (APBK0919): 잔고 부족' };
+    show(<ErrorNote error={new ApiError({ ...problem, broker_code: 'APBK0919', broker_message: '잔고 부족' })} />);
+    expect(screen.getByRole('alert')).toHaveTextContent('증권사가 거부했습니다.잔고 부족 (APBK0919)');
+    expect(screen.queryByText(/refused by/)).toBeNull();
   });
 
   it('fall back to the server’s words for unknown codes', () => {

@@ -128,7 +128,7 @@ describe('texts for codes of the API', () => {
   it('cover the warnings of an import', () => {
     const importer = rust(join(server, 'importers/eggmoney')).join('\n');
     const found = [
-      ...importer.matchAll(/\bwarn\(\s*"([a-z_]+)"/g),
+      ...importer.matchAll(/\bwarn(?:_with)?\(\s*"([a-z_]+)"/g),
       ...importer.matchAll(/Warning \{\s*code: "([a-z_]+)"/g),
       ...importer.matchAll(/\(\s*"([a-z]+_[a-z]+)",\s*[a-z_]+,\s*"/g),
     ];
@@ -136,5 +136,37 @@ describe('texts for codes of the API', () => {
     expect(words.size).toBeGreaterThan(20);
     const missing = (family: string) => [...words].filter((word) => !korean.has(`${family}.${word}`));
     expect([...missing('importWarning'), ...missing('importWarningText')]).toEqual([]);
+    const quoting = [...importer.matchAll(/\bwarn_with\(\s*"([a-z_]+)"/g)].map((match) => match[1] ?? '');
+    expect(quoting.length).toBeGreaterThan(5);
+    expect(quoting.filter((word) => !korean.has(`importWarningFigure.${word}`))).toEqual([]);
+  });
+
+  it.each([
+    ['importFault', 'importers/eggmoney', 20],
+    ['fieldError', 'domain/schedule', 9],
+  ])('%s: all remarks of %s', (family, folder, least) => {
+    const text = rust(join(server, folder)).join('\n');
+    const found = [
+      ...text.matchAll(/Remark::new\(\s*"([a-z_]+)"/g),
+      ...text.matchAll(/\.wrong\("([a-z_]+)"/g),
+      ...text.matchAll(/=> "(late_in_[a-z]+)"/g),
+    ];
+    const words = [...new Set(found.map((match) => match[1] ?? ''))];
+    expect(words.length).toBeGreaterThanOrEqual(least);
+    expect(words.filter((word) => !korean.has(`${family}.${word}`))).toEqual([]);
+  });
+
+  it('cover what an import finds no place for', () => {
+    const plan = readFileSync(join(server, 'importers/eggmoney/plan.rs'), 'utf8');
+    const words = [...plan.matchAll(/\badd\(\s*[^,]+,\s*\w+,\s*"([a-z_]+)"/g)].map((match) => match[1] ?? '');
+    expect(words).toHaveLength(4);
+    expect(words.filter((word) => !korean.has(`importUnplaced.${word}`))).toEqual([]);
+  });
+
+  it('cover the kinds of a broker’s failures', () => {
+    const broker = readFileSync(join(server, 'brokers/error.rs'), 'utf8');
+    const words = [...broker.matchAll(/BrokerError::\w+(?:\(_\)| \{ \.\. \})? => "([a-z_]+)"/g)].map((m) => m[1] ?? '');
+    expect(words.length).toBeGreaterThan(8);
+    expect(words.filter((word) => !korean.has(`errors.${word}`))).toEqual([]);
   });
 });

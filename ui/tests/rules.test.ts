@@ -111,15 +111,14 @@ describe('import report', () => {
 });
 
 it('tells an order’s events in a line', () => {
-  expect(eventText({ type: 'order_filled', fill: { quantity: 3, price: '63.12', gross: '189.36' } })).toBe(
-    '3 × $63.12',
-  );
-  expect(eventText({ type: 'order_intended', intent: { quantity: 10, limit_price: '64.39' } })).toBe('10 × $64.39');
-  expect(eventText({ type: 'order_accepted', broker_order_no: '0030121', broker_order_date: '2026-11-20' })).toBe(
-    '0030121',
-  );
-  expect(eventText({ type: 'order_rejected', reason: { code: 'x', message: 'no' } })).toBe('no (x)');
-  expect(eventText({ type: 'order_sent', order_id: 'o1' })).toBe('');
+  const line = (detail: unknown, hidden = false) =>
+    eventText(detail, (code, message) => `${message} (${code})`, hidden);
+  expect(line({ type: 'order_filled', fill: { quantity: 3, price: '63.12', gross: '189.36' } })).toBe('3 × $63.12');
+  expect(line({ type: 'order_filled', fill: { quantity: 3, price: '63.12' } }, true)).toBe('••• × $63.12');
+  expect(line({ type: 'order_intended', intent: { quantity: 10, limit_price: '64.39' } })).toBe('10 × $64.39');
+  expect(line({ type: 'order_accepted', broker_order_no: '0030121', broker_order_date: '2026-11-20' })).toBe('0030121');
+  expect(line({ type: 'order_rejected', reason: { code: 'x', message: 'no' } })).toBe('no (x)');
+  expect(line({ type: 'order_sent', order_id: 'o1' })).toBe('');
 });
 
 it('moves labels apart without leaving the picture', () => {

@@ -131,12 +131,17 @@ impl Calendar {
         Ok(Some(Session { date, open, close, early: hours.close < self.regular.close }))
     }
 
+    /// The exchange's own calendar day at an instant.
+    pub fn local_date(&self, at: Timestamp) -> Date {
+        at.to_zoned(self.zone.clone()).date()
+    }
+
     /// The session that is trading at an instant (open included, close excluded).
     ///
     /// # Errors
     /// [`CalendarError::Uncovered`] beyond the known years.
     pub fn session_at(&self, at: Timestamp) -> Result<Option<Session>, CalendarError> {
-        let date = at.to_zoned(self.zone.clone()).date();
+        let date = self.local_date(at);
         Ok(self.session_on(date)?.filter(|s| s.is_open(at)))
     }
 

@@ -20,6 +20,7 @@ struct Rows {
     holdings: BTreeMap<HoldingId, Holding>,
     history: BTreeMap<HistoryId, HistoryRow>,
     sheets: BTreeMap<SheetId, Sheet>,
+    cash: BTreeMap<Currency, Decimal>,
 }
 
 impl LedgerRows for Rows {
@@ -30,6 +31,13 @@ impl LedgerRows for Rows {
     }
     fn put_order(&mut self, order: &Order) -> Result<(), LedgerError> {
         self.orders.insert(order.intent.order_id, order.clone());
+        Ok(())
+    }
+    fn cash(&self, currency: Currency) -> Result<Decimal, LedgerError> {
+        Ok(self.cash.get(&currency).copied().unwrap_or_default())
+    }
+    fn put_cash(&mut self, currency: Currency, amount: Decimal) -> Result<(), LedgerError> {
+        self.cash.insert(currency, amount);
         Ok(())
     }
     fn position(&self, _: Market, symbol: &str) -> Result<Option<Position>, LedgerError> {
@@ -126,7 +134,7 @@ fn holding(n: u8, quantity: u32) -> Holding {
 }
 
 fn reason(not_placed: bool) -> Reason {
-    Reason { code: if not_placed { NOT_PLACED } else { "market_closed" }.to_owned(), message: String::new() }
+    Reason { code: if not_placed { NOT_PLACED } else { "market_closed" }.to_owned(), message: String::new(), limit: None }
 }
 
 fn fill(n: u8, quantity: u64, cents: i64) -> Fill {

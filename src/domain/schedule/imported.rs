@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::timeline::timeline;
 use super::{MAX_SLICES, Schedule, Season, TimeRule};
+use crate::domain::remark::Remark;
 
 const DECISION: Time = Time::constant(0, 5, 0, 0);
 const TWAP_START: Time = Time::constant(0, 10, 0, 0);
@@ -44,7 +45,7 @@ pub struct KeyStore {
     pub keys: Map<String, Value>,
     /// Why the file could not be read. The old program silently went on with defaults; here the
     /// owner must hear of it.
-    pub problem: Option<String>,
+    pub problem: Option<Remark>,
 }
 
 impl KeyStore {
@@ -55,7 +56,10 @@ impl KeyStore {
             Some(Ok(keys)) => Self { keys, problem: None },
             Some(Err(e)) => Self {
                 keys: Map::new(),
-                problem: Some(format!("key_store.json is damaged ({e}): the schedule and the rates in it are lost, check the times shown")),
+                problem: Some(Remark::new(
+                    "settings_damaged",
+                    format!("key_store.json is damaged ({e}): the schedule and the rates in it are lost, check the times shown"),
+                )),
             },
         }
     }
@@ -75,7 +79,7 @@ pub struct OldTimes {
 pub struct Proposal {
     pub schedule: Schedule,
     /// What was not taken as it stood, in sentences for the owner.
-    pub notes: Vec<String>,
+    pub notes: Vec<Remark>,
 }
 
 /// The slice settings as the old program understood them.
@@ -104,24 +108,27 @@ impl KeyStore {
     /// Rules for the settings: the frozen summer and winter defaults follow the close again, every
     /// other time stays a fixed Korean time.
     pub fn propose(&self) -> Proposal {
-        let mut notes: Vec<String> = self.problem.clone().into_iter().collect();
+        let mut notes: Vec<Remark> = self.problem.clone().into_iter().collect();
         for key in ["TRADE_TIME", "CLOSING_BUY_TIME"] {
             if self.is_set(key) && self.time(key).is_none() {
-                notes.push(format!("{key} {} is no time HH:MM: the default is used", self.keys.get(key).unwrap_or(&Value::Null)));
+                let value = self.keys.get(key).unwrap_or(&Value::Null);
+                let text = format!("{key} {value} is no time HH:MM: the default is used");
+                notes.push(Remark::new("no_time", text).with("key", key).with("value", value));
             }
         }
         let slices = self.slices();
         if slices.fell_back {
             let shown = |key| self.keys.get(key).unwrap_or(&Value::Null).to_string();
-            notes.push(format!(
-                "TWAP_TIME {} with TWAP_COUNT {} makes no sense: the old program used 04:35 to 04:50 with 5 slices, and so does this schedule",
-                shown("TWAP_TIME"),
-                shown("TWAP_COUNT")
-            ));
+            let (times, count) = (shown("TWAP_TIME"), shown("TWAP_COUNT"));
+            let text = format!(
+                "TWAP_TIME {times} with TWAP_COUNT {count} makes no sense: the old program used 04:35 to 04:50 with 5 slices, and so does this schedule"
+            );
+            notes.push(Remark::new("slices_fell_back", text).with("times", times).with("count", count));
         }
         let count = slices.count.clamp(1, MAX_SLICES);
         if count != slices.count {
-            notes.push(format!("TWAP_COUNT {} is more than a session can hold: {MAX_SLICES} slices", slices.count));
+            let text = format!("TWAP_COUNT {} is more than a session can hold: {MAX_SLICES} slices", slices.count);
+            notes.push(Remark::new("slices_cut", text).with("count", slices.count).with("most", MAX_SLICES));
         }
         let kst = |time| TimeRule::Kst { time };
         let before_close = |frozen: &[Time], time: Time, minutes| {
@@ -138,7 +145,7 @@ impl KeyStore {
         let decision = kst(self.time("TRADE_TIME").unwrap_or(DECISION));
         let schedule = Schedule { decision, twap_start: kst(start), twap_end: end, twap_count: count, closing_buy };
         for problem in schedule.validate().err().into_iter().flatten() {
-            notes.push(format!("please check the schedule: {}", problem.message));
+            notes.push(Remark { text: format!("please check the schedule: {}", problem.remark), ..problem.remark });
         }
         Proposal { schedule, notes }
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::Session;
 use super::clock::kst_datetime;
+use super::remark::Remark;
 pub use plan::{Job, MoveReason, Moved, SessionPlan, Slot, next_plans, next_slot};
 
 /// A session lasts 390 minutes; a rule relative to its ends must stay inside.
@@ -68,11 +69,11 @@ impl Default for Schedule {
 
 /// What is wrong with a schedule, at which field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {message}")]
+#[error("{field}: {remark}")]
 pub struct ScheduleProblem {
     /// Name of the field as in [`Schedule`].
     pub field: &'static str,
-    pub message: String,
+    pub remark: Remark,
 }
 
 /// New York's half of the year, which decides the session's Korean times.
@@ -123,13 +124,14 @@ impl Schedule {
     /// Every problem found, each with its field and what to do.
     pub fn validate(&self) -> Result<(), Vec<ScheduleProblem>> {
         let mut problems = Vec::new();
-        let mut report = |field, message| problems.push(ScheduleProblem { field, message });
+        let mut report = |field, remark| problems.push(ScheduleProblem { field, remark });
         if self.twap_count == 0 || self.twap_count > MAX_SLICES {
-            report("twap_count", format!("{} slices are not possible: choose 1 to {MAX_SLICES}", self.twap_count));
+            let text = format!("{} slices are not possible: choose 1 to {MAX_SLICES}", self.twap_count);
+            report("twap_count", Remark::new("slices_out_of_range", text).with("count", self.twap_count).with("most", MAX_SLICES));
         }
         for (field, rule) in self.rules() {
-            if let Some(message) = rule.problem() {
-                report(field, message);
+            if let Some(remark) = rule.problem() {
+                report(field, remark);
             }
         }
         if problems.is_empty() {
@@ -163,15 +165,15 @@ impl Schedule {
                 };
                 if !late && !problems.iter().any(|p| p.field == field) {
                     let text = |t: Timestamp| kst_datetime(t).time().strftime("%H:%M").to_string();
-                    let message = format!(
-                        "{} {} ({} in Korea) must come after {} ({})",
-                        season.phrase(),
-                        what(field),
-                        text(at),
-                        what(before),
-                        text(limit)
-                    );
-                    problems.push(ScheduleProblem { field, message });
+                    let (time, limit) = (text(at), text(limit));
+                    let sentence =
+                        format!("{} {} ({time} in Korea) must come after {} ({limit})", season.phrase(), what(field), what(before));
+                    let code = match season {
+                        Season::Summer => "late_in_summer",
+                        Season::Winter => "late_in_winter",
+                    };
+                    let remark = Remark::new(code, sentence).with("field", field).with("time", time);
+                    problems.push(ScheduleProblem { field, remark: remark.with("before", before).with("limit", limit) });
                 }
             }
         }
@@ -203,25 +205,31 @@ impl TimeRule {
     }
 
     /// What is wrong with the rule by itself.
-    fn problem(self) -> Option<String> {
+    fn problem(self) -> Option<Remark> {
         match self {
             TimeRule::Kst { time } => {
                 if time.second() != 0 || time.subsec_nanosecond() != 0 {
-                    return Some(format!("{time} has seconds: choose a whole minute"));
+                    return Some(Remark::new("time_with_seconds", format!("{time} has seconds: choose a whole minute")).with("time", time));
                 }
                 let inside = |s: Season| s.sample_session().is_open(self.instant(&s.sample_session()));
                 let outside = !Season::BOTH.into_iter().any(inside);
                 outside.then(|| {
-                    format!(
-                        "{} in Korea lies outside the US session, which lasts from 22:30 to 05:00 in summer and from 23:30 to 06:00 in winter",
-                        time.strftime("%H:%M")
-                    )
+                    let time = time.strftime("%H:%M").to_string();
+                    let text = format!(
+                        "{time} in Korea lies outside the US session, which lasts from 22:30 to 05:00 in summer and from 23:30 to 06:00 in winter"
+                    );
+                    Remark::new("time_outside_session", text).with("time", time)
                 })
             }
-            TimeRule::AfterOpen { minutes } => (minutes >= SESSION_MINUTES)
-                .then(|| format!("{minutes} minutes after the open is past the close: choose 0 to {}", SESSION_MINUTES - 1)),
-            TimeRule::BeforeClose { minutes } => (minutes == 0 || minutes > SESSION_MINUTES)
-                .then(|| format!("{minutes} minutes before the close is outside the session: choose 1 to {SESSION_MINUTES}")),
+            TimeRule::AfterOpen { minutes } => (minutes >= SESSION_MINUTES).then(|| {
+                let most = SESSION_MINUTES - 1;
+                let text = format!("{minutes} minutes after the open is past the close: choose 0 to {most}");
+                Remark::new("minutes_after_open", text).with("minutes", minutes).with("most", most)
+            }),
+            TimeRule::BeforeClose { minutes } => (minutes == 0 || minutes > SESSION_MINUTES).then(|| {
+                let text = format!("{minutes} minutes before the close is outside the session: choose 1 to {SESSION_MINUTES}");
+                Remark::new("minutes_before_close", text).with("minutes", minutes).with("most", SESSION_MINUTES)
+            }),
         }
     }
 }

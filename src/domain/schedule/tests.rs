@@ -174,7 +174,7 @@ fn old_settings_become_rules() {
     let propose = |keys: serde_json::Value| KeyStore::read(Some(&keys.to_string())).propose();
     let frozen = propose(json!({"TRADE_TIME": "00:05", "TWAP_TIME": ["00:10", "04:30"], "TWAP_COUNT": 5, "CLOSING_BUY_TIME": "05:50"}));
     assert_eq!(frozen.schedule, Schedule::default(), "a summer end and a winter closing time both follow the close");
-    assert_eq!(frozen.notes, Vec::<String>::new());
+    assert_eq!(frozen.notes, []);
     assert_eq!(propose(json!({})).schedule, Schedule::default());
     let own = propose(json!({"TRADE_TIME": "23:40", "TWAP_TIME": ["23:45", "04:00"], "TWAP_COUNT": 3, "CLOSING_BUY_TIME": "04:45"}));
     assert_eq!(
@@ -184,11 +184,14 @@ fn old_settings_become_rules() {
     let odd = propose(json!({"TRADE_TIME": "soon", "TWAP_TIME": ["00:10"], "TWAP_COUNT": 5, "CLOSING_BUY_TIME": "04:40"}));
     assert_eq!((odd.schedule.decision, odd.schedule.twap_start, odd.schedule.twap_end), (kst(0, 5), kst(4, 35), kst(4, 50)));
     assert_eq!(odd.notes.len(), 3, "{:?}", odd.notes);
-    assert!(odd.notes[0].starts_with("TRADE_TIME \"soon\" is no time HH:MM"), "{:?}", odd.notes);
-    assert!(odd.notes[2].contains("the closing buy (04:40 in Korea) must come after the last slice"), "{:?}", odd.notes);
+    assert!(odd.notes[0].text.starts_with("TRADE_TIME \"soon\" is no time HH:MM"), "{:?}", odd.notes);
+    assert!(odd.notes[2].text.contains("the closing buy (04:40 in Korea) must come after the last slice"), "{:?}", odd.notes);
+    let codes: Vec<_> = odd.notes.iter().map(|n| n.code).collect();
+    assert_eq!(codes, ["no_time", "slices_fell_back", "late_in_summer"]);
+    assert_eq!((odd.notes[2].values["before"].as_str(), odd.notes[2].values["limit"].as_str()), ("twap_end", "04:50"));
     let broken = KeyStore::read(Some("{\"TRADE_TIME\": \"00:")).propose();
     assert_eq!(broken.schedule, Schedule::default());
-    assert!(broken.notes[0].starts_with("key_store.json is damaged"), "{:?}", broken.notes);
+    assert!(broken.notes[0].text.starts_with("key_store.json is damaged"), "{:?}", broken.notes);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::schedule_input::ScheduleInput;
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, UserId};
-use crate::domain::order::BrokerHost;
+use crate::domain::order::{BrokerHost, Environment};
 use crate::domain::schedule::Schedule;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
@@ -86,7 +86,9 @@ fn view(app: &AppData, user: UserId, account: &Account) -> Result<web::Json<Acco
 /// The caller's accounts.
 #[utoipa::path(get, path = "/api/v1/trading/accounts", tag = "trading", responses((status = 200, body = List<AccountView>)))]
 async fn list_accounts(who: Require<perm::AccountsRead>, app: AppData) -> Result<web::Json<List<AccountView>>, ApiError> {
-    let accounts = app.store.user(who.user_id).read(|v| v.accounts())?;
+    let mut accounts = app.store.user(who.user_id).read(|v| v.accounts())?;
+    // The paper account of every user comes last: it is nobody's first thought.
+    accounts.sort_by_key(|a| a.environment == Environment::Own);
     let items: Result<Vec<_>, _> = accounts.iter().map(|a| AccountView::new(&app, who.user_id, a)).collect();
     Ok(web::Json(List::whole(items?)))
 }

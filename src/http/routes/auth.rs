@@ -110,6 +110,7 @@ async fn register(_: Public, app: AppData, req: HttpRequest, body: Json<Register
         setup_code: body.setup_code,
     };
     let user = app.auth.register(registration, &extract::client(&req)).await?;
+    app.trading.own_account(user.id).await?;
     Ok(HttpResponse::Created().json(RegisteredUser { id: user.id, username: user.username, role: user.role }))
 }
 

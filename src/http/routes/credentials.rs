@@ -55,6 +55,8 @@ struct KeyTest {
 #[derive(Serialize, ToSchema)]
 struct ChatTest {
     ok: bool,
+    /// Kind of the failure.
+    code: Option<&'static str>,
     detail: String,
 }
 
@@ -147,5 +149,10 @@ async fn test_telegram(
     id: web::Path<AccountId>,
 ) -> Result<web::Json<ChatTest>, ApiError> {
     let result = app.test_telegram(who.user_id, *id).await?;
-    Ok(web::Json(ChatTest { ok: result.is_ok(), detail: result.err().unwrap_or_default() }))
+    let error = result.err();
+    Ok(web::Json(ChatTest {
+        ok: error.is_none(),
+        code: error.as_ref().map(|e| e.code()),
+        detail: error.map(|e| e.to_string()).unwrap_or_default(),
+    }))
 }

@@ -332,11 +332,8 @@ fn refusal(error: ImportError) -> ApiError {
         ImportError::TooLarge(_) => ApiError::new(ErrorCode::TooLarge, text),
         ImportError::Disagrees(_) => ApiError::internal(text),
         ImportError::Refused(report) => {
-            let errors = report.refused.iter().map(|fault| FieldError {
-                pointer: format!("/{}/{}", fault.table, fault.row),
-                code: code.to_owned(),
-                detail: fault.reason.clone(),
-            });
+            let errors =
+                report.refused.iter().map(|fault| FieldError::new(format!("/{}/{}", fault.table, fault.row), code, fault.reason.clone()));
             let detail = format!("{} of the old rows cannot be read; confirm with skip_refused to import the rest", report.refused.len());
             ApiError::refused(code, detail).with_errors(errors.collect())
         }

@@ -9,12 +9,14 @@ mod corrections;
 mod credentials;
 mod history;
 mod imports;
+mod limits;
 mod market;
 mod orders;
 mod portfolio;
 mod schedule_input;
 mod stream;
 mod system;
+mod tickets;
 mod users;
 
 use super::route::Route;
@@ -33,7 +35,9 @@ pub fn all() -> Vec<Route> {
         imports::routes(),
         history::routes(),
         market::routes(),
+        tickets::routes(),
         orders::routes(),
+        limits::routes(),
         alerts::routes(),
         portfolio::routes(),
         stream::routes(),

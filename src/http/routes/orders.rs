@@ -1,13 +1,15 @@
 //! Orders, sheets, slots and the schedule of the caller's accounts.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::schedule_input::ScheduleInput;
+use super::tickets::request_key;
 use crate::domain::id::{AccountId, BotId, OrderId};
+use crate::domain::order::Side;
 use crate::domain::schedule::{Job, Schedule, SeasonalTimes, Slot};
 use crate::domain::slot::RunState;
 use crate::http::access::{AppData, Require, perm};
@@ -15,7 +17,7 @@ use crate::http::error::{ApiError, FieldError};
 use crate::http::extract::{Amount, Json, List, Object, Page, Query};
 use crate::http::route::{Route, route};
 use crate::http::views::order::{OrderView, SheetView};
-use crate::trading::SessionTimes;
+use crate::trading::{OrderFilter, SessionTimes};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -34,8 +36,28 @@ pub fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct OrderQuery {
-    #[param(value_type = uuid::Uuid)]
-    account_id: AccountId,
+    /// All of the caller's accounts when absent.
+    #[serde(default)]
+    #[param(value_type = Option<uuid::Uuid>)]
+    account_id: Option<AccountId>,
+    /// Only orders that have not ended.
+    #[serde(default)]
+    open: bool,
+    #[serde(default)]
+    symbol: Option<String>,
+    #[serde(default)]
+    side: Option<Side>,
+    /// First trading date.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    from: Option<jiff::civil::Date>,
+    /// Last trading date.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    to: Option<jiff::civil::Date>,
+    #[serde(default)]
+    #[param(value_type = Option<uuid::Uuid>)]
+    bot_id: Option<BotId>,
     #[serde(default)]
     limit: Option<u32>,
     #[serde(default)]
@@ -119,7 +141,16 @@ async fn list_orders(
 ) -> Result<web::Json<List<OrderView>>, ApiError> {
     let page = Page::new(query.limit, query.after);
     let limit = page.limit()?;
-    let orders = app.trading.orders(who.user_id, query.account_id, page.after().map(OrderId), limit)?;
+    let filter = OrderFilter {
+        account: query.account_id,
+        open_only: query.open,
+        symbol: query.symbol.as_ref().map(|s| s.trim().to_uppercase()),
+        side: query.side,
+        from: query.from,
+        to: query.to,
+        bot: query.bot_id,
+    };
+    let orders = app.trading.list_orders(who.user_id, &filter, page.after().map(OrderId), limit)?;
     let next = (orders.len() == limit).then(|| orders.last().map(|o| o.intent.order_id.0)).flatten();
     Ok(web::Json(List { items: orders.iter().map(OrderView::from).collect(), next }))
 }
@@ -199,10 +230,7 @@ async fn put_schedule(
     let NewSchedule { version, schedule } = body.0;
     let schedule = Schedule::from(schedule.0);
     if let Err(problems) = schedule.validate() {
-        let errors = problems
-            .into_iter()
-            .map(|p| FieldError { pointer: format!("/schedule/{}", p.field), code: "invalid".into(), detail: p.message })
-            .collect();
+        let errors = problems.into_iter().map(|p| FieldError::of(format!("/schedule/{}", p.field), p.remark)).collect();
         return Err(ApiError::invalid("/schedule", "the schedule cannot work like this").with_errors(errors));
     }
     app.trading.set_schedule(who.user_id, *id, version, schedule).await?;
@@ -218,15 +246,17 @@ async fn send_status(who: Require<perm::AccountsManage>, app: AppData, id: web::
 }
 
 /// Sells a share of a bot's position at once.
-#[utoipa::path(post, path = "/api/v1/trading/bots/{id}/force-sell", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = ForceSell, responses((status = 202, body = OrderView)))]
+#[utoipa::path(post, path = "/api/v1/trading/bots/{id}/force-sell", tag = "trading", params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters")), request_body = ForceSell, responses((status = 202, body = OrderView)))]
 async fn force_sell(
     who: Require<perm::OrdersPlace>,
     app: AppData,
+    req: HttpRequest,
     id: web::Path<BotId>,
     body: Json<ForceSell>,
 ) -> Result<HttpResponse, ApiError> {
+    let key = request_key(&req, &body.0.ratio_percent.0.normalize().to_string())?;
     let account = app.trading.account_of_bot(who.user_id, *id)?;
     let ratio = crate::domain::money::f64_from_decimal(body.0.ratio_percent.0);
-    let order = app.trading.force_sell(who.user_id, account, *id, ratio).await?;
+    let order = app.trading.force_sell(who.user_id, account, *id, ratio, key).await?;
     Ok(HttpResponse::Accepted().json(OrderView::from(&order)))
 }

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::app::credentials::{MaskedChat, MaskedKey};
 use crate::domain::account::{Account, AccountMode, Unsettled};
 use crate::domain::id::UserId;
+use crate::domain::limits::AccountLimits;
 use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
 use crate::domain::schedule::Schedule;
 use crate::http::error::ApiError;
@@ -48,6 +49,9 @@ pub struct AccountView {
     pub broker_key: Option<MaskedKey>,
     pub telegram: Option<MaskedChat>,
     pub settings: SettingsView,
+    pub limits: AccountLimits,
+    /// A kill switch stops this account.
+    pub halted: bool,
     pub unsettled: Vec<Unsettled>,
     pub attention: Vec<AttentionView>,
     /// This build sends nothing to live hosts.
@@ -77,6 +81,8 @@ impl AccountView {
                 bot_sync: account.settings.bot_sync,
                 fee_rate: account.settings.fee_rate,
             },
+            limits: account.settings.limits.clone(),
+            halted: app.trading.is_halted(user, account.id)?,
             unsettled: account.unsettled.clone(),
             attention: app
                 .trading

@@ -7,13 +7,21 @@ use uuid::Uuid;
 
 use super::{amount, decimal};
 use crate::domain::bot::{Sheet, SliceFill, TradeKind};
-use crate::domain::order::{Order, OrderOrigin, Side};
+use crate::domain::order::{LimitHit, Order, OrderKind, OrderOrigin, Reason, Side, Venue};
 
 /// Code and sentence of a refusal or an uncertainty.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReasonView {
     pub code: String,
     pub message: String,
+    /// The limit that was hit, where it was one.
+    pub limit: Option<LimitHit>,
+}
+
+impl From<&Reason> for ReasonView {
+    fn from(reason: &Reason) -> Self {
+        Self { code: reason.code.clone(), message: reason.message.clone(), limit: reason.limit.clone() }
+    }
 }
 
 /// An order.
@@ -38,7 +46,17 @@ pub struct OrderView {
     pub side: Side,
     pub quantity: String,
     pub filled_quantity: String,
+    pub order_type: OrderKind,
+    /// Limit price; `null` where the kind has none.
     pub price: Option<String>,
+    pub trigger_price: Option<String>,
+    pub venue: Venue,
+    /// Trading date.
+    pub session: String,
+    /// A cancel was asked for.
+    pub cancel_requested: bool,
+    /// A change was asked for; the broker has not told yet what became of it.
+    pub amending: bool,
     pub filled_amount: String,
     pub average_price: Option<String>,
     /// `pending`, `partially_filled`, `filled`, `rejected`, `cancelled`, `expired` or `unknown`
@@ -66,14 +84,20 @@ impl From<&Order> for OrderView {
             side: intent.side,
             quantity: intent.quantity.to_string(),
             filled_quantity: order.filled_quantity.to_string(),
+            order_type: intent.kind,
             price: intent.limit_price.map(decimal),
+            trigger_price: intent.trigger_price.map(decimal),
+            venue: intent.venue,
+            session: intent.session.to_string(),
+            cancel_requested: order.cancel_requested,
+            amending: order.amending.is_some(),
             filled_amount: decimal(order.filled_amount),
             average_price: (order.filled_quantity > 0)
                 .then(|| decimal((order.filled_amount / rust_decimal::Decimal::from(order.filled_quantity)).round_dp(4))),
             status: order.state.status(),
             state: order.state,
             broker_order_no: order.broker_order_no.clone(),
-            reason: order.reason.as_ref().map(|r| ReasonView { code: r.code.clone(), message: r.message.clone() }),
+            reason: order.reason.as_ref().map(ReasonView::from),
             origin: match intent.origin {
                 OrderOrigin::Slice { .. } => OriginView::Slice,
                 OrderOrigin::Ticket => OriginView::Ticket,

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::rows::Fault;
 use crate::domain::order::Environment;
+use crate::domain::remark::Remark;
 
 /// Name of the file in faults.
 pub const ENV: &str = ".env";
@@ -66,19 +67,29 @@ pub fn read(content: &[u8]) -> Result<OldEnv, String> {
     for (key, digits, value, target) in [("HANTOO_CANO", 8, cano, &mut env.cano), ("HANTOO_ACNT_PRDT_CD", 2, product, &mut env.product)] {
         match value {
             Some(value) if value.len() == digits && value.bytes().all(|b| b.is_ascii_digit()) => *target = Some(SecretString::from(value)),
-            Some(_) => env.faults.push(Fault::new(ENV, key, format!("it must be {digits} digits"))),
+            Some(_) => env.faults.push(Fault::new(
+                ENV,
+                key,
+                Remark::new("not_digits", format!("it must be {digits} digits")).with("digits", digits),
+            )),
             None => {}
         }
     }
     match chat {
         Some(chat) if chat.parse::<i64>().is_ok() || is_channel(&chat) => env.telegram_chat = Some(chat),
-        Some(_) => {
-            env.faults.push(Fault::new(ENV, "TELEGRAM_CHAT_ID", "it must be a whole number, negative for groups, or a channel's @name"))
-        }
+        Some(_) => env.faults.push(Fault::new(
+            ENV,
+            "TELEGRAM_CHAT_ID",
+            Remark::new("no_chat", "it must be a whole number, negative for groups, or a channel's @name"),
+        )),
         None => {}
     }
     if env.app_key.is_some() != env.app_secret.is_some() {
-        env.faults.push(Fault::new(ENV, "HANTOO_APP_KEY, HANTOO_APP_SECRET", "only one of the two is there; a broker key needs both"));
+        env.faults.push(Fault::new(
+            ENV,
+            "HANTOO_APP_KEY, HANTOO_APP_SECRET",
+            Remark::new("half_key", "only one of the two is there; a broker key needs both"),
+        ));
     }
     for (key, _) in values {
         if ["SECRET_KEY", "HOST", "PORT", "API_KEY"].contains(&key.as_str()) {
@@ -128,7 +139,7 @@ fn lines(text: &str) -> (BTreeMap<String, String>, Vec<Fault>) {
             Some((key, Some(value))) if !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
                 values.insert(key.to_owned(), value);
             }
-            _ => faults.push(Fault::new(ENV, format!("line {}", index + 1), "it is not of the form KEY=VALUE")),
+            _ => faults.push(Fault::new(ENV, format!("line {}", index + 1), Remark::new("no_pair", "it is not of the form KEY=VALUE"))),
         }
     }
     (values, faults)

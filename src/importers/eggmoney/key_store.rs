@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::rows::Fault;
 use super::value::{Cell, parse_time};
 use crate::domain::account::KnownRate;
+use crate::domain::remark::Remark;
 
 /// Name of the file in faults.
 pub const KEY_STORE: &str = "key_store.json";
@@ -95,7 +96,11 @@ impl OldSettings {
         // The old program took nothing, zero and the empty text for "use the default".
         let unset = value.is_null() || value.as_str().is_some_and(str::is_empty);
         if !good && !unset {
-            self.faults.push(Fault::new(KEY_STORE, key, format!("{} is not a value of this setting", shown(value))));
+            self.faults.push(Fault::new(
+                KEY_STORE,
+                key,
+                Remark::new("no_setting", format!("{} is not a value of this setting", shown(value))).with("value", shown(value)),
+            ));
         }
     }
 

@@ -69,6 +69,8 @@ pub struct Warning {
     /// What it is about: a bot, a setting, a table.
     pub subject: String,
     pub detail: String,
+    /// What the detail quotes, by name.
+    pub values: BTreeMap<&'static str, String>,
 }
 
 /// Something that has no place here.
@@ -77,6 +79,10 @@ pub struct Unplaced {
     /// File or table.
     pub source: String,
     pub name: String,
+    /// What kind of thing it is.
+    pub code: &'static str,
+    /// How many rows or values it holds.
+    pub count: Option<u64>,
     pub detail: String,
 }
 
@@ -203,7 +209,18 @@ impl Ordinals {
 
 impl Plan {
     fn warn(&mut self, code: &'static str, subject: &str, detail: impl Into<String>) {
-        self.warnings.push(Warning { code, subject: subject.to_owned(), detail: detail.into() });
+        self.warn_with(code, subject, [], detail);
+    }
+
+    /// A warning whose sentence quotes something.
+    fn warn_with<const N: usize>(
+        &mut self,
+        code: &'static str,
+        subject: &str,
+        values: [(&'static str, String); N],
+        detail: impl Into<String>,
+    ) {
+        self.warnings.push(Warning { code, subject: subject.to_owned(), detail: detail.into(), values: values.into() });
     }
 
     fn bot_id(&self, name: &str) -> Option<BotId> {
@@ -216,7 +233,8 @@ impl Plan {
                 let (schedule, notes) = schedule::proposed(Some(settings), choices.session_relative);
                 self.settings.schedule = schedule;
                 for note in notes {
-                    self.warn("schedule", "key_store.json", note);
+                    let values = note.values.into_iter().chain([("note", note.code.to_owned())]).collect();
+                    self.warnings.push(Warning { code: "schedule", subject: "key_store.json".to_owned(), detail: note.text, values });
                 }
                 self.settings.total_budget = settings.total_budget;
                 self.settings.auto_start = settings.auto_start.unwrap_or(false);
@@ -260,9 +278,10 @@ impl Plan {
         if let (Some(admin), Some(file)) = (old.admin(), file_account)
             && admin != file
         {
-            self.warn(
+            self.warn_with(
                 "files_differ",
                 ".env",
+                [("account", admin.to_owned()), ("file", old.db.name.clone())],
                 format!("the .env is of '{admin}', the database is called {}: are they of the same server?", old.db.name),
             );
         }
@@ -276,18 +295,23 @@ impl Plan {
         for (position, old) in (0..).zip(&rows.bots) {
             let name = old.name.as_str();
             for column in GONE.iter().filter(|c| is_on(old.legacy.get(**c))) {
-                self.warn("behaviour_gone", name, format!("{column} is on in the old data; that behaviour no longer exists"));
+                self.warn_with(
+                    "behaviour_gone",
+                    name,
+                    [("column", (*column).to_owned())],
+                    format!("{column} is on in the old data; that behaviour no longer exists"),
+                );
             }
             if old.condition_from_columns
                 && let Some(condition) = old.closing_conditions.first()
             {
-                self.warn(
+                let (drop, share) = (cents(condition.drop_rate * 100.0), cents(condition.seed_rate * 100.0));
+                self.warn_with(
                     "closing_condition",
                     name,
+                    [("drop", drop.to_string()), ("share", share.to_string())],
                     format!(
-                        "the closing buy of the old layout became a condition: from a fall of {} % for {} % of the seed. A new bot has none",
-                        cents(condition.drop_rate * 100.0),
-                        cents(condition.seed_rate * 100.0)
+                        "the closing buy of the old layout became a condition: from a fall of {drop} % for {share} % of the seed. A new bot has none"
                     ),
                 );
             }
@@ -299,9 +323,10 @@ impl Plan {
                 );
             }
             if old.added_seed != 0.0 && full_profit_was_added(old, &rows.history) {
-                self.warn(
+                self.warn_with(
                     "added_seed",
                     name,
+                    [("amount", cents(old.added_seed).to_string())],
                     format!(
                         "its added seed of {} was partly built when whole profits of partial sales were added, not a tenth",
                         cents(old.added_seed)
@@ -309,14 +334,15 @@ impl Plan {
                 );
             }
             if old.added_seed < 0.0 {
-                self.warn(
+                self.warn_with(
                     "added_seed_negative",
                     name,
+                    [("amount", cents(old.added_seed).to_string())],
                     format!("its added seed is {}: buys are smaller than the seed", cents(old.added_seed)),
                 );
             }
             if Instrument::parse_us_ticker(&old.symbol).as_deref() != Ok(&old.symbol) {
-                self.warn("symbol", name, format!("'{}' is not a US ticker", old.symbol));
+                self.warn_with("symbol", name, [("symbol", old.symbol.clone())], format!("'{}' is not a US ticker", old.symbol));
             }
             self.bots.push(bot(account, position, old));
         }
@@ -347,10 +373,14 @@ impl Plan {
                 self.warn("empty_position", &old.name, "a position without shares was closed");
                 self.empty.push(holding.id);
             } else if bot.is_none() && !reserve {
-                self.warn("orphan", &old.name, format!("{} {} belong to no bot: nothing here will sell them", old.amount, old.symbol));
+                let values = [("quantity", old.amount.to_string()), ("symbol", old.symbol.clone())];
+                let detail = format!("{} {} belong to no bot: nothing here will sell them", old.amount, old.symbol);
+                self.warn_with("orphan", &old.name, values, detail);
             }
             if let Some(bot) = bot.filter(|b| b.symbol != old.symbol && !reserve) {
-                self.warn("symbol_differs", &old.name, format!("the position is in {}, the bot trades {}", old.symbol, bot.symbol));
+                let values = [("held", old.symbol.clone()), ("traded", bot.symbol.clone())];
+                let detail = format!("the position is in {}, the bot trades {}", old.symbol, bot.symbol);
+                self.warn_with("symbol_differs", &old.name, values, detail);
             }
             self.holdings.push(holding);
         }
@@ -439,7 +469,7 @@ impl Plan {
             ("cycle_unknown", unknown_cycle, "buys of December 2025 and January 2026 fit into no known cycle and keep their own date"),
         ] {
             if count > 0 {
-                self.warn(code, "history", format!("{count} {detail}"));
+                self.warn_with(code, "history", [("count", count.to_string())], format!("{count} {detail}"));
             }
         }
     }
@@ -484,20 +514,26 @@ impl Plan {
     }
 
     fn list_unplaced(&mut self, old: &OldAccount) {
-        let mut add = |source: &str, name: &str, detail: String| {
-            self.unplaced.push(Unplaced { source: source.to_owned(), name: name.to_owned(), detail });
+        let mut add = |source: &str, name: &str, code, count: Option<u64>, detail: String| {
+            self.unplaced.push(Unplaced { source: source.to_owned(), name: name.to_owned(), code, count, detail });
         };
         for (table, rows) in &old.strangers {
-            add(&old.db.name, table, format!("a table with {rows} rows that no version of the old program had"));
+            add(&old.db.name, table, "table", Some(*rows), format!("a table with {rows} rows that no version of the old program had"));
         }
         for (table, column, filled) in &old.rows.extra_columns {
-            add(table, column, format!("a column with {filled} values that no version of the old program had"));
+            add(
+                table,
+                column,
+                "column",
+                u64::try_from(*filled).ok(),
+                format!("a column with {filled} values that no version of the old program had"),
+            );
         }
         for key in old.settings.iter().flat_map(|(_, s)| &s.unknown) {
-            add("key_store.json", key, "a setting that no version of the old program had".to_owned());
+            add("key_store.json", key, "setting", None, "a setting that no version of the old program had".to_owned());
         }
         for key in old.env.iter().flat_map(|(_, e)| &e.unknown) {
-            add(".env", key, "a key that no version of the old program had".to_owned());
+            add(".env", key, "env_key", None, "a key that no version of the old program had".to_owned());
         }
     }
 }

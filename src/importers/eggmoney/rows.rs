@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::source::{Source, SourceRow, SourceTable};
 use super::value::{Cell, OldTime};
 use crate::domain::bot::{ClosingCondition, PointCurve, SliceFill, TradeKind};
+use crate::domain::remark::Remark;
 use crate::quant::egg::number::cents;
 
 /// A row or a setting that was not accepted.
@@ -17,11 +18,18 @@ pub struct Fault {
     pub table: String,
     pub row: String,
     pub reason: String,
+    /// The parts of the reason, each with its code.
+    pub remarks: Vec<Remark>,
 }
 
 impl Fault {
-    pub fn new(table: &str, row: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { table: table.to_owned(), row: row.into(), reason: reason.into() }
+    pub fn new(table: &str, row: impl Into<String>, reason: Remark) -> Self {
+        Self::of(table, row, vec![reason])
+    }
+
+    pub fn of(table: &str, row: impl Into<String>, remarks: Vec<Remark>) -> Self {
+        let reason = remarks.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join("; ");
+        Self { table: table.to_owned(), row: row.into(), reason, remarks }
     }
 }
 
@@ -202,7 +210,7 @@ fn read_all<T>(table: &str, source: &SourceTable, key: &[&str], faults: &mut Vec
             read.push(value);
         } else {
             let names: Vec<_> = key.iter().filter_map(|c| row.cells.get(*c)).map(Cell::shown).collect();
-            faults.push(Fault::new(table, format!("row {}: {}", row.number, names.join(", ")), fields.reasons.join("; ")));
+            faults.push(Fault::of(table, format!("row {}: {}", row.number, names.join(", ")), fields.reasons));
         }
     }
     read
@@ -214,7 +222,7 @@ fn once<T>(table: &str, rows: &mut Vec<T>, name: impl Fn(&T) -> &String, faults:
     rows.retain(|row| {
         let fresh = seen.insert(name(row).clone());
         if !fresh {
-            faults.push(Fault::new(table, format!("'{}'", name(row)), "the name occurs a second time"));
+            faults.push(Fault::new(table, format!("'{}'", name(row)), Remark::new("name_twice", "the name occurs a second time")));
         }
         fresh
     });
@@ -223,7 +231,7 @@ fn once<T>(table: &str, rows: &mut Vec<T>, name: impl Fn(&T) -> &String, faults:
 /// The cells of one row, with everything that is wrong with them.
 struct Fields<'a> {
     row: &'a SourceRow,
-    reasons: Vec<String>,
+    reasons: Vec<Remark>,
 }
 
 impl Fields<'_> {
@@ -231,18 +239,18 @@ impl Fields<'_> {
         self.row.cells.get(column)
     }
 
-    fn need<T>(&mut self, column: &str, fallback: T, read: impl Fn(&Cell) -> Result<T, String>) -> T {
-        match self.cell(column).map_or_else(|| Err("is missing".to_owned()), read) {
+    fn need<T>(&mut self, column: &str, fallback: T, read: impl Fn(&Cell) -> Result<T, Remark>) -> T {
+        match self.cell(column).map_or_else(|| Err(Remark::new("missing", "is missing")), read) {
             Ok(value) => value,
             Err(reason) => {
-                self.reasons.push(format!("{column} {}", reason));
+                self.reasons.push(inside(column, reason));
                 fallback
             }
         }
     }
 
     /// A column that came with a later version: missing or NULL means its default.
-    fn newer<T>(&mut self, column: &str, default: T, read: impl Fn(&Cell) -> Result<T, String>) -> T {
+    fn newer<T>(&mut self, column: &str, default: T, read: impl Fn(&Cell) -> Result<T, Remark>) -> T {
         match self.cell(column) {
             None | Some(Cell::Null) => default,
             Some(_) => self.need(column, default, read),
@@ -250,12 +258,12 @@ impl Fields<'_> {
     }
 
     /// A column that was there from the start: only its absence means the default.
-    fn base<T>(&mut self, column: &str, default: T, read: impl Fn(&Cell) -> Result<T, String>) -> T {
+    fn base<T>(&mut self, column: &str, default: T, read: impl Fn(&Cell) -> Result<T, Remark>) -> T {
         if self.cell(column).is_none() { default } else { self.need(column, default, read) }
     }
 
     fn at_least_zero(&mut self, column: &str) -> f64 {
-        self.need(column, 0.0, |c| c.number().and_then(|v| if v < 0.0 { Err(format!("{v} is negative")) } else { Ok(v) }))
+        self.need(column, 0.0, |c| c.number().and_then(|v| if v < 0.0 { Err(negative(v)) } else { Ok(v) }))
     }
 
     fn time(&mut self, column: &str) -> OldTime {
@@ -265,7 +273,7 @@ impl Fields<'_> {
     fn kind(&mut self, column: &str) -> TradeKind {
         self.need(column, TradeKind::Hold, |c| {
             let word = c.words()?;
-            TradeKind::parse(&word).ok_or_else(|| format!("{} is no kind of trade", c.shown()))
+            TradeKind::parse(&word).ok_or_else(|| c.wrong("no_kind", "is no kind of trade"))
         })
     }
 
@@ -274,28 +282,42 @@ impl Fields<'_> {
     }
 }
 
+/// A complaint about something inside a column, which is then named by its path.
+fn inside(column: &str, inner: Remark) -> Remark {
+    let path = inner.values.get("column").map_or_else(|| column.to_owned(), |rest| format!("{column}.{rest}"));
+    Remark { text: format!("{column} {}", inner.text), ..inner }.with("column", path)
+}
+
+fn negative(value: impl std::fmt::Display) -> Remark {
+    Remark::new("negative", format!("{value} is negative")).with("value", value)
+}
+
+fn not_positive(value: impl std::fmt::Display) -> Remark {
+    Remark::new("not_positive", format!("{value} must be greater than 0")).with("value", value)
+}
+
 fn nowhen() -> OldTime {
     OldTime { at: jiff::Timestamp::UNIX_EPOCH, text: String::new() }
 }
 
-fn positive(cell: &Cell) -> Result<f64, String> {
-    cell.number().and_then(|v| if v > 0.0 { Ok(v) } else { Err(format!("{v} must be greater than 0")) })
+fn positive(cell: &Cell) -> Result<f64, Remark> {
+    cell.number().and_then(|v| if v > 0.0 { Ok(v) } else { Err(not_positive(v)) })
 }
 
-fn positive_whole(cell: &Cell) -> Result<i64, String> {
-    cell.whole().and_then(|v| if v > 0 { Ok(v) } else { Err(format!("{v} must be greater than 0")) })
+fn positive_whole(cell: &Cell) -> Result<i64, Remark> {
+    cell.whole().and_then(|v| if v > 0 { Ok(v) } else { Err(not_positive(v)) })
 }
 
-fn not_negative_whole(cell: &Cell) -> Result<i64, String> {
-    cell.whole().and_then(|v| if v >= 0 { Ok(v) } else { Err(format!("{v} is negative")) })
+fn not_negative_whole(cell: &Cell) -> Result<i64, Remark> {
+    cell.whole().and_then(|v| if v >= 0 { Ok(v) } else { Err(negative(v)) })
 }
 
-fn curve(cell: &Cell) -> Result<PointCurve, String> {
+fn curve(cell: &Cell) -> Result<PointCurve, Remark> {
     match cell.words()?.as_str() {
         "P1" => Ok(PointCurve::P1),
         "P1_2" => Ok(PointCurve::P1Half),
         "P2_3" => Ok(PointCurve::P2Thirds),
-        _ => Err(format!("{} is none of P1, P1_2, P2_3", cell.shown())),
+        _ => Err(cell.wrong("no_curve", "is none of P1, P1_2, P2_3")),
     }
 }
 
@@ -356,7 +378,7 @@ fn history_row(f: &mut Fields<'_>) -> OldHistory {
     // A half-converted table can have both; the newer column wins where it is filled.
     let newer = f.cell("trade_date").is_some_and(|c| !c.is_null()) || f.cell("sell_date").is_none();
     let amount = f.newer("amount", None, |c| match c.number()? {
-        v if v < 0.0 => Err(format!("{v} is negative")),
+        v if v < 0.0 => Err(negative(v)),
         v => Ok(Some(v)),
     });
     OldHistory {
@@ -377,7 +399,8 @@ fn sheet(f: &mut Fields<'_>) -> OldSheet {
     let slices_total = f.need("total_count", 1, positive_whole);
     let slices_left = f.need("trade_count", 0, not_negative_whole);
     if slices_left > slices_total {
-        f.reasons.push(format!("trade_count {slices_left} is more than total_count {slices_total}"));
+        let text = format!("trade_count {slices_left} is more than total_count {slices_total}");
+        f.reasons.push(Remark::new("too_many_slices", text).with("value", slices_left).with("limit", slices_total));
     }
     OldSheet {
         name: f.need("name", String::new(), Cell::words),
@@ -403,11 +426,11 @@ fn status(f: &mut Fields<'_>) -> OldStatus {
 }
 
 /// A JSON list in a cell; `null` and nothing at all are the empty list.
-fn json_list(cell: &Cell) -> Result<Vec<Value>, String> {
+fn json_list(cell: &Cell) -> Result<Vec<Value>, Remark> {
     let text = match cell {
         Cell::Text(text) => text.trim(),
-        Cell::Null => return Err("is NULL".to_owned()),
-        other => return Err(format!("{} where a JSON list belongs", other.shown())),
+        Cell::Null => return Err(Remark::new("null", "is NULL")),
+        other => return Err(other.wrong("no_list", "where a JSON list belongs")),
     };
     if text.is_empty() {
         return Ok(Vec::new());
@@ -415,43 +438,44 @@ fn json_list(cell: &Cell) -> Result<Vec<Value>, String> {
     match serde_json::from_str(text) {
         Ok(Value::Array(list)) => Ok(list),
         Ok(Value::Null) => Ok(Vec::new()),
-        _ => Err(format!("{} is not a JSON list", cell.shown())),
+        _ => Err(cell.wrong("no_list", "is not a JSON list")),
     }
 }
 
-fn amount(entry: &Value, key: &str, or: Option<f64>) -> Result<f64, String> {
+fn amount(entry: &Value, key: &str, or: Option<f64>) -> Result<f64, Remark> {
     let cell = match entry.get(key) {
-        None | Some(Value::Null) => return or.ok_or_else(|| format!("{key} is missing in {entry}")),
+        None | Some(Value::Null) => return or.ok_or_else(|| inside(key, Remark::new("missing", format!("is missing in {entry}")))),
         Some(Value::Number(n)) => n.as_f64().map_or(Cell::Null, Cell::Real),
         Some(other) => Cell::Text(other.as_str().unwrap_or_default().to_owned()),
     };
-    cell.number().map_err(|reason| format!("{key} {reason}"))
+    cell.number().map_err(|reason| inside(key, reason))
 }
 
-fn conditions(cell: &Cell) -> Result<Vec<ClosingCondition>, String> {
+fn conditions(cell: &Cell) -> Result<Vec<ClosingCondition>, Remark> {
     json_list(cell)?
         .iter()
         .map(|entry| Ok(ClosingCondition { drop_rate: amount(entry, "drop_rate", None)?, seed_rate: amount(entry, "seed_rate", None)? }))
         .collect()
 }
 
-fn results(cell: &Cell) -> Result<Vec<Option<SliceFill>>, String> {
+fn results(cell: &Cell) -> Result<Vec<Option<SliceFill>>, Remark> {
     let slice = |entry: &Value| match entry {
         Value::Null | Value::Bool(false) => Ok(None),
         Value::Object(fields) => {
             let word = fields.get("trade_type").and_then(Value::as_str).unwrap_or_default();
             let fill = SliceFill {
-                kind: TradeKind::parse(word).ok_or_else(|| format!("trade_type '{word}' is no kind of trade"))?,
+                kind: TradeKind::parse(word)
+                    .ok_or_else(|| inside("trade_type", Cell::Text(word.to_owned()).wrong("no_kind", "is no kind of trade")))?,
                 quantity: amount(entry, "amount", Some(0.0))?,
                 unit_price: cents(amount(entry, "unit_price", None)?),
                 total: cents(amount(entry, "total_price", None)?),
             };
             if fill.quantity < 0.0 || fill.unit_price < 0.0 || fill.total < 0.0 {
-                return Err(format!("{entry} holds a negative amount"));
+                return Err(Remark::new("negative", format!("{entry} holds a negative amount")).with("value", entry));
             }
             Ok(Some(fill))
         }
-        other => Err(format!("{other} is no result of a slice")),
+        other => Err(Remark::new("no_result", format!("{other} is no result of a slice")).with("value", other)),
     };
     json_list(cell)?.iter().map(slice).collect()
 }

@@ -1,6 +1,7 @@
 //! An import from files to account: read, plan, write, compare; or its rehearsal, which does all of
 //! that and then undoes it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -297,6 +298,7 @@ fn warn_of_edits(view: &UserView<'_>, target: &Target, plan: &mut Plan) -> Resul
         code: "edits_replaced",
         subject: subject.to_owned(),
         detail: "was changed here since the last import; the old data replace the change".to_owned(),
+        values: BTreeMap::new(),
     };
     if before.imported.as_ref().is_some_and(|mark| before.version > mark.version) {
         plan.warnings.push(edited(&before.name));
@@ -355,7 +357,12 @@ fn book_all(tx: &mut Tx<'_>, request: &ImportRequest, account: &mut Account, rep
                 report.booked.push(name.clone());
             }
             Err(super::error::SettleError::Store(error)) => return Err(error.into()),
-            Err(reason) => report.warnings.push(plan::Warning { code: "not_booked", subject: name.clone(), detail: reason.to_string() }),
+            Err(reason) => report.warnings.push(plan::Warning {
+                code: "not_booked",
+                subject: name.clone(),
+                values: [("reason", reason.code().to_owned())].into(),
+                detail: reason.to_string(),
+            }),
         }
     }
     Ok(())

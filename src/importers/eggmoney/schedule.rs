@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::key_store::OldSettings;
 use super::value::parse_time;
 use crate::domain::clock::kst_datetime;
+use crate::domain::remark::Remark;
 use crate::domain::schedule::imported::KeyStore;
 use crate::domain::schedule::{Job, MoveReason, Schedule, Season, TimeRule};
 
 /// The schedule that continues the old one, with what the owner should know about it.
-pub fn proposed(settings: Option<&OldSettings>, session_relative: bool) -> (Schedule, Vec<String>) {
+pub fn proposed(settings: Option<&OldSettings>, session_relative: bool) -> (Schedule, Vec<Remark>) {
     let Some(settings) = settings else { return (Schedule::default(), Vec::new()) };
     let store = KeyStore { keys: settings.keys.clone(), problem: None };
     let proposal = store.propose();

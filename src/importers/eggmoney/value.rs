@@ -6,6 +6,7 @@ use jiff::civil::{Date, DateTime, Time};
 use serde_json::Value;
 
 use crate::domain::clock::from_kst;
+use crate::domain::remark::Remark;
 
 /// Amounts beyond this are no amounts of a private account; the ledger's decimals could not sum them.
 const MAX_AMOUNT: f64 = 1e15;
@@ -66,28 +67,33 @@ impl Cell {
         }
     }
 
+    /// A complaint about the cell: what it holds, and what is wrong with that.
+    pub fn wrong(&self, code: &'static str, what: &str) -> Remark {
+        Remark::new(code, format!("{} {what}", self.shown())).with("value", self.shown())
+    }
+
     /// A finite number.
-    pub fn number(&self) -> Result<f64, String> {
+    pub fn number(&self) -> Result<f64, Remark> {
         let value = match self {
             Cell::Integer(i) => *i as f64,
             Cell::Real(r) => *r,
-            Cell::Text(t) => t.trim().parse().map_err(|_| format!("{} is not a number", self.shown()))?,
-            Cell::Null => return Err("is NULL".to_owned()),
-            Cell::Bytes(_) => return Err(format!("{} where a number belongs", self.shown())),
+            Cell::Text(t) => t.trim().parse().map_err(|_| self.wrong("no_number", "is not a number"))?,
+            Cell::Null => return Err(Remark::new("null", "is NULL")),
+            Cell::Bytes(_) => return Err(self.wrong("no_number", "where a number belongs")),
         };
-        if value.is_finite() && value.abs() <= MAX_AMOUNT { Ok(value) } else { Err(format!("{} is beyond any amount", self.shown())) }
+        if value.is_finite() && value.abs() <= MAX_AMOUNT { Ok(value) } else { Err(self.wrong("too_large", "is beyond any amount")) }
     }
 
     /// A whole number.
-    pub fn whole(&self) -> Result<i64, String> {
+    pub fn whole(&self) -> Result<i64, Remark> {
         let value = self.number()?;
-        if value.fract() == 0.0 && value.abs() <= 1e9 { Ok(value as i64) } else { Err(format!("{} is not a whole number", self.shown())) }
+        if value.fract() == 0.0 && value.abs() <= 1e9 { Ok(value as i64) } else { Err(self.wrong("not_whole", "is not a whole number")) }
     }
 
     /// A yes or no: 0, 1, or the words that hand-written SQL uses.
-    pub fn flag(&self) -> Result<bool, String> {
+    pub fn flag(&self) -> Result<bool, Remark> {
         match self {
-            Cell::Null => Err("is NULL".to_owned()),
+            Cell::Null => Err(Remark::new("null", "is NULL")),
             Cell::Integer(0) => Ok(false),
             Cell::Integer(1) => Ok(true),
             Cell::Real(r) if *r == 0.0 => Ok(false),
@@ -95,33 +101,32 @@ impl Cell {
             Cell::Text(t) => match t.trim().to_ascii_lowercase().as_str() {
                 "0" | "false" => Ok(false),
                 "1" | "true" => Ok(true),
-                _ => Err(format!("{} is neither 0 nor 1", self.shown())),
+                _ => Err(self.wrong("no_flag", "is neither 0 nor 1")),
             },
-            _ => Err(format!("{} is neither 0 nor 1", self.shown())),
+            _ => Err(self.wrong("no_flag", "is neither 0 nor 1")),
         }
     }
 
     /// Text that is not empty, trimmed.
-    pub fn words(&self) -> Result<String, String> {
+    pub fn words(&self) -> Result<String, Remark> {
         match self {
             Cell::Text(t) if !t.trim().is_empty() => Ok(t.trim().to_owned()),
-            Cell::Text(_) => Err("is empty".to_owned()),
-            Cell::Null => Err("is NULL".to_owned()),
+            Cell::Text(_) => Err(Remark::new("empty", "is empty")),
+            Cell::Null => Err(Remark::new("null", "is NULL")),
             Cell::Integer(i) => Ok(i.to_string()),
-            other => Err(format!("{} where text belongs", other.shown())),
+            other => Err(other.wrong("no_text", "where text belongs")),
         }
     }
 
     /// A Korean wall-clock time: date, optional time after a blank or `T`, optional fraction.
-    pub fn time(&self) -> Result<OldTime, String> {
+    pub fn time(&self) -> Result<OldTime, Remark> {
         match self {
             Cell::Text(t) => {
-                let at =
-                    parse_datetime(t.trim()).ok_or_else(|| format!("{} is not a date of the form YYYY-MM-DD HH:MM:SS", self.shown()))?;
+                let at = parse_datetime(t.trim()).ok_or_else(|| self.wrong("no_date", "is not a date of the form YYYY-MM-DD HH:MM:SS"))?;
                 Ok(OldTime { at: from_kst(at), text: t.trim().to_owned() })
             }
-            Cell::Null => Err("is NULL".to_owned()),
-            other => Err(format!("{} is not a date of the form YYYY-MM-DD HH:MM:SS", other.shown())),
+            Cell::Null => Err(Remark::new("null", "is NULL")),
+            other => Err(other.wrong("no_date", "is not a date of the form YYYY-MM-DD HH:MM:SS")),
         }
     }
 }
@@ -200,7 +205,7 @@ mod tests {
         {
             assert!(text(form).time().is_err(), "{form}");
         }
-        assert_eq!(Cell::Null.time(), Err("is NULL".to_owned()));
+        assert_eq!(Cell::Null.time(), Err(Remark::new("null", "is NULL")));
         assert!(Cell::Integer(20_250_101).time().is_err());
     }
 

@@ -205,7 +205,7 @@ fn strangers_of_the_same_terms_are_told_apart_by_time_or_not_at_all() {
 
 #[test]
 fn an_order_taken_for_never_placed_is_found_only_at_exactly_its_time() {
-    let reason = Reason { code: NOT_PLACED.to_owned(), message: String::new() };
+    let reason = Reason::new(NOT_PLACED, String::new());
     let gone = Order { reason: Some(reason), settled: true, ..order(OrderState::Rejected) };
     let words = |listed| match read(&gone, listed, &OwnNumbers::default(), at("15:20:00")) {
         Finding::Facts(events) => events.iter().map(word).collect::<Vec<_>>(),
@@ -215,7 +215,7 @@ fn an_order_taken_for_never_placed_is_found_only_at_exactly_its_time() {
     assert!(words(vec![BrokerOrder { ordered_at: Some(at("15:16:00")), ..entry(10, 0) }]).is_empty());
     assert!(words(vec![BrokerOrder { ordered_at: None, ..entry(10, 0) }]).is_empty());
     assert!(words(vec![entry(10, 0), BrokerOrder { broker_order_no: "3".to_owned(), ..entry(10, 0) }]).is_empty());
-    let refused = Order { reason: Some(Reason { code: "market_closed".to_owned(), message: String::new() }), ..gone };
+    let refused = Order { reason: Some(Reason::new("market_closed", String::new())), ..gone };
     assert_eq!(read(&refused, vec![entry(10, 0)], &OwnNumbers::default(), at("15:20:00")), Finding::Facts(Vec::new()));
 }
 

@@ -3,6 +3,7 @@
 mod nights;
 mod orders;
 mod restarts;
+mod tickets;
 mod troubles;
 
 use std::time::Duration;

@@ -286,7 +286,7 @@ async fn nobody_concludes_anything_about_an_order_that_is_being_sent() {
     // Price, then an order whose request takes minutes; meanwhile the ticks read lists without it.
     kim.broker.die_at(2, Moment::Before);
     let (trading, user, account) = (world.trading.clone(), kim.user, kim.account);
-    let sending = tokio::spawn(async move { trading.force_sell(user, account, bot_id, 50.0).await });
+    let sending = tokio::spawn(async move { trading.force_sell(user, account, bot_id, 50.0, None).await });
     while world.orders(&kim).is_empty() {
         tokio::task::yield_now().await;
     }

@@ -254,9 +254,9 @@ async fn a_force_sell_beside_the_ticks_books_each_execution_once() {
     world.run_until("2026-05-14T15:00:00Z", STEP).await;
     kim.broker.script([Does::FillInParts(4, SignedDuration::from_secs(10), 6)]);
     let bot_id = world.books(&kim).bots[0].id;
-    let order = world.trading.force_sell(kim.user, kim.account, bot_id, 25.0).await.unwrap();
+    let order = world.trading.force_sell(kim.user, kim.account, bot_id, 25.0, None).await.unwrap();
     assert_eq!((order.state, order.filled_quantity), (OrderState::PartiallyFilled, 4));
-    let refused = world.trading.force_sell(kim.user, kim.account, bot_id, 25.0).await.unwrap_err();
+    let refused = world.trading.force_sell(kim.user, kim.account, bot_id, 25.0, None).await.unwrap_err();
     assert!(refused.to_string().contains("still open"), "{refused}");
     world.clock.advance_to(time("2026-05-14T15:00:15Z"));
     // Two readers of the same list at the same time.
@@ -281,7 +281,7 @@ async fn a_force_sell_that_cannot_be_followed_up_is_still_reported_as_sent() {
     let bot_id = world.books(&kim).bots[0].id;
     // Price, order, then the list fails.
     kim.broker.fail_call(3, BrokerError::NoAnswer("timed out".to_owned()));
-    let order = world.trading.force_sell(kim.user, kim.account, bot_id, 50.0).await.unwrap();
+    let order = world.trading.force_sell(kim.user, kim.account, bot_id, 50.0, None).await.unwrap();
     assert_eq!(order.state, OrderState::Accepted);
     world.run_until(MORNING, STEP).await;
     assert_eq!(kim.broker.sent().len(), 1);

@@ -22,6 +22,15 @@ export class ApiError extends Error {
   }
 }
 
+/** Codes that say too little without the server's own words. */
+export const VAGUE: ReadonlySet<string> = new Set([
+  'invalid',
+  'malformed',
+  'conflict',
+  'missing_field',
+  'unknown_field',
+]);
+
 export async function problemOf(response: Response): Promise<ApiError> {
   const type = response.headers.get('content-type') ?? '';
   if (type.includes('json')) {

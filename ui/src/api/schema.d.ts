@@ -4,6 +4,41 @@
  */
 
 export interface paths {
+    "/api/v1/admin/kill-switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops all new orders on this installation, or lifts that. */
+        post: operations["set_installation_kill_switch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/live-trading": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether live orders are allowed. */
+        get: operations["get_live_trading"];
+        /** Allows or forbids live orders on this installation. */
+        put: operations["set_live_trading"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/settings": {
         parameters: {
             query?: never;
@@ -49,6 +84,24 @@ export interface paths {
         /** All users. */
         get: operations["list_users"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a user may do. */
+        get: operations["get_user_rules"];
+        /** Replaces what a user may do. */
+        put: operations["set_user_rules"];
         post?: never;
         delete?: never;
         options?: never;
@@ -345,6 +398,23 @@ export interface paths {
         put?: never;
         /** Tries the broker key: token, price, cash. */
         post: operations["test_broker_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replaces the limits of an account. */
+        put: operations["set_account_limits"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -730,6 +800,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trading/kill-switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The kill switches that concern the caller. */
+        get: operations["get_kill_switch"];
+        put?: never;
+        /** Stops all new orders of the caller, or of one account, and cancels the open ones; or lifts that. */
+        post: operations["set_kill_switch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trading/orders": {
         parameters: {
             query?: never;
@@ -740,7 +828,46 @@ export interface paths {
         /** Orders of an account, newest first. */
         get: operations["list_orders"];
         put?: never;
-        post?: never;
+        /**
+         * Places an order.
+         * @description With the header `Idempotency-Key` the same request can be sent again without placing a second
+         *     order. A refusal is stored as a rejected order and answered with 422, its code and its limit.
+         */
+        post: operations["place_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/orders/cancel-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels every open order of the caller, or of one account. */
+        post: operations["cancel_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/orders/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what an order would come to, without placing it. */
+        post: operations["preview_order"];
         delete?: never;
         options?: never;
         head?: never;
@@ -758,10 +885,12 @@ export interface paths {
         get: operations["get_order"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Cancels an open order. */
+        delete: operations["cancel_order"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes price or quantity of an open order. */
+        patch: operations["amend_order"];
         trace?: never;
     };
     "/api/v1/trading/positions": {
@@ -945,6 +1074,39 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        /** @description One account's kill switch. */
+        AccountHalt: {
+            /** Format: uuid */
+            account_id: string;
+            /** Format: date-time */
+            since: string;
+        };
+        /**
+         * @description Limits of one account. A limit that is `None` is not kept. None of them stands against an order
+         *     that reduces a position.
+         */
+        AccountLimits: {
+            /**
+             * Format: int32
+             * @description New orders per session date in all of the user's accounts together.
+             */
+            daily_trade_limit?: number | null;
+            /**
+             * Format: int32
+             * @description New orders per session date in this account; the slices of one sheet count as one.
+             */
+            max_daily_trades?: number | null;
+            /** @description Most that the buys of one session may be worth together. */
+            max_daily_value?: string | null;
+            /** @description Most that one order may be worth. */
+            max_order_value?: string | null;
+            /** @description Most that one instrument may cost, in the currency of its market. */
+            max_position_size?: string | null;
+            /** Format: int32 */
+            orders_per_second?: number | null;
+            /** @description A buy's limit may be this far above the last trade, in percent. */
+            price_collar?: string | null;
+        };
         /**
          * @description Whether an account's bots send orders.
          * @enum {string}
@@ -958,10 +1120,13 @@ export interface components {
             created_at: string;
             /** @description `mock` or `live` */
             environment: components["schemas"]["Environment"];
+            /** @description A kill switch stops this account. */
+            halted: boolean;
             /** Format: uuid */
             id: string;
             /** Format: date-time */
             imported_at: string | null;
+            limits: components["schemas"]["AccountLimits"];
             /** @description This build sends nothing to live hosts. */
             live_locked: boolean;
             /** @description `observe` or `trading` */
@@ -1200,15 +1365,32 @@ export interface components {
          * @enum {string}
          */
         BrokerHost: "mock" | "live";
+        CancelAll: {
+            /**
+             * Format: uuid
+             * @description All of the caller's accounts when absent.
+             */
+            account?: string | null;
+        };
         ChatTest: {
+            /** @description Kind of the failure. */
+            code: string | null;
             detail: string;
             ok: boolean;
         };
         /** @description One part of a connection test. */
         Check: {
+            /** @description The broker's own code. */
+            broker_code: string | null;
+            /** @description Kind of the failure. */
+            code: string | null;
+            /** @description What failed: the broker's own words if it spoke. */
             detail: string;
             name: components["schemas"]["CheckName"];
             ok: boolean;
+            symbol: string | null;
+            /** @description USD: the price of the symbol that was asked for, or the cash that can be spent. */
+            value: string | null;
         };
         /**
          * @description What a connection test tries.
@@ -1288,6 +1470,8 @@ export interface components {
         /** @description A row or a setting that was not accepted. */
         Fault: {
             reason: string;
+            /** @description The parts of the reason, each with its code. */
+            remarks: components["schemas"]["Remark"][];
             row: string;
             table: string;
         };
@@ -1297,6 +1481,10 @@ export interface components {
             detail: string;
             /** @description JSON pointer to the field. */
             pointer: string;
+            /** @description What the detail quotes, by name, where the code has a sentence of its own in other languages. */
+            values?: {
+                [key: string]: string;
+            };
         };
         /** @description A file by name and content. */
         FileMark: {
@@ -1482,6 +1670,11 @@ export interface components {
             /** @description `open` or `closed` */
             registration: components["schemas"]["RegistrationPolicy"];
         };
+        InstallationSwitch: {
+            on: boolean;
+            /** @description Required to lift it. */
+            password?: string | null;
+        };
         /**
          * @description A kind of slot. Slots of one instant run in this order.
          * @enum {string}
@@ -1490,6 +1683,27 @@ export interface components {
         KeyTest: {
             checks: components["schemas"]["Check"][];
             ok: boolean;
+        };
+        /** @description The kill switches that concern the caller. */
+        KillSwitch: {
+            accounts: components["schemas"]["AccountHalt"][];
+            /**
+             * Format: date-time
+             * @description Since when it is on; `null` while it is off.
+             */
+            installation: string | null;
+            /** Format: date-time */
+            user: string | null;
+        };
+        KillSwitchChange: {
+            /**
+             * Format: uuid
+             * @description All of the caller's accounts when absent.
+             */
+            account?: string | null;
+            on: boolean;
+            /** @description Required to lift it. */
+            password?: string | null;
         };
         /** @description The prices that a bot's rules look at, highest first. */
         LadderView: {
@@ -1533,6 +1747,20 @@ export interface components {
             label: string;
             price: string;
         };
+        /** @description A limit and what went beyond it, as texts in the limit's own unit. */
+        LimitHit: {
+            allowed: string;
+            asked: string;
+            /** @description Its name in the settings, e.g. `max_daily_trades`. */
+            name: string;
+        };
+        LimitsChange: {
+            limits: components["schemas"]["AccountLimits"];
+            /** @description Limits guard the owner's money: changing them needs the password. */
+            password: string;
+            /** Format: int64 */
+            version: number;
+        };
         /** @description A list answer. */
         List_AccountView: {
             items: {
@@ -1542,10 +1770,13 @@ export interface components {
                 created_at: string;
                 /** @description `mock` or `live` */
                 environment: components["schemas"]["Environment"];
+                /** @description A kill switch stops this account. */
+                halted: boolean;
                 /** Format: uuid */
                 id: string;
                 /** Format: date-time */
                 imported_at: string | null;
+                limits: components["schemas"]["AccountLimits"];
                 /** @description This build sends nothing to live hosts. */
                 live_locked: boolean;
                 /** @description `observe` or `trading` */
@@ -1597,11 +1828,15 @@ export interface components {
             items: {
                 /** Format: uuid */
                 account_id: string;
+                /** @description A change was asked for; the broker has not told yet what became of it. */
+                amending: boolean;
                 average_price: string | null;
                 /** Format: uuid */
                 bot_id: string | null;
                 bot_name: string;
                 broker_order_no: string | null;
+                /** @description A cancel was asked for. */
+                cancel_requested: boolean;
                 /** Format: date-time */
                 created_at: string;
                 /** @description `mock` or `live` */
@@ -1611,17 +1846,23 @@ export interface components {
                 /** Format: uuid */
                 id: string;
                 market: string;
+                order_type: components["schemas"]["OrderKind"];
                 origin: components["schemas"]["OriginView"];
+                /** @description Limit price; `null` where the kind has none. */
                 price: string | null;
                 quantity: string;
                 reason: components["schemas"]["ReasonView"] | null;
+                /** @description Trading date. */
+                session: string;
                 side: components["schemas"]["Side"];
                 state: components["schemas"]["OrderState"];
                 /** @description `pending`, `partially_filled`, `filled`, `rejected`, `cancelled`, `expired` or `unknown` */
                 status: string;
                 symbol: string;
+                trigger_price: string | null;
                 /** Format: date-time */
                 updated_at: string;
+                venue: components["schemas"]["Venue"];
             }[];
             /**
              * Format: uuid
@@ -1796,6 +2037,10 @@ export interface components {
             /** @enum {string} */
             type: "portfolio";
         };
+        /** @description Whether live orders are allowed on this installation. */
+        LiveTrading: {
+            allowed: boolean;
+        };
         LoginRequest: {
             password: string;
             username: string;
@@ -1925,6 +2170,10 @@ export interface components {
             /** Format: double */
             total: number;
         };
+        OrderChange: {
+            price?: components["schemas"]["Amount"] | null;
+            quantity?: components["schemas"]["Amount"] | null;
+        };
         OrderDetail: components["schemas"]["OrderView"] & {
             events: components["schemas"]["OrderEvent"][];
         };
@@ -1938,6 +2187,50 @@ export interface components {
             type: string;
         };
         /**
+         * @description How an order is to be executed. Which kinds an account takes, its broker's capabilities tell.
+         * @enum {string}
+         */
+        OrderKind: "limit" | "market" | "loo" | "loc" | "moo" | "moc" | "twap" | "vwap" | "conditional_limit" | "best_limit" | "priority_limit" | "ioc_limit" | "fok_limit" | "ioc_market" | "fok_market" | "ioc_best" | "fok_best" | "midpoint" | "stop_limit";
+        /** @description What an order would come to. */
+        OrderPreview: {
+            /** Format: uuid */
+            account_id: string;
+            buying_power: string | null;
+            buying_power_basis: components["schemas"]["PowerBasis"] | null;
+            currency: string;
+            environment: components["schemas"]["Environment"];
+            fee: string;
+            last_price: string | null;
+            /** Format: date-time */
+            last_price_at: string | null;
+            market: string;
+            refusal: components["schemas"]["ReasonView"] | null;
+            session: string;
+            session_open: boolean;
+            side: components["schemas"]["Side"];
+            symbol: string;
+            worth: string;
+        };
+        OrderRequest: {
+            /**
+             * Format: uuid
+             * @description The caller's own paper account when absent.
+             */
+            account?: string | null;
+            /** @description `KRX` or `US`; told from the symbol when absent. */
+            market?: string | null;
+            order_type?: components["schemas"]["OrderKind"];
+            price?: components["schemas"]["Amount"] | null;
+            /** @description Whole shares. */
+            quantity: components["schemas"]["Amount"];
+            side?: components["schemas"]["Side"] | null;
+            /** @description `005930`, `TQQQ` */
+            symbol: string;
+            trigger_price?: components["schemas"]["Amount"] | null;
+            /** @description Routing of Korean orders. */
+            venue?: components["schemas"]["Venue"];
+        };
+        /**
          * @description State of an order. `Unknown` is left only by evidence from the broker, never by sending again.
          * @enum {string}
          */
@@ -1945,11 +2238,15 @@ export interface components {
         OrderView: {
             /** Format: uuid */
             account_id: string;
+            /** @description A change was asked for; the broker has not told yet what became of it. */
+            amending: boolean;
             average_price: string | null;
             /** Format: uuid */
             bot_id: string | null;
             bot_name: string;
             broker_order_no: string | null;
+            /** @description A cancel was asked for. */
+            cancel_requested: boolean;
             /** Format: date-time */
             created_at: string;
             /** @description `mock` or `live` */
@@ -1959,17 +2256,23 @@ export interface components {
             /** Format: uuid */
             id: string;
             market: string;
+            order_type: components["schemas"]["OrderKind"];
             origin: components["schemas"]["OriginView"];
+            /** @description Limit price; `null` where the kind has none. */
             price: string | null;
             quantity: string;
             reason: components["schemas"]["ReasonView"] | null;
+            /** @description Trading date. */
+            session: string;
             side: components["schemas"]["Side"];
             state: components["schemas"]["OrderState"];
             /** @description `pending`, `partially_filled`, `filled`, `rejected`, `cancelled`, `expired` or `unknown` */
             status: string;
             symbol: string;
+            trigger_price: string | null;
             /** Format: date-time */
             updated_at: string;
+            venue: components["schemas"]["Venue"];
         };
         /**
          * @description An order.
@@ -2008,6 +2311,11 @@ export interface components {
             holdings: components["schemas"]["HoldingView"][];
             items: components["schemas"]["PositionView"][];
         };
+        /**
+         * @description Whose money a buying power counts.
+         * @enum {string}
+         */
+        PowerBasis: "cash_only" | "dollars_only" | "integrated_margin";
         /** @description What the active bots of an account will do next. */
         PreviewView: {
             cash: components["schemas"]["ValueAt"] | null;
@@ -2044,6 +2352,11 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /**
+         * @description Kind of instrument, as far as limits tell them apart.
+         * @enum {string}
+         */
+        Product: "stock" | "etf";
         Profile: {
             /** Format: date-time */
             created_at: string;
@@ -2117,6 +2430,7 @@ export interface components {
         /** @description Code and sentence of a refusal or an uncertainty. */
         ReasonView: {
             code: string;
+            limit: components["schemas"]["LimitHit"] | null;
             message: string;
         };
         /** @description A refresh token in the body, for clients without cookies. */
@@ -2143,6 +2457,16 @@ export interface components {
          * @enum {string}
          */
         RegistrationPolicy: "open" | "closed";
+        /** @description An English sentence, and what it is made of. */
+        Remark: {
+            /** @description Stable name of the sentence. */
+            code: string;
+            text: string;
+            /** @description What the sentence quotes, by name. */
+            values: {
+                [key: string]: string;
+            };
+        };
         RenewalInput: {
             /** Format: uuid */
             account_id: string;
@@ -2193,6 +2517,23 @@ export interface components {
             level: components["schemas"]["Mood"];
             /** Format: double */
             value: number;
+        };
+        /** @description What an administrator allows one user. */
+        Rules: {
+            /** @description `null` = all. */
+            allowed_products?: components["schemas"]["Product"][] | null;
+            /**
+             * Format: int32
+             * @description Calls with an API key per day; `null` = no limit.
+             */
+            api_calls_limit?: number | null;
+            can_paper_trade: boolean;
+            can_real_trade: boolean;
+            /**
+             * Format: int32
+             * @description New orders per session date; `null` = no limit.
+             */
+            daily_trade_limit?: number | null;
         };
         /** @enum {string} */
         RunState: "running" | "done" | "failed" | "missed";
@@ -2580,6 +2921,13 @@ export interface components {
         };
         /** @description Something that has no place here. */
         Unplaced: {
+            /** @description What kind of thing it is. */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many rows or values it holds.
+             */
+            count: number | null;
             detail: string;
             name: string;
             /** @description File or table. */
@@ -2622,12 +2970,21 @@ export interface components {
             source: string;
             value: string;
         };
+        /**
+         * @description Where a Korean order is routed (`EXCG_ID_DVSN_CD` of the broker).
+         * @enum {string}
+         */
+        Venue: "KRX" | "NXT" | "SOR";
         /** @description Something that the owner should know. */
         Warning: {
             code: string;
             detail: string;
             /** @description What it is about: a bot, a setting, a table. */
             subject: string;
+            /** @description What the detail quotes, by name. */
+            values: {
+                [key: string]: string;
+            };
         };
         /** @description A text in both languages. */
         Words: {
@@ -2652,6 +3009,98 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    set_installation_kill_switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InstallationSwitch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillSwitch"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_live_trading: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveTrading"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_live_trading: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiveTrading"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveTrading"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_settings: {
         parameters: {
             query?: never;
@@ -2755,6 +3204,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List_UserItem"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_user_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_user_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rules"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
                 };
             };
             /** @description Problem details */
@@ -3392,6 +3905,40 @@ export interface operations {
             };
         };
     };
+    set_account_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitsChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_runs: {
         parameters: {
             query?: never;
@@ -3957,7 +4504,10 @@ export interface operations {
     force_sell: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 64 visible ASCII characters */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 id: string;
             };
@@ -4250,10 +4800,80 @@ export interface operations {
             };
         };
     };
+    get_kill_switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillSwitch"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_kill_switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KillSwitchChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillSwitch"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_orders: {
         parameters: {
-            query: {
-                account_id: string;
+            query?: {
+                /** @description All of the caller's accounts when absent. */
+                account_id?: string;
+                /** @description Only orders that have not ended. */
+                open?: boolean;
+                symbol?: string;
+                side?: components["schemas"]["Side"];
+                /** @description First trading date. */
+                from?: string;
+                /** @description Last trading date. */
+                to?: string;
+                bot_id?: string;
                 limit?: number;
                 after?: string;
             };
@@ -4269,6 +4889,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List_OrderView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    place_order: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 64 visible ASCII characters */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelAll"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_OrderView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPreview"];
                 };
             };
             /** @description Problem details */
@@ -4299,6 +5018,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    amend_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderChange"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"];
                 };
             };
             /** @description Problem details */

@@ -19,7 +19,7 @@ export interface Page<T> {
 /** The server always sends all of it; what stands between may not. */
 export type Problem = Partial<
   Pick<Schemas['Problem'], 'type' | 'title' | 'detail' | 'code' | 'pointer' | 'trace_id' | 'errors'>
-> & { status: number };
+> & { status: number; broker_code?: string; broker_message?: string };
 
 export type Role = Schemas['Role'];
 export type Language = Schemas['Language'];
@@ -42,6 +42,7 @@ export type Settlement = Schemas['SettleRequest'];
 export type Attention = Schemas['AttentionView'];
 export type Account = Schemas['AccountView'];
 export type BrokerKeyInput = Schemas['NewBrokerKey'];
+export type ChatTest = Schemas['ChatTest'];
 export type BrokerCheck = Schemas['KeyTest'];
 export type UpcomingSession = Schemas['SessionTimes'];
 /** Of an account's schedule, or as an import's report tells them. */

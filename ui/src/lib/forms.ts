@@ -1,5 +1,6 @@
+import i18next from 'i18next';
 import { z } from 'zod';
-import { ApiError } from '../api/errors';
+import { ApiError, VAGUE } from '../api/errors';
 import { compare, readDecimal } from './decimal';
 
 // The content security policy forbids generated code; without this zod probes for it and the browser complains.
@@ -57,12 +58,21 @@ export function issueText(t: (key: string, data?: Record<string, unknown>) => st
   return t(key, { limit });
 }
 
+/** The sentence for a refused field: by its code where that says enough, else the server's words. */
+function refusal(code: string, detail: string): string {
+  const key = `errors.${code}`;
+  return !VAGUE.has(code) && i18next.exists(key) ? i18next.t(key) : detail;
+}
+
 /** The field of a form that a refusal is about, when the form has it. */
 export function refusedFields(error: unknown, known: readonly string[]): { field: string; detail: string }[] {
   if (!(error instanceof ApiError)) return [];
   const named = (pointer: string) => pointer.replace(/^#?\//, '').split('/')[0] ?? '';
-  const list = (error.problem.errors ?? []).map((item) => ({ field: named(item.pointer), detail: item.detail }));
-  if (error.field) list.push({ field: error.field.split('.')[0] ?? '', detail: error.message });
+  const list = (error.problem.errors ?? []).map((item) => ({
+    field: named(item.pointer),
+    detail: refusal(item.code, item.detail),
+  }));
+  if (error.field) list.push({ field: error.field.split('.')[0] ?? '', detail: refusal(error.code, error.message) });
   return list.filter(
     (item, index) => known.includes(item.field) && list.findIndex((x) => x.field === item.field) === index,
   );

@@ -3,6 +3,7 @@ import type { LiveEvent } from '../api/types';
 import type { ToastMessage } from '../components/ui/toast';
 import { price, quantity } from '../lib/format';
 import { currentLanguage } from '../lib/i18n';
+import { amountsHidden, COVER, coverAmounts } from '../lib/privacy';
 
 /** The short message that a live event shows, if any. */
 export function describe(event: LiveEvent): ToastMessage | null {
@@ -10,13 +11,19 @@ export function describe(event: LiveEvent): ToastMessage | null {
     const text = i18next.t(event.side === 'buy' ? 'live.bought' : 'live.sold', {
       bot: event.bot_name,
       symbol: event.symbol,
-      quantity: quantity(event.quantity),
+      quantity: amountsHidden() ? COVER : quantity(event.quantity),
       price: price(event.price),
     });
     return { text, tone: event.side === 'buy' ? 'up' : 'down', testId: 'fill-toast', to: `/orders/${event.order_id}` };
   }
   if (event.type === 'alert' && event.alert.level !== 'info') {
-    return { text: event.alert.text[currentLanguage()], tone: event.alert.level, testId: 'alert-toast', to: '/alerts' };
+    const text = event.alert.text[currentLanguage()];
+    return {
+      text: amountsHidden() ? coverAmounts(text) : text,
+      tone: event.alert.level,
+      testId: 'alert-toast',
+      to: '/alerts',
+    };
   }
   return null;
 }

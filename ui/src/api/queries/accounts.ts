@@ -4,8 +4,9 @@ import type {
   Account,
   AccountPatch,
   BrokerCheck,
-  BrokerKeyInput,
   BrokerHost,
+  BrokerKeyInput,
+  ChatTest,
   Page,
   Run,
   Schedule,
@@ -73,7 +74,7 @@ export const useRemoveTelegram = (id: string) => useAccountRemoval(at(id, '/tele
 export const useTestBrokerKey = (id: string) =>
   useMutation({ mutationFn: () => post<BrokerCheck>(at(id, '/broker-key/test'), {}) });
 export const useTestTelegram = (id: string) =>
-  useMutation({ mutationFn: () => post<{ ok: boolean; detail: string }>(at(id, '/telegram/test'), {}) });
+  useMutation({ mutationFn: () => post<ChatTest>(at(id, '/telegram/test'), {}) });
 export const useSendStatus = (id: string) =>
   useMutation({ mutationFn: () => post<{ messages: number }>(at(id, '/send-status'), {}) });
 

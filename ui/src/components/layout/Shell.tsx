@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, NavLink, Outlet, useLocation } from 'react-router';
 import { useAlerts } from '../../api/queries/overview';
 import { useSession } from '../../api/session';
+import { hideAmounts, useAmountsHidden } from '../../lib/privacy';
 import { useLink } from '../../live/LiveProvider';
 import { ModeBadge } from '../ui/badge';
 import { Loading } from '../ui/feedback';
@@ -62,7 +63,7 @@ function Header() {
   const { account } = useCurrentAccount();
   return (
     <header className="bg-surface border-line sticky top-0 z-30 border-b">
-      <div className="mx-auto flex min-h-14 max-w-7xl items-center gap-2 px-3 py-1 sm:px-6">
+      <div className="mx-auto flex min-h-14 max-w-7xl items-center gap-1 px-3 py-1 sm:gap-2 sm:px-6">
         <Link to="/" className="mr-1 flex shrink-0 items-center gap-2 font-bold" aria-label="EggMoney">
           <img src="./icon.svg" alt="" className="size-7" />
           <span className="hidden sm:inline">EggMoney</span>
@@ -72,6 +73,7 @@ function Header() {
           {account && <ModeBadge account={account} />}
         </div>
         <LiveDot />
+        <AmountsSwitch />
         <LanguageSwitch />
         <AlertBell />
       </div>
@@ -93,6 +95,24 @@ function LiveDot() {
     >
       <span className={`block size-2.5 rounded-full ${look}`} />
     </span>
+  );
+}
+
+function AmountsSwitch() {
+  const { t } = useTranslation();
+  const hidden = useAmountsHidden();
+  return (
+    <button
+      type="button"
+      aria-pressed={hidden}
+      aria-label={t('amounts.hide')}
+      title={t(hidden ? 'amounts.show' : 'amounts.hide')}
+      data-testid="amounts-switch"
+      className="text-muted hover:bg-sunken grid size-10 shrink-0 place-items-center rounded-lg"
+      onClick={() => hideAmounts(!hidden)}
+    >
+      <Icon name={hidden ? 'eyeOff' : 'eye'} />
+    </button>
   );
 }
 

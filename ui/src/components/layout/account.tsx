@@ -41,13 +41,14 @@ export function WithAccount({ children }: { children: (account: Account) => Reac
   if (account) return children(account);
   if (query.error) return <ErrorNote error={query.error} retry={() => void query.refetch()} />;
   if (query.isPending) return <Loading />;
-  return <NoAccount />;
+  return <NoAccount page />;
 }
 
-export function NoAccount() {
+export function NoAccount({ page = false }: { page?: boolean }) {
   const { t } = useTranslation();
   return (
     <Empty
+      page={page}
       title={t('account.noneTitle')}
       action={
         <>

@@ -20,11 +20,13 @@ function Running({ speed }: { speed: number | null }) {
       data-testid="simulation-banner"
       className="bg-warn-bg text-warn border-warn border-b px-3 py-1 text-center text-xs font-semibold"
     >
-      {t('simulation.banner')} · <span className="num">{`${day(now, KST)} ${clock(now, KST)} ${t('time.kst')}`}</span>{' '}
-      <span className="num hidden sm:inline">{`(${t('time.newYork')} ${clock(now, NEW_YORK)})`}</span>
-      {speed !== null && speed !== 1 && (
-        <span className="num"> · {t('simulation.speed', { speed: quantity(speed) })}</span>
-      )}
+      {t('simulation.banner')}
+      <span className="max-sm:hidden"> · </span>
+      <span className="num max-sm:block">
+        {`${day(now, KST)} ${clock(now, KST)} ${t('time.kst')} `}
+        <span className="hidden sm:inline">{`(${t('time.newYork')} ${clock(now, NEW_YORK)}) `}</span>
+        {speed !== null && speed !== 1 && `· ${t('simulation.speed', { speed: quantity(speed) })}`}
+      </span>
     </aside>
   );
 }

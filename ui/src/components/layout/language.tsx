@@ -17,13 +17,13 @@ export function LanguageSwitch() {
       data-testid="language-switch"
       aria-label={t('language.switchTo')}
       lang={next}
-      className="text-muted hover:bg-sunken min-h-9 rounded-lg px-2 text-sm font-semibold"
+      className="text-muted hover:bg-sunken min-h-10 shrink-0 rounded-lg px-1.5 text-sm font-semibold"
       onClick={() => {
         void setLanguage(next);
         if (session.status === 'in') save.mutate({ language: next });
       }}
     >
-      {next === 'en' ? 'EN' : '한국어'}
+      {next === 'en' ? 'EN' : '한글'}
     </button>
   );
 }

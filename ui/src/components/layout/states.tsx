@@ -7,7 +7,7 @@ import { Empty } from '../ui/feedback';
 export function NotFound() {
   const { t } = useTranslation();
   return (
-    <Empty title={t('states.notFound')} action={<ButtonLink to="/">{t('nav.home')}</ButtonLink>}>
+    <Empty page title={t('states.notFound')} action={<ButtonLink to="/">{t('nav.home')}</ButtonLink>}>
       {t('states.notFoundText')}
     </Empty>
   );
@@ -19,6 +19,7 @@ export function Unreachable() {
   return (
     <div className="mx-auto max-w-lg p-6">
       <Empty
+        page
         title={t('states.unreachable')}
         action={
           <Button tone="primary" onClick={() => void refreshSession().catch(() => undefined)}>
@@ -39,6 +40,7 @@ export function Crash() {
   return (
     <div role="alert" className="mx-auto max-w-lg p-6">
       <Empty
+        page
         title={t('states.crash')}
         action={
           <Button tone="primary" onClick={() => location.reload()}>

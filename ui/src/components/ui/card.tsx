@@ -62,8 +62,17 @@ export function Facts({
   );
 }
 
-export function Progress({ value, label, tone = 'accent' }: { value: number; label: string; tone?: 'accent' | 'up' }) {
+export function Progress({
+  value,
+  label,
+  tone = 'accent',
+}: {
+  value: number;
+  label: string;
+  tone?: 'accent' | 'up' | 'down';
+}) {
   const width = Math.max(0, Math.min(100, value * 100));
+  const fill = { accent: 'bg-accent', up: 'bg-up', down: 'bg-down' }[tone];
   return (
     <div
       role="progressbar"
@@ -73,7 +82,7 @@ export function Progress({ value, label, tone = 'accent' }: { value: number; lab
       aria-valuenow={Math.round(width)}
       className="bg-sunken h-2 w-full overflow-hidden rounded-full"
     >
-      <div className={`h-full rounded-full ${tone === 'up' ? 'bg-up' : 'bg-accent'}`} style={{ width: `${width}%` }} />
+      <div className={`h-full rounded-full ${fill}`} style={{ width: `${width}%` }} />
     </div>
   );
 }

@@ -1,7 +1,8 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { ApiError } from '../../api/errors';
+import { ApiError, VAGUE } from '../../api/errors';
+import { useLocale } from '../../lib/locale';
 import { clock, KST } from '../../lib/time';
 import { Button } from './button';
 
@@ -20,7 +21,9 @@ export function useErrorText(): (error: unknown) => { text: string; detail: stri
 export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void }) {
   const { t } = useTranslation();
   const { text, detail } = useErrorText()(error);
+  const fieldText = useFieldText();
   const problem = error instanceof ApiError ? error.problem : null;
+  const listed = (problem?.errors?.length ?? 0) > 0;
   return (
     <div
       role="alert"
@@ -28,12 +31,18 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
       className="border-danger bg-danger-bg rounded-lg border px-3 py-2 text-sm"
     >
       <p className="font-semibold">{text}</p>
-      {detail && <p className="mt-0.5">{detail}</p>}
+      {problem?.broker_message ? (
+        <p className="mt-0.5">
+          {problem.broker_message} {problem.broker_code && <code>({problem.broker_code})</code>}
+        </p>
+      ) : (
+        detail && <Foreign text={detail} open={problem !== null && !listed && VAGUE.has(problem.code ?? '')} />
+      )}
       {problem?.errors && problem.errors.length > 0 && (
         <ul className="mt-1 list-disc pl-5">
           {problem.errors.map((item) => (
             <li key={`${item.pointer} ${item.code}`}>
-              <code>{item.pointer}</code> {item.detail}
+              {fieldText(item) === item.detail && <code>{item.pointer}</code>} {fieldText(item)}
             </li>
           ))}
         </ul>
@@ -50,6 +59,33 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
   );
 }
 
+const HANGUL = /[가-힣]/;
+
+/** Words of the server or the broker. In Korean, English ones are folded away unless they are all there is to say. */
+export function Foreign({ text, open = false }: { text: string | null | undefined; open?: boolean }) {
+  const { t } = useTranslation();
+  const locale = useLocale();
+  if (!text) return null;
+  if (locale === 'en' || HANGUL.test(text)) return <p className="mt-0.5">{text}</p>;
+  return (
+    <details className="text-muted mt-0.5 text-xs" open={open}>
+      <summary>{t('common.inEnglish')}</summary>
+      <span lang="en">{text}</span>
+    </details>
+  );
+}
+
+/** What is wrong with one field, by its code where that has a sentence. */
+export function useFieldText(): (item: { code: string; detail: string; values?: Record<string, string> }) => string {
+  const { t, i18n } = useTranslation();
+  return ({ code, detail, values = {} }) => {
+    if (!i18n.exists(`fieldError.${code}`)) return detail;
+    const named = (field: string | undefined) =>
+      field && i18n.exists(`schedule.${field}`) ? t(`schedule.${field}`) : field;
+    return t(`fieldError.${code}`, { ...values, field: named(values.field), before: named(values.before) });
+  };
+}
+
 export function Loading({ rows = 3 }: { rows?: number }) {
   const { t } = useTranslation();
   return (
@@ -62,10 +98,22 @@ export function Loading({ rows = 3 }: { rows?: number }) {
   );
 }
 
-export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+/** Says that there is nothing, and what to do. With `page` it stands alone, and its title is the page's. */
+export function Empty({
+  title,
+  children,
+  action,
+  page = false,
+}: {
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  page?: boolean;
+}) {
+  const Title = page ? 'h1' : 'p';
   return (
     <div className="border-line rounded-xl border border-dashed px-4 py-8 text-center">
-      <p className="font-semibold">{title}</p>
+      <Title className="font-semibold">{title}</Title>
       {children && <div className="text-muted mt-1 text-sm">{children}</div>}
       {action && <div className="mt-4 flex flex-wrap justify-center gap-2">{action}</div>}
     </div>

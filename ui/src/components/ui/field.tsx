@@ -1,4 +1,6 @@
-import { type ComponentProps, type ReactNode, useId } from 'react';
+import { type ComponentProps, type ReactNode, useId, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Icon } from './icon';
 
 interface FieldProps {
   label: string;
@@ -52,6 +54,7 @@ export function TextField({
           id={id}
           aria-invalid={error ? true : undefined}
           aria-describedby={described(id, hint, error)}
+          data-amount={unit === '$' || undefined}
           className={`${control} ${unit ? 'num pr-10 text-right' : ''}`}
         />
         {unit && (
@@ -117,6 +120,70 @@ export function TextAreaField({
         aria-describedby={described(id, hint, error)}
         className={control}
       />
+      <Notes id={id} hint={hint} error={error} />
+    </div>
+  );
+}
+
+/** Takes one file. The browser's own control, which speaks the browser's language, lies unseen under ours. */
+export function FileField({
+  label,
+  hint,
+  error,
+  file,
+  onFile,
+  className = '',
+  ...rest
+}: Omit<FieldProps, 'unit'> & {
+  file: File | undefined;
+  onFile: (file: File | undefined) => void;
+} & Omit<ComponentProps<'input'>, 'type' | 'onChange'>) {
+  const { t } = useTranslation();
+  const id = useId();
+  const input = useRef<HTMLInputElement>(null);
+  const take = (next: File | undefined) => {
+    if (!next && input.current) input.current.value = '';
+    onFile(next);
+  };
+  return (
+    <div className={`min-w-0 ${className}`}>
+      <label htmlFor={id} id={`${id}-label`} className="mb-1 block text-sm font-medium">
+        {label}
+      </label>
+      <div
+        className={`bg-surface has-focus-visible:outline-focus relative flex min-h-10 items-center rounded-lg border has-focus-visible:outline-2 has-focus-visible:outline-offset-2 ${error ? 'border-danger' : 'border-line'}`}
+      >
+        <input
+          {...rest}
+          ref={input}
+          id={id}
+          type="file"
+          aria-labelledby={`${id}-label ${id}-name`}
+          aria-invalid={error ? true : undefined}
+          aria-describedby={described(id, hint, error)}
+          className="absolute inset-0 cursor-pointer opacity-0"
+          onChange={(event) => take(event.target.files?.[0])}
+        />
+        <div aria-hidden="true" className="pointer-events-none flex min-w-0 flex-1 items-center gap-2 p-1">
+          <span className="bg-sunken inline-flex min-h-8 shrink-0 items-center gap-1.5 rounded-md px-3 text-sm font-semibold">
+            <Icon name="file" className="size-4" />
+            {t('file.choose')}
+          </span>
+          <span id={`${id}-name`} className={`truncate text-sm ${file ? '' : 'text-muted'}`}>
+            {file?.name ?? t('file.none')}
+          </span>
+        </div>
+        {file && (
+          <button
+            type="button"
+            aria-label={t('file.clear', { name: file.name })}
+            className="text-muted hover:bg-sunken relative mr-1 grid size-8 shrink-0 place-items-center rounded-md"
+            onClick={() => take(undefined)}
+          >
+            ×
+          </button>
+        )}
+      </div>
       <Notes id={id} hint={hint} error={error} />
     </div>
   );

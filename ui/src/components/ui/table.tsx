@@ -10,6 +10,8 @@ export interface Column<T> {
   lead?: boolean;
   /** Takes the whole width of the card on a phone. */
   wide?: boolean;
+  /** There is nothing to say in this row: the card on a phone leaves it out. */
+  absent?: (row: T) => boolean;
   /** Buttons: no label on a phone. */
   buttons?: boolean;
 }
@@ -60,7 +62,7 @@ export function DataTable<T>({
               <td
                 key={column.id}
                 role="cell"
-                className={`min-w-0 sm:px-2 sm:py-2 ${column.lead ? 'col-span-2 font-semibold sm:font-normal' : ''} ${column.wide || column.buttons ? 'col-span-2' : ''} ${column.right ? 'sm:text-right' : ''}`}
+                className={`min-w-0 sm:px-2 sm:py-2 ${column.lead ? 'col-span-2 font-semibold sm:font-normal' : ''} ${column.wide || column.buttons ? 'col-span-2' : ''} ${column.right ? 'sm:text-right' : ''} ${column.absent?.(row) ? 'max-sm:hidden' : ''}`}
               >
                 {!column.lead && !column.buttons && (
                   <span aria-hidden="true" className="text-muted block text-xs sm:hidden">

@@ -14,6 +14,10 @@ const ToastContext = createContext<Show>(() => undefined);
 export const useToast = (): Show => useContext(ToastContext);
 
 const STAY_MS = 7000;
+/** On a phone a message covers the header, so it goes sooner. */
+const STAY_ON_PHONE_MS = 3500;
+const onPhone = () => typeof matchMedia === 'function' && matchMedia('(width < 48rem)').matches;
+const MOST = 3;
 const edge = {
   ok: 'border-l-ok',
   info: 'border-l-muted',
@@ -32,11 +36,14 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   const show = useCallback<Show>(
     (message) => {
       const id = next.current++;
-      setList((all) => [...all.slice(-3), { ...message, id }]);
-      const timer = setTimeout(() => {
-        timers.current.delete(timer);
-        drop(id);
-      }, STAY_MS);
+      setList((all) => [...all.slice(1 - MOST), { ...message, id }]);
+      const timer = setTimeout(
+        () => {
+          timers.current.delete(timer);
+          drop(id);
+        },
+        onPhone() ? STAY_ON_PHONE_MS : STAY_MS,
+      );
       timers.current.add(timer);
     },
     [drop],
@@ -52,25 +59,26 @@ export function ToastProvider({ children }: { children: ReactNode }) {
       <div
         role="status"
         aria-live="polite"
-        className="pointer-events-none fixed inset-x-3 bottom-20 z-60 flex flex-col items-end gap-2 md:bottom-4"
+        className="pointer-events-none fixed inset-x-0 top-0 z-60 flex flex-col items-end gap-2 md:inset-x-auto md:top-auto md:right-4 md:bottom-4"
       >
         {list.map((item) => (
           <div
             key={item.id}
             data-testid={item.testId ?? 'toast'}
-            className={`bg-surface border-line pointer-events-auto flex max-w-md items-start gap-3 rounded-lg border border-l-4 px-3 py-2 text-sm shadow-lg ${edge[item.tone ?? 'info']}`}
+            // One line over the header of a phone, where no button of a page can be; taps go through it.
+            className={`bg-surface border-line flex w-full items-start gap-3 border-b border-l-4 px-3 py-2 text-sm shadow-lg not-last:hidden md:pointer-events-auto md:w-auto md:max-w-md md:rounded-lg md:border md:border-l-4 md:not-last:flex ${edge[item.tone ?? 'info']}`}
           >
             {item.to ? (
-              <a href={`#${item.to}`} className="hover:underline">
+              <a href={`#${item.to}`} className="line-clamp-2 hover:underline md:line-clamp-none">
                 {item.text}
               </a>
             ) : (
-              <span>{item.text}</span>
+              <span className="line-clamp-2 md:line-clamp-none">{item.text}</span>
             )}
             <button
               type="button"
               aria-label={t('common.close')}
-              className="text-muted -my-1 min-h-8 min-w-8"
+              className="text-muted -my-1 hidden min-h-8 min-w-8 md:block"
               onClick={() => drop(item.id)}
             >
               ×

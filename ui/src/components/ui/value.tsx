@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { sign } from '../../lib/decimal';
 import { type Amount, type Currency, fixed, money, percent, price as priceText, quantity } from '../../lib/format';
 import { useLocale } from '../../lib/locale';
+import { COVER, useAmountsHidden } from '../../lib/privacy';
 import { ageOf, dateTime, KST, NEW_YORK, shortDateTime } from '../../lib/time';
 import { marketNow, useMarketNow } from '../../live/clock';
 
@@ -13,18 +14,45 @@ export function Missing() {
 
 export function Money({ value, currency = 'USD' }: { value: Amount; currency?: Currency }) {
   const locale = useLocale();
+  const hidden = useAmountsHidden();
   const text = money(value, currency, { locale });
+  return text === null ? <Missing /> : <span className="num">{hidden ? COVER : text}</span>;
+}
+
+/** A price of the market; `places` for an average, which has no decimals of its own. */
+export function Price({ value, places }: { value: Amount; places?: number }) {
+  const text = places === undefined ? priceText(value) : money(value, 'USD', { places });
   return text === null ? <Missing /> : <span className="num">{text}</span>;
 }
 
-export function Price({ value }: { value: Amount }) {
-  const text = priceText(value);
-  return text === null ? <Missing /> : <span className="num">{text}</span>;
+/** A number of shares; with `unit` it says so. */
+export function Shares({ value, unit = false }: { value: Amount; unit?: boolean }) {
+  const { t } = useTranslation();
+  const hidden = useAmountsHidden();
+  const text = quantity(value);
+  if (text === null) return <Missing />;
+  const shown = hidden ? COVER : text;
+  return <span className="num">{unit ? t('common.sharesOf', { quantity: shown }) : shown}</span>;
 }
 
-export function Shares({ value }: { value: Amount }) {
+/** A count of things that are nobody's wealth. */
+export function Count({ value }: { value: Amount }) {
   const text = quantity(value);
   return text === null ? <Missing /> : <span className="num">{text}</span>;
+}
+
+/** A price with its source and age below. */
+export function PriceNow({ price }: { price: { value: string; source?: string; at: string } | null | undefined }) {
+  return (
+    <>
+      <Price value={price?.value} />
+      {price && (
+        <span className="block leading-tight">
+          <Source source={price.source} at={price.at} />
+        </span>
+      )}
+    </>
+  );
 }
 
 export function Percent({ value, places }: { value: Amount; places?: number }) {
@@ -41,17 +69,18 @@ export function Fixed({ value, places = 2 }: { value: Amount; places?: number })
 export function Change({ value, as = 'USD' }: { value: Amount; as?: Currency | 'percent' }) {
   const { t } = useTranslation();
   const locale = useLocale();
+  const covered = useAmountsHidden() && as !== 'percent';
   const text = as === 'percent' ? percent(value, { signed: true }) : money(value, as, { signed: true, locale });
   if (text === null || value === null || value === undefined) return <Missing />;
   const direction = text.startsWith('+') ? 1 : text.startsWith('-') ? -1 : 0;
-  if (direction === 0 || sign(value) === 0) return <span className="num text-muted">{text}</span>;
+  if (direction === 0 || sign(value) === 0) return <span className="num text-muted">{covered ? COVER : text}</span>;
   return (
     <span className={`num ${direction > 0 ? 'text-up' : 'text-down'}`}>
       <span aria-hidden="true" className="mr-0.5 text-[0.8em]">
         {direction > 0 ? '▲' : '▼'}
       </span>
       <span className="sr-only">{t(direction > 0 ? 'common.up' : 'common.down')} </span>
-      {text}
+      {covered ? COVER : text}
     </span>
   );
 }
@@ -65,7 +94,7 @@ export function When({ at, long = false }: { at: string | null | undefined; long
   return (
     <time
       dateTime={at}
-      className="num"
+      className={long ? 'tabular-nums' : 'num'}
       title={`${t('time.kst')} ${dateTime(at, locale, KST)} · ${t('time.newYork')} ${dateTime(at, locale, NEW_YORK)}`}
     >
       {text}

@@ -4,14 +4,15 @@ import { useForm } from 'react-hook-form';
 import { useTranslation } from 'react-i18next';
 import { z } from 'zod';
 import { useRemoveBrokerKey, useSaveBrokerKey, useTestBrokerKey } from '../../api/queries/accounts';
-import type { Account } from '../../api/types';
+import type { Account, BrokerCheck } from '../../api/types';
 import { EnvironmentBadge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card, Facts } from '../../components/ui/card';
 import { ConfirmDialog } from '../../components/ui/dialog';
-import { ErrorNote, Note } from '../../components/ui/feedback';
+import { ErrorNote, Foreign, Note } from '../../components/ui/feedback';
 import { SelectField, TextField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
+import { Money, Price } from '../../components/ui/value';
 import { issueText, refusedFields } from '../../lib/forms';
 
 const schema = z.object({
@@ -75,7 +76,7 @@ export function BrokerKeyCard({ account }: { account: Account }) {
               </span>
               <span>
                 <strong>{t(`check.${check.name}`)}</strong>{' '}
-                <span className="sr-only">{t(check.ok ? 'check.ok' : 'check.failed')}</span> {check.detail}
+                <span className="sr-only">{t(check.ok ? 'check.ok' : 'check.failed')}</span> <CheckText check={check} />
               </span>
             </li>
           ))}
@@ -107,13 +108,38 @@ export function BrokerKeyCard({ account }: { account: Account }) {
   );
 }
 
+/** What a part of the connection test found, or why it failed. */
+function CheckText({ check }: { check: BrokerCheck['checks'][number] }) {
+  const { t } = useTranslation();
+  if (check.ok) {
+    return check.symbol ? (
+      <>
+        {check.symbol} <Price value={check.value} />
+      </>
+    ) : (
+      check.value !== null && <Money value={check.value} />
+    );
+  }
+  return (
+    <>
+      {t(`errors.${check.code}`)} {check.broker_code && <code>({check.broker_code})</code>}
+      <Foreign text={check.detail} />
+    </>
+  );
+}
+
 function KeyForm({ account, onDone }: { account: Account; onDone: () => void }) {
   const { t } = useTranslation();
   const toast = useToast();
   const save = useSaveBrokerKey(account.id);
   const form = useForm<Text>({
     resolver: zodResolver(schema),
-    defaultValues: { environment: account.environment === 'live' ? 'live' : 'mock', app_key: '', app_secret: '', account_no: '' },
+    defaultValues: {
+      environment: account.environment === 'live' ? 'live' : 'mock',
+      app_key: '',
+      app_secret: '',
+      account_no: '',
+    },
   });
   const { errors } = form.formState;
   const submit = form.handleSubmit((input) =>

@@ -4,7 +4,7 @@ import { useRemoveTelegram, useSaveTelegram, useSendStatus, useTestTelegram } fr
 import type { Account } from '../../api/types';
 import { Button } from '../../components/ui/button';
 import { Card, Facts } from '../../components/ui/card';
-import { ErrorNote, Note } from '../../components/ui/feedback';
+import { ErrorNote, Foreign, Note } from '../../components/ui/feedback';
 import { TextField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
 
@@ -68,7 +68,10 @@ export function TelegramCard({ account }: { account: Account }) {
       </div>
       {test.data && (
         <div className="mt-3">
-          <Note tone={test.data.ok ? 'ok' : 'error'}>{test.data.detail}</Note>
+          <Note tone={test.data.ok ? 'ok' : 'error'}>
+            {t(test.data.code ? `errors.${test.data.code}` : 'telegram.arrived')}
+            <Foreign text={test.data.detail} />
+          </Note>
         </div>
       )}
       {[test.error, status.error, remove.error].filter(Boolean).map((error) => (

@@ -32,7 +32,7 @@ export function UnsettledCard({ account }: { account: Account }) {
             <p className="font-semibold">{t(`unsettled.${item.type}`, { name: item.name })}</p>
             {item.type === 'unbooked_fills' ? (
               <p>
-                <Shares value={item.quantity} /> {t('common.shares')} · <Money value={item.total} />
+                <Shares value={item.quantity} unit /> · <Money value={item.total} />
               </p>
             ) : (
               <p>{t('unsettled.rows', { count: item.rows })}</p>

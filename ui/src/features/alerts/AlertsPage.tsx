@@ -6,14 +6,18 @@ import { Badge, type BadgeTone } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
+import { Icon } from '../../components/ui/icon';
 import { When } from '../../components/ui/value';
 import { useLocale } from '../../lib/locale';
+import { coverAmounts, useAmountsHidden } from '../../lib/privacy';
 
 const tones: Record<AlertItem['level'], BadgeTone> = { info: 'grey', warning: 'amber', error: 'red' };
 
 export function AlertsPage() {
   const { t } = useTranslation();
   const locale = useLocale();
+  const hidden = useAmountsHidden();
+  const cover = (text: string) => (hidden ? coverAmounts(text) : text);
   const { accounts } = useCurrentAccount();
   const query = useAlerts();
   const read = useReadAlerts();
@@ -48,7 +52,7 @@ export function AlertsPage() {
                     data-read={alert.read}
                     className={`bg-surface border-line rounded-xl border p-3 text-sm ${alert.read ? '' : 'border-l-accent border-l-4'}`}
                   >
-                    <div className="mb-1 flex flex-wrap items-center gap-2">
+                    <div className="mb-1 flex items-center gap-2">
                       <Badge tone={tones[alert.level]}>{t(`alertLevel.${alert.level}`)}</Badge>
                       <span className="text-muted text-xs">
                         <When at={alert.at} />{' '}
@@ -57,15 +61,17 @@ export function AlertsPage() {
                       {!alert.read && (
                         <Button
                           tone="quiet"
-                          className="ml-auto min-h-8 px-2 py-0"
+                          className="-my-1 ml-auto min-h-9 px-2 py-0"
+                          aria-label={t('alerts.markRead')}
+                          title={t('alerts.markRead')}
                           onClick={() => read.mutate({ ids: [alert.id] })}
                         >
-                          {t('alerts.markRead')}
+                          <Icon name="check" />
                         </Button>
                       )}
                     </div>
                     <p className={`whitespace-pre-line ${alert.read ? 'text-muted' : ''}`}>
-                      {alert.text[locale] || alert.text.ko}
+                      {cover(alert.text[locale] || alert.text.ko)}
                     </p>
                   </li>
                 ))}

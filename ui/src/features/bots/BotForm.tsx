@@ -109,7 +109,7 @@ export function BotForm({
 
 function Section({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <fieldset className="border-line min-w-0 border-t pt-4">
+    <fieldset className="border-line min-w-0 border-t pt-4 first:border-t-0 first:pt-0">
       <legend className="float-left mb-3 w-full text-sm font-bold">{title}</legend>
       <div className="clear-both grid gap-4 sm:grid-cols-2">{children}</div>
     </fieldset>

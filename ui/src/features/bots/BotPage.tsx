@@ -7,7 +7,7 @@ import { Badge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card, Facts, PageHead, Progress } from '../../components/ui/card';
 import { Note, QueryView } from '../../components/ui/feedback';
-import { Change, Money, Percent, Price, Shares, Source, When } from '../../components/ui/value';
+import { Change, Money, Percent, Price, PriceNow, Shares, When } from '../../components/ui/value';
 import { multiply } from '../../lib/decimal';
 import { turns } from '../../lib/format';
 import { PreviewItemView, PreviewTimes } from '../preview';
@@ -79,7 +79,7 @@ function StateCard({ bot }: { bot: Bot }) {
   const legacy = Object.keys(bot.legacy ?? {});
   return (
     <Card title={t('bots.state')}>
-      <Progress value={used} tone={used > 0.5 ? 'up' : 'accent'} label={t('dashboard.progressOf', { bot: bot.name })} />
+      <Progress value={used} label={t('dashboard.progressOf', { bot: bot.name })} />
       <div className="mt-3">
         <Facts
           columns={3}
@@ -87,15 +87,10 @@ function StateCard({ bot }: { bot: Bot }) {
             { label: 'T', value: <span className="num">{turns(bot.t, bot.max_tier)}</span> },
             {
               label: t('bots.price'),
-              value: (
-                <>
-                  <Price value={bot.price?.value} />{' '}
-                  {bot.price && <Source source={bot.price.source} at={bot.price.at} />}
-                </>
-              ),
+              value: <PriceNow price={bot.price} />,
             },
             { label: t('bots.average'), value: <Price value={bot.holding?.average_price} /> },
-            { label: t('bots.quantity'), value: <Shares value={bot.holding?.quantity} /> },
+            { label: t('bots.quantity'), value: <Shares value={bot.holding?.quantity} unit /> },
             { label: t('bots.invested'), value: <Money value={bot.holding?.total} /> },
             { label: t('bots.budget'), value: <Money value={multiply(bot.seed, bot.max_tier)} /> },
             {

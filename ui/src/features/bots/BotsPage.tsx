@@ -9,7 +9,7 @@ import { Button, ButtonLink } from '../../components/ui/button';
 import { Card, Facts, PageHead, Progress } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Icon } from '../../components/ui/icon';
-import { Money, Price, Shares, Source } from '../../components/ui/value';
+import { Money, Price, PriceNow, Shares } from '../../components/ui/value';
 import { add, multiply } from '../../lib/decimal';
 import { turns } from '../../lib/format';
 import { RenewalDialog } from './RenewalDialog';
@@ -136,11 +136,7 @@ function Row({ bot }: { bot: Bot }) {
         <span className="num ml-auto text-sm">T {turns(bot.t, bot.max_tier)}</span>
       </div>
       <div className="my-2">
-        <Progress
-          value={used}
-          tone={used > 0.5 ? 'up' : 'accent'}
-          label={t('dashboard.progressOf', { bot: bot.name })}
-        />
+        <Progress value={used} label={t('dashboard.progressOf', { bot: bot.name })} />
       </div>
       <Facts
         columns={4}
@@ -159,11 +155,7 @@ function Row({ bot }: { bot: Bot }) {
           { label: t('bots.point'), value: <Price value={bot.point_price} /> },
           {
             label: t('bots.price'),
-            value: (
-              <>
-                <Price value={bot.price?.value} /> {bot.price && <Source source={bot.price.source} at={bot.price.at} />}
-              </>
-            ),
+            value: <PriceNow price={bot.price} />,
           },
         ]}
       />

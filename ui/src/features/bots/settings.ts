@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Bot, BotSettings } from '../../api/types';
-import { compare, fractionOf, percentText } from '../../lib/decimal';
+import { canonical, fractionOf, percentText, round } from '../../lib/decimal';
 import { decimalField, requiredText, wholeField } from '../../lib/forms';
 
 /** A bot's settings as form text and back. Percents are typed as percent and stored as exact fractions. */
@@ -44,6 +44,9 @@ export const botSchema = z.object({
 export type BotText = z.input<typeof botSchema>;
 export const botFields = Object.keys(botSchema.shape) as (keyof BotSettings)[];
 
+/** An amount as it is typed: the crumbs of binary floats in old data are no part of it. */
+const plain = (amount: string): string => canonical(round(amount, 6));
+
 /** What a new bot starts with; percents as text. */
 export const newBotText: BotText = {
   name: '',
@@ -72,7 +75,7 @@ export function textOf(bot: Bot): BotText {
     name: bot.name,
     symbol: bot.symbol,
     active: bot.active,
-    seed: String(bot.seed),
+    seed: plain(bot.seed),
     max_tier: String(bot.max_tier),
     profit_rate: percentText(bot.profit_rate),
     t_div: String(bot.t_div),
@@ -80,7 +83,7 @@ export function textOf(bot: Bot): BotText {
     buy_below_average: bot.buy_below_average,
     buy_below_point: bot.buy_below_point,
     skip_sell: bot.skip_sell,
-    added_seed: String(bot.added_seed),
+    added_seed: plain(bot.added_seed),
     closing_conditions: bot.closing_conditions.map((item) => ({
       drop_rate: percentText(item.drop_rate),
       seed_rate: percentText(item.seed_rate),
@@ -97,7 +100,7 @@ export function textOf(bot: Bot): BotText {
 const DECIMAL_TEXT = new Set<keyof BotSettings>(['seed', 'added_seed']);
 
 function same(field: keyof BotSettings, a: unknown, b: unknown): boolean {
-  if (DECIMAL_TEXT.has(field)) return compare(String(a), String(b)) === 0;
+  if (DECIMAL_TEXT.has(field)) return plain(String(a)) === plain(String(b));
   return JSON.stringify(a) === JSON.stringify(b);
 }
 

@@ -52,11 +52,7 @@ export function BotProgress({ bots, accounts }: { bots: SummaryBot[]; accounts: 
                 </span>
               </div>
               <div className="my-2">
-                <Progress
-                  value={bot.progress_rate}
-                  tone={bot.progress_rate > 0.5 ? 'up' : 'accent'}
-                  label={t('dashboard.progressOf', { bot: bot.name })}
-                />
+                <Progress value={bot.progress_rate} label={t('dashboard.progressOf', { bot: bot.name })} />
               </div>
               <dl className="text-muted flex flex-wrap gap-x-3 gap-y-0.5 text-xs">
                 <Pair label="T" value={<span className="num">{turns(bot.t, bot.max_tier)}</span>} />

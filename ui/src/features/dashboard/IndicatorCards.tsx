@@ -6,7 +6,7 @@ import { Badge, type BadgeTone } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card, Facts } from '../../components/ui/card';
 import { Empty, Loading } from '../../components/ui/feedback';
-import { Change, Fixed, Missing, Money, Price, Source } from '../../components/ui/value';
+import { Change, Fixed, Missing, Price, Source } from '../../components/ui/value';
 
 const PriceChart = lazy(() => import('../../components/charts/PriceChart'));
 
@@ -22,6 +22,7 @@ export function IndicatorCards({ data }: { data: Indicators }) {
           <p className="text-lg font-bold">
             <Fixed value={data.vix} />
           </p>
+          {data.vix === null && <p className="text-muted text-xs">{t('market.noVix')}</p>}
         </div>
         <div className="border-line rounded-xl border p-3">
           <p className="text-muted text-xs">USD/KRW</p>
@@ -89,21 +90,26 @@ function One({ item }: { item: Indicator }) {
                 <>
                   <Change value={item.drawdown.rate} as="percent" />
                   <span className="text-muted block text-xs font-normal">
-                    {t('market.high')} <Price value={item.drawdown.high} /> ({item.drawdown.high_date})
+                    {t('market.high')} <Price value={item.drawdown.high} />{' '}
+                    <span className="num">({item.drawdown.high_date})</span>
                   </span>
                 </>
               ) : (
                 <Missing />
               ),
             },
-            { label: t('market.ma20'), value: <Money value={item.ma20} /> },
-            { label: t('market.ma60'), value: <Money value={item.ma60} /> },
-            { label: 'ATR 14', value: <Money value={item.atr} /> },
+            { label: t('market.ma20'), value: <Price value={item.ma20} places={2} /> },
+            { label: t('market.ma60'), value: <Price value={item.ma60} places={2} /> },
+            { label: 'ATR 14', value: <Price value={item.atr} places={2} /> },
           ]}
         />
       </div>
       <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
-        <Source source={item.source} at={item.at} />
+        {item.closes.length > 0 ? (
+          <Source source={item.source} at={item.at} />
+        ) : (
+          <span className="text-muted text-xs">{t('market.noBars')}</span>
+        )}
         {item.closes.length > 1 && (
           <Button tone="quiet" aria-expanded={open} onClick={() => setOpen(!open)}>
             {t(open ? 'market.hideChart' : 'market.showChart')}

@@ -1,16 +1,19 @@
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Account, Summary } from '../../api/types';
-import { Note } from '../../components/ui/feedback';
+import { Foreign, Note } from '../../components/ui/feedback';
 import { Age } from '../../components/ui/value';
 import { money } from '../../lib/format';
+import { COVER, useAmountsHidden } from '../../lib/privacy';
 
 /** What needs the owner: holds of the account, open questions, and cash that is too low or too high. */
 export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Summary['alerts'] }) {
   const { t, i18n } = useTranslation();
+  const hidden = useAmountsHidden();
   const name = (code: string) => {
     const key = [`attention.${code}`, `errors.${code}`].find((item) => i18n.exists(item));
-    return key ? t(key) : code;
+    // What is no code of ours is the broker's.
+    return key ? t(key) : `${t('errors.broker_rejected')} (${code})`;
   };
   return (
     <>
@@ -21,8 +24,9 @@ export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Su
               {name(item.code)} · {account.name}
             </strong>
             <p>
-              {item.detail} (<Age at={item.since} />)
+              <Age at={item.since} />
             </p>
+            <Foreign text={item.detail} />
           </Note>
         )),
         account.unsettled.length > 0 && (
@@ -40,8 +44,8 @@ export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Su
             {t(`dashboard.${alert.code}`)} · {alert.account}
           </strong>{' '}
           {t(`dashboard.${alert.code}_text`, {
-            cash: money(alert.cash_usd, 'USD'),
-            turn: money(alert.seed_per_turn_usd, 'USD'),
+            cash: hidden ? COVER : money(alert.cash_usd, 'USD'),
+            turn: hidden ? COVER : money(alert.seed_per_turn_usd, 'USD'),
           })}
         </Note>
       ))}

@@ -7,7 +7,7 @@ import { Button } from '../../components/ui/button';
 import { Card, Facts } from '../../components/ui/card';
 import { Empty, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
-import { Change, Missing, Price, Shares, When } from '../../components/ui/value';
+import { Change, Count, Missing, Price, Shares, When } from '../../components/ui/value';
 import { RemoveHistoryDialog } from './CorrectionDialogs';
 
 const isSell = (row: HistoryRow): boolean => row.trade_type.startsWith('SELL');
@@ -40,8 +40,8 @@ export function HistoryList({
                   <Facts
                     columns={3}
                     items={[
-                      { label: t('history.buys'), value: <Shares value={totals.buys} /> },
-                      { label: t('history.sells'), value: <Shares value={totals.sells} /> },
+                      { label: t('history.buys'), value: <Count value={totals.buys} /> },
+                      { label: t('history.sells'), value: <Count value={totals.sells} /> },
                       { label: t('history.profit'), value: <Change value={totals.profit_usd} /> },
                     ]}
                   />
@@ -93,12 +93,14 @@ export function HistoryList({
                     id: 'sell',
                     header: t('history.sellPrice'),
                     right: true,
+                    absent: (row) => !isSell(row),
                     cell: (row) => (isSell(row) ? <Price value={row.sell_price} /> : <Dash />),
                   },
                   {
                     id: 'profit',
                     header: t('history.profit'),
                     right: true,
+                    absent: (row) => !isSell(row),
                     cell: (row) =>
                       isSell(row) ? (
                         <>

@@ -3,6 +3,7 @@ import type { ImportReport } from '../../api/types';
 import { Badge } from '../../components/ui/badge';
 import { Card } from '../../components/ui/card';
 import { Missing } from '../../components/ui/value';
+import { COVER, useAmountsHidden } from '../../lib/privacy';
 import { type Comparison, comparisons } from './report';
 
 /** Counts and sums of each old table, as read and as stored; the finer ones are folded away unless they differ. */
@@ -50,6 +51,8 @@ export function ComparisonTables({ report }: { report: ImportReport }) {
 
 function Rows({ rows, table, label }: { rows: Comparison[]; table: string; label: string }) {
   const { t, i18n } = useTranslation();
+  const hidden = useAmountsHidden();
+  const cover = (row: Comparison, value: string) => (hidden && row.path.includes('.sum_') ? COVER : value);
   const figure = (path: string) => {
     const name = path.slice(table.length + 1);
     return i18n.exists(`importFigure.${name}`) ? t(`importFigure.${name}`) : name;
@@ -78,8 +81,8 @@ function Rows({ rows, table, label }: { rows: Comparison[]; table: string; label
             <th scope="row" className="py-1 pr-2 text-left font-normal">
               {figure(row.path)}
             </th>
-            <td className="num py-1 pr-2 text-right">{row.read}</td>
-            <td className="num py-1 pr-2 text-right">{row.stored ?? <Missing />}</td>
+            <td className="num py-1 pr-2 text-right">{cover(row, row.read)}</td>
+            <td className="num py-1 pr-2 text-right">{row.stored === null ? <Missing /> : cover(row, row.stored)}</td>
             <td className="py-1 text-right" data-equal={row.equal}>
               {row.equal ? (
                 <span className="text-ok">

@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import type { ImportReport } from '../../api/types';
 import { Card, Facts } from '../../components/ui/card';
-import { Note } from '../../components/ui/feedback';
+import { Foreign, Note, useFieldText } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
 import { Missing, Money, Shares } from '../../components/ui/value';
 import { ScheduleTable } from '../schedule';
@@ -25,8 +25,8 @@ export function ReportView({ report }: { report: ImportReport }) {
               rowKey={(item) => item.key}
               columns={[
                 { id: 'table', header: t('import.table'), lead: true, cell: (item) => <code>{item.table}</code> },
-                { id: 'row', header: t('import.row'), cell: (item) => textOf(item.row) },
-                { id: 'reason', header: t('preview.reason'), cell: (item) => item.reason },
+                { id: 'row', header: t('import.row'), cell: (item) => <Row text={item.row} /> },
+                { id: 'reason', header: t('preview.reason'), wide: true, cell: (item) => <Reasons fault={item} /> },
               ]}
             />
           </div>
@@ -34,12 +34,7 @@ export function ReportView({ report }: { report: ImportReport }) {
       )}
       <Questions items={report.unbooked ?? []} />
       <Warnings items={report.warnings} />
-      <Listed
-        title={t('import.unplaced')}
-        text={t('import.unplacedText')}
-        items={report.unplaced}
-        testId="import-unplaced"
-      />
+      <Unplaced items={report.unplaced} />
       <ScheduleCard report={report} />
       <SecretsCard report={report} />
     </>
@@ -60,7 +55,7 @@ function Questions({ items }: { items: ImportReport['unbooked'] }) {
               <strong>{t(`unsettled.${item.type}`, { name: item.name })}</strong>{' '}
               {item.type === 'unbooked_fills' ? (
                 <>
-                  {item.symbol} <Shares value={item.quantity} /> {t('common.shares')} · <Money value={item.total} />
+                  {item.symbol} <Shares value={item.quantity} unit /> · <Money value={item.total} />
                 </>
               ) : (
                 t('unsettled.rows', { count: item.rows.length })
@@ -74,25 +69,59 @@ function Questions({ items }: { items: ImportReport['unbooked'] }) {
   );
 }
 
-/** What the owner should know; the server's own words stand below where they hold figures or names. */
+/** A remark of the schedule's proposal, which a warning carries among its values. */
+const noteOf = ({ values, detail }: ImportReport['warnings'][number]) => ({ code: values.note ?? '', detail, values });
+
+/** Where a refused row stands: the server counts rows of tables and lines of files. */
+function Row({ text }: { text: string }) {
+  const { t } = useTranslation();
+  const [, kind, number, rest] = /^(row|line) (\d+)(?:: (.*))?$/.exec(text) ?? [];
+  return kind ? [t(`import.at_${kind}`, { number }), rest].filter(Boolean).join(' · ') : text;
+}
+
+/** Why a row was refused, one reason a line. */
+function Reasons({ fault }: { fault: ImportReport['refused'][number] }) {
+  const { t, i18n } = useTranslation();
+  return (
+    <ul>
+      {fault.remarks.map((remark) => {
+        const key = `importFault.${remark.code}`;
+        const { column } = remark.values;
+        return (
+          <li key={remark.text}>
+            {i18n.exists(key) ? (
+              <>
+                {column && <code>{column}</code>} {t(key, remark.values)}
+              </>
+            ) : (
+              remark.text
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** What the owner should know; figures and names that it quotes stand below. */
 function Warnings({ items }: { items: ImportReport['warnings'] }) {
   const { t, i18n } = useTranslation();
+  const fieldText = useFieldText();
   if (items.length === 0) return null;
   return (
     <Card title={`${t('import.warnings')} (${items.length})`} testId="import-warnings">
       <ul className="space-y-1.5">
         {items.map((item) => {
           const known = i18n.exists(`importWarningText.${item.code}`);
+          const figures = `importWarningFigure.${item.code}`;
           return (
             <li key={`${item.code} ${item.subject} ${item.detail}`}>
               <Note tone="warning">
                 <strong>{known ? t(`importWarning.${item.code}`) : item.code}</strong> · {item.subject}
-                {known && <p>{t(`importWarningText.${item.code}`)}</p>}
-                {(!known || /[\d']/.test(item.detail)) && (
-                  <p lang="en" className="text-muted text-xs">
-                    {item.detail}
-                  </p>
-                )}
+                {known ? <p>{t(`importWarningText.${item.code}`)}</p> : <Foreign text={item.detail} open />}
+                {i18n.exists(figures) && <p className="text-muted">{t(figures, item.values)}</p>}
+                {item.values.note && <p className="text-muted">{fieldText(noteOf(item))}</p>}
+                {item.values.reason && <p className="text-muted">{t(`errors.${item.values.reason}`)}</p>}
               </Note>
             </li>
           );
@@ -102,25 +131,20 @@ function Warnings({ items }: { items: ImportReport['warnings'] }) {
   );
 }
 
-function Listed({
-  title,
-  text,
-  items,
-  testId,
-}: {
-  title: string;
-  text?: string;
-  items: unknown[] | undefined;
-  testId: string;
-}) {
-  if (!items || items.length === 0) return null;
+/** What the old server stored and this program has no place for. */
+function Unplaced({ items }: { items: ImportReport['unplaced'] }) {
+  const { t } = useTranslation();
+  if (items.length === 0) return null;
   return (
-    <Card title={`${title} (${items.length})`} testId={testId}>
-      {text && <p className="text-muted -mt-2 mb-2 text-sm">{text}</p>}
+    <Card title={`${t('import.unplaced')} (${items.length})`} testId="import-unplaced">
+      <p className="text-muted -mt-2 mb-2 text-sm">{t('import.unplacedText')}</p>
       <ul className="space-y-1.5">
         {items.map((item) => (
-          <li key={textOf(item)}>
-            <Note>{textOf(item)}</Note>
+          <li key={`${item.source} ${item.name}`}>
+            <Note>
+              <code>{item.source}</code> · <strong>{item.name}</strong> ·{' '}
+              {t(`importUnplaced.${item.code}`, { count: item.count ?? 0 })}
+            </Note>
           </li>
         ))}
       </ul>

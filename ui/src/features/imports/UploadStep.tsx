@@ -1,11 +1,11 @@
-import { type ChangeEvent, type FormEvent, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useUploadImport } from '../../api/queries/imports';
 import type { ImportUpload } from '../../api/types';
 import { Button } from '../../components/ui/button';
 import { Card } from '../../components/ui/card';
 import { ErrorNote, Note } from '../../components/ui/feedback';
-import { SwitchField, TextField } from '../../components/ui/field';
+import { FileField, SwitchField, TextField } from '../../components/ui/field';
 import { accountOf, syncOf } from './suggest';
 
 interface Chosen {
@@ -21,8 +21,7 @@ export function UploadStep({ onDone }: { onDone: (upload: ImportUpload) => void 
   const [name, setName] = useState('');
   const [sync, setSync] = useState(true);
 
-  const choose = (kind: keyof Chosen) => (event: ChangeEvent<HTMLInputElement>) => {
-    const file = event.target.files?.[0];
+  const choose = (kind: keyof Chosen) => (file: File | undefined) => {
     setFiles((all) => ({ ...all, [kind]: file }));
     // The old file name tells the old account's name; the person may change it.
     const suggestion = kind === 'db' && file ? accountOf(file.name) : null;
@@ -48,28 +47,28 @@ export function UploadStep({ onDone }: { onDone: (upload: ImportUpload) => void 
           <p className="font-semibold">{t('import.whenTitle')}</p>
           <p>{t('import.whenText')}</p>
         </Note>
-        <div className="grid gap-4 sm:grid-cols-3">
-          <TextField
+        <div className="grid gap-4 lg:grid-cols-3">
+          <FileField
             label={t('import.db')}
             hint={t('import.dbHint')}
-            type="file"
             required
             data-testid="import-db"
-            onChange={choose('db')}
+            file={files.db}
+            onFile={choose('db')}
           />
-          <TextField
+          <FileField
             label={t('import.keyStore')}
             hint={t('import.keyStoreHint')}
-            type="file"
             data-testid="import-key-store"
-            onChange={choose('keyStore')}
+            file={files.keyStore}
+            onFile={choose('keyStore')}
           />
-          <TextField
+          <FileField
             label={t('import.env')}
             hint={t('import.envHint')}
-            type="file"
             data-testid="import-env"
-            onChange={choose('env')}
+            file={files.env}
+            onFile={choose('env')}
           />
         </div>
         <TextField

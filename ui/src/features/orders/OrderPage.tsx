@@ -6,9 +6,10 @@ import { EnvironmentBadge, SideBadge } from '../../components/ui/badge';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Note, QueryView } from '../../components/ui/feedback';
 import { Missing, Money, Price, Shares, When } from '../../components/ui/value';
+import { useAmountsHidden } from '../../lib/privacy';
 import { clock } from '../../lib/time';
 import { eventText } from './eventText';
-import { OrderReason, OrderStateBadge } from './OrderState';
+import { OrderReason, OrderStateBadge, useReasonText } from './OrderState';
 
 export function OrderPage() {
   const { id = '' } = useParams();
@@ -87,6 +88,7 @@ function Detail({ order }: { order: OrderDetail }) {
 
 /** What matters of an event; the journal's other members are ids that this page shows already. */
 function EventDetail({ detail }: { detail: unknown }) {
-  const text = eventText(detail);
+  const hidden = useAmountsHidden();
+  const text = eventText(detail, useReasonText(), hidden);
   return text && <span className="text-muted block text-xs">{text}</span>;
 }

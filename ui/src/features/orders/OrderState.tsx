@@ -2,6 +2,8 @@ import { useTranslation } from 'react-i18next';
 import type { Order, OrderState } from '../../api/types';
 import { Badge, type BadgeTone } from '../../components/ui/badge';
 import { quantity } from '../../lib/format';
+import { useLocale } from '../../lib/locale';
+import { useAmountsHidden } from '../../lib/privacy';
 
 const tones: Record<OrderState, BadgeTone> = {
   intent: 'grey',
@@ -18,7 +20,8 @@ const tones: Record<OrderState, BadgeTone> = {
 /** The word for where an order stands: 접수대기 → 접수 → 부분체결 3/10 → 체결, or what else became of it. */
 export function OrderStateBadge({ order }: { order: Order }) {
   const { t } = useTranslation();
-  const partly = Number(order.filled_quantity) > 0 && order.state !== 'filled';
+  const hidden = useAmountsHidden();
+  const partly = !hidden && Number(order.filled_quantity) > 0 && order.state !== 'filled';
   return (
     <Badge tone={tones[order.state] ?? 'grey'} testId="order-state">
       {t(`orderState.${order.state}`)}
@@ -27,14 +30,19 @@ export function OrderStateBadge({ order }: { order: Order }) {
   );
 }
 
-export function OrderReason({ order }: { order: Order }) {
+/** Why an order came to nothing: our codes have a sentence, a broker's code comes with the broker's words. */
+export function useReasonText(): (code: string, message: string) => string {
   const { t, i18n } = useTranslation();
-  if (!order.reason) return null;
-  const key = `errors.${order.reason.code}`;
-  return (
-    <span className="text-muted text-xs">
-      {i18n.exists(key) && `${t(key)} `}
-      {order.reason.message} <code>({order.reason.code})</code>
-    </span>
-  );
+  const locale = useLocale();
+  return (code, message) => {
+    const key = `errors.${code}`;
+    const known = i18n.exists(key) ? t(key) : null;
+    const words = !known || locale === 'en' || /[가-힣]/.test(message) ? message : null;
+    return [known, words, `(${code})`].filter(Boolean).join(' ');
+  };
+}
+
+export function OrderReason({ order }: { order: Order }) {
+  const text = useReasonText();
+  return order.reason && <span className="text-muted text-xs">{text(order.reason.code, order.reason.message)}</span>;
 }

@@ -5,6 +5,7 @@ import { Card, Facts, Progress } from '../../components/ui/card';
 import { Money, Shares } from '../../components/ui/value';
 import { add } from '../../lib/decimal';
 import { price, quantity } from '../../lib/format';
+import { useAmountsHidden } from '../../lib/privacy';
 import { clock } from '../../lib/time';
 import { OrderTable } from './OrderTable';
 
@@ -18,7 +19,7 @@ export function SheetCard({ sheet }: { sheet: Sheet }) {
   const fills = sheet.results.filter((result) => result !== null);
   const shares = fills.reduce((sum, fill) => add(sum, fill.quantity), '0');
   const spent = fills.reduce((sum, fill) => add(sum, fill.total), '0');
-  const amount = (value: string) => (buy ? <Money value={value} /> : <Shares value={value} />);
+  const amount = (value: string) => (buy ? <Money value={value} /> : <Shares value={value} unit />);
   return (
     <Card
       testId="sheet"
@@ -32,7 +33,7 @@ export function SheetCard({ sheet }: { sheet: Sheet }) {
     >
       <Progress
         value={sheet.slices_total > 0 ? done / sheet.slices_total : 0}
-        tone={buy ? 'up' : 'accent'}
+        tone={buy ? 'up' : 'down'}
         label={t('sheets.progress', { done, total: sheet.slices_total })}
       />
       <ol className="my-3 flex flex-wrap gap-2" aria-label={t('sheets.slices')}>
@@ -45,7 +46,7 @@ export function SheetCard({ sheet }: { sheet: Sheet }) {
         items={[
           { label: t('sheets.planned'), value: amount(sheet.total) },
           { label: t('sheets.remaining'), value: amount(sheet.remaining) },
-          { label: t('sheets.filled'), value: <Shares value={shares} /> },
+          { label: t('sheets.filled'), value: <Shares value={shares} unit /> },
           { label: buy ? t('sheets.spent') : t('sheets.received'), value: <Money value={spent} /> },
         ]}
       />
@@ -61,6 +62,7 @@ export function SheetCard({ sheet }: { sheet: Sheet }) {
 
 function Slice({ sheet, index, done }: { sheet: Sheet; index: number; done: number }) {
   const { t } = useTranslation();
+  const hidden = useAmountsHidden();
   const result = sheet.results[index];
   const at = clock(sheet.slice_times[index]) ?? '';
   const state = index >= done ? (index === done ? 'next' : 'later') : result ? 'filled' : 'empty';
@@ -72,11 +74,15 @@ function Slice({ sheet, index, done }: { sheet: Sheet; index: number; done: numb
   }[state];
   const text = result ? `${quantity(result.quantity)} × ${price(result.unit_price)}` : t(`sheets.${state}`);
   return (
-    <li className="flex flex-col items-center gap-0.5 text-[11px]" title={`${at} ${text}`} data-state={state}>
+    <li
+      className="flex flex-col items-center gap-0.5 text-[11px]"
+      title={hidden ? at : `${at} ${text}`}
+      data-state={state}
+    >
       <span className={`num grid size-8 place-items-center rounded-full font-bold ${look}`}>{index + 1}</span>
       <span className="num text-muted">{at}</span>
-      <span className="sr-only">{text}</span>
-      {result && <span className="num">{quantity(result.quantity)}</span>}
+      <span className="sr-only">{hidden ? t(`sheets.${state}`) : text}</span>
+      {result && <Shares value={result.quantity} unit />}
     </li>
   );
 }

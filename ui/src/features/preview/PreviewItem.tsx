@@ -90,11 +90,7 @@ function Action({ range }: { range: PreviewRange }) {
     <span className={`font-semibold ${tone}`}>
       {range.kind ? t(`kind.${range.kind}`) : t(`action.${range.action}`)}{' '}
       <span className="text-ink font-normal">
-        {range.quantity !== null && (
-          <>
-            <Shares value={range.quantity} /> {t('common.shares')}
-          </>
-        )}{' '}
+        {range.quantity !== null && <Shares value={range.quantity} unit />}{' '}
         {range.amount !== null && <Money value={range.amount} />}
       </span>
     </span>

@@ -3,7 +3,7 @@ import { useRuns } from '../../api/queries/accounts';
 import type { Run } from '../../api/types';
 import { Badge, type BadgeTone } from '../../components/ui/badge';
 import { Card } from '../../components/ui/card';
-import { Empty, Note, QueryView } from '../../components/ui/feedback';
+import { Empty, Foreign, Note, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
 import { Missing, When } from '../../components/ui/value';
 import { runDetail } from './runDetail';
@@ -71,5 +71,5 @@ function Remark({ text }: { text: string }) {
   const { t, i18n } = useTranslation();
   if (!text) return <Missing />;
   const { key, count } = runDetail(text);
-  return i18n.exists(`runDetail.${key}`) ? t(`runDetail.${key}`, { count }) : text;
+  return i18n.exists(`runDetail.${key}`) ? t(`runDetail.${key}`, { count }) : <Foreign text={text} />;
 }

@@ -7,7 +7,7 @@ import { keys } from '../../api/queries/keys';
 import type { Account, Schedule, ScheduleView } from '../../api/types';
 import { Button } from '../../components/ui/button';
 import { Card } from '../../components/ui/card';
-import { ErrorNote, Note } from '../../components/ui/feedback';
+import { ErrorNote, Note, useFieldText } from '../../components/ui/feedback';
 import { TextField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
 import { RuleEditor, ruleError } from './RuleEditor';
@@ -18,10 +18,7 @@ const MOST_SLICES = 60;
 /** The server names what it refused as `/schedule/<field>`. */
 function scheduleRefusals(error: unknown) {
   if (!(error instanceof ApiError)) return [];
-  return (error.problem.errors ?? []).map(({ pointer, detail }) => ({
-    field: pointer.split('/').at(-1) ?? '',
-    detail,
-  }));
+  return (error.problem.errors ?? []).map((item) => ({ ...item, field: item.pointer.split('/').at(-1) ?? '' }));
 }
 
 export function ScheduleForm({ account, view }: { account: Account; view: ScheduleView }) {
@@ -36,7 +33,8 @@ export function ScheduleForm({ account, view }: { account: Account; view: Schedu
       ? undefined
       : t('schedule.countRange', { most: MOST_SLICES });
   const valid = !countError && RULES.every((name) => ruleError(schedule[name]) === null);
-  const refused = Object.fromEntries(scheduleRefusals(save.error).map(({ field, detail }) => [field, detail]));
+  const fieldText = useFieldText();
+  const refused = Object.fromEntries(scheduleRefusals(save.error).map((item) => [item.field, fieldText(item)]));
   const change = (part: Partial<Schedule>) => {
     save.reset();
     setEdited({ ...schedule, ...part });
