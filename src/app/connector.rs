@@ -13,7 +13,7 @@ use super::config::BrokerHosts;
 use crate::auth::Vault;
 use crate::brokers::OrderGateway;
 use crate::brokers::http::{HttpClient, HttpSettings};
-use crate::brokers::kis::{KisClient, KisConfig};
+use crate::brokers::kis::{KeyLine, KeyRing, KisClient, KisConfig};
 use crate::brokers::kis::{StoredToken, TokenKeeper, TokenStore};
 use crate::brokers::limit::{LIVE_CALLS_PER_SECOND, MOCK_CALLS_PER_SECOND, RateLimiter};
 use crate::brokers::paper::PaperBroker;
@@ -32,6 +32,8 @@ pub struct KisConnector {
     hosts: BrokerHosts,
     http: HttpClient,
     market: Arc<dyn Clock>,
+    /// Token and pace by app key, whichever account or user asks.
+    keys: KeyRing,
     lines: Mutex<HashMap<AccountId, Open>>,
 }
 
@@ -53,7 +55,7 @@ impl KisConnector {
     pub fn new(store: Store, vault: Vault, hosts: BrokerHosts, market: Arc<dyn Clock>) -> Result<Self, TradingError> {
         crate::brokers::http::install_crypto();
         let http = HttpClient::new(HttpSettings::default()).map_err(crate::brokers::BrokerError::from)?;
-        Ok(Self { store, vault, hosts, http, market, lines: Mutex::default() })
+        Ok(Self { store, vault, hosts, http, market, keys: KeyRing::default(), lines: Mutex::default() })
     }
 
     /// The HTTP client, for others that talk to the outside.
@@ -87,10 +89,14 @@ impl KisConnector {
             cano: self.secret(user, account.id, secret::CANO)?,
             product: self.secret(user, account.id, secret::PRODUCT)?.expose_secret().to_owned(),
         };
-        let sealed = SealedToken { store: self.store.clone(), vault: self.vault.clone(), user, account: account.id };
-        let tokens = Arc::new(TokenKeeper::new(Arc::new(sealed), self.market.clone()));
-        let limiter = Arc::new(RateLimiter::new(self.market.clone(), pace));
-        Ok(KisClient::new(config, self.http.clone(), self.market.clone(), tokens, limiter)?)
+        let line = self.keys.line(host, &config.app_key, || {
+            let sealed = SealedToken { store: self.store.clone(), vault: self.vault.clone(), user, account: account.id };
+            KeyLine {
+                tokens: Arc::new(TokenKeeper::new(Arc::new(sealed), self.market.clone())),
+                limiter: Arc::new(RateLimiter::new(self.market.clone(), pace)),
+            }
+        });
+        Ok(KisClient::new(config, self.http.clone(), self.market.clone(), line.tokens, line.limiter)?)
     }
 }
 

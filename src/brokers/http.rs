@@ -19,6 +19,9 @@ const MAX_BODY: usize = 8 << 20;
 /// Texts of other programs are shown up to this length.
 const MAX_QUOTED: usize = 300;
 
+/// Answers that nobody understands are kept up to this length.
+const MAX_EVIDENCE: usize = 500;
+
 /// Makes ring the process's TLS provider. Must have run before the first client is built (the HTTP
 /// library panics otherwise); calling it again changes nothing.
 pub fn install_crypto() {
@@ -178,14 +181,27 @@ impl Redactor {
 
     /// The text, trimmed, shortened and without any of the secrets.
     pub fn clean(&self, text: &str) -> String {
+        self.clean_to(text, MAX_QUOTED)
+    }
+
+    /// The start of an answer that could not be understood, as evidence: on one line, without any of
+    /// the secrets.
+    pub fn evidence(&self, body: &[u8]) -> String {
+        // JSON may write a slash of a secret with a backslash before it.
+        let text = String::from_utf8_lossy(body).replace("\\/", "/");
+        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.clean_to(&line, MAX_EVIDENCE)
+    }
+
+    fn clean_to(&self, text: &str, length: usize) -> String {
         let mut text = text.trim().to_owned();
         for secret in self.0.iter() {
             if text.contains(secret.expose_secret()) {
                 text = text.replace(secret.expose_secret(), "***");
             }
         }
-        if text.chars().count() > MAX_QUOTED {
-            text = text.chars().take(MAX_QUOTED).chain(['…']).collect();
+        if text.chars().count() > length {
+            text = text.chars().take(length).chain(['…']).collect();
         }
         text
     }
@@ -215,6 +231,13 @@ mod tests {
         let long = format!("{}top-secret", "x".repeat(MAX_QUOTED - 4));
         assert!(!secrets.clean(&long).contains("top"));
         assert_eq!(format!("{secrets:?}"), "Redactor(1 secrets)");
+    }
+
+    #[test]
+    fn evidence_is_short_on_one_line_and_without_secrets() {
+        let secrets = Redactor::new([SecretString::from("top/secret")]);
+        assert_eq!(secrets.evidence(b"{\"a\":\n\"top\\/secret top/secret\"}"), "{\"a\": \"*** ***\"}");
+        assert_eq!(secrets.evidence(&[0xff; 2_000]).chars().count(), MAX_EVIDENCE + 1);
     }
 
     #[tokio::test]

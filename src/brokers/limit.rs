@@ -1,4 +1,5 @@
-//! Pace of calls per app key, on the market clock. Orders and cancels pass before queries; the pace
+//! Pace of calls per app key, on the market clock. Orders and cancels pass before queries and have a
+//! share of their own, so that they need not even wait for the query that has just left; the pace
 //! halves when the broker complains and creeps back while it does not.
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,6 +21,10 @@ const LOWEST_SHARE: f64 = 1.0 / 8.0;
 
 /// Share of the configured pace that every good answer gives back.
 const CREEP: f64 = 0.02;
+
+/// Share of a second's calls that orders may send ahead of the pace. Queries then make room, so that
+/// no second sees more than the pace and this share. A pace below five calls has none to give.
+const ORDER_SHARE: f64 = 0.2;
 
 /// Complaints within this time after a halving belong to calls that were already under way.
 const SETTLE: SignedDuration = SignedDuration::from_secs(1);
@@ -75,7 +80,7 @@ impl RateLimiter {
             Priority::Order => {
                 let _waiting = WaitingOrder::enter(self);
                 let _turn = self.order_line.lock().await;
-                while let Some(wait) = self.take_slot() {
+                while let Some(wait) = self.take_slot(priority) {
                     self.clock.sleep(wait).await;
                 }
             }
@@ -83,7 +88,7 @@ impl RateLimiter {
                 let _turn = self.query_line.lock().await;
                 loop {
                     self.let_orders_pass().await;
-                    let Some(wait) = self.take_slot() else { return };
+                    let Some(wait) = self.take_slot(priority) else { return };
                     self.clock.sleep(wait).await;
                 }
             }
@@ -113,15 +118,20 @@ impl RateLimiter {
     }
 
     /// Takes the next slot if it has come, otherwise tells how long it is away.
-    fn take_slot(&self) -> Option<Duration> {
+    fn take_slot(&self, priority: Priority) -> Option<Duration> {
         let now = self.clock.now();
         let mut state = self.lock();
-        if state.next_free > now {
-            let wait = state.next_free.duration_since(now);
+        let interval = SignedDuration::from_secs_f64(1.0 / state.rate);
+        let ahead = match priority {
+            // The pace is at most 1000, so that the share fits.
+            Priority::Order => interval.saturating_mul((state.rate * ORDER_SHARE) as i32),
+            Priority::Query => SignedDuration::ZERO,
+        };
+        let wait = state.next_free.duration_since(now).saturating_sub(ahead);
+        if wait > SignedDuration::ZERO {
             return Some(Duration::try_from(wait).unwrap_or_default());
         }
-        let interval = SignedDuration::from_secs_f64(1.0 / state.rate);
-        state.next_free = now.saturating_add(interval).unwrap_or(Timestamp::MAX);
+        state.next_free = state.next_free.max(now).saturating_add(interval).unwrap_or(Timestamp::MAX);
         None
     }
 
@@ -241,6 +251,43 @@ mod tests {
             assert!(seen.try_recv().is_err(), "one call per second");
         }
         assert_eq!(order, ["query 1", "order 1", "order 2", "query 2", "query 3"]);
+    }
+
+    #[tokio::test]
+    async fn orders_have_a_share_of_their_own() {
+        let (clock, limiter) = limiter(15.0);
+        let mut times = Vec::new();
+        for _ in 0..15 {
+            limiter.acquire(Priority::Query).await;
+            times.push(clock.now());
+        }
+        // The query before has just taken the slot; three orders leave all the same, the fourth waits.
+        let before = clock.now();
+        for _ in 0..3 {
+            limiter.acquire(Priority::Order).await;
+            times.push(clock.now());
+        }
+        assert_eq!(clock.now(), before);
+        limiter.acquire(Priority::Order).await;
+        times.push(clock.now());
+        assert!(clock.now() > before);
+        for _ in 0..40 {
+            limiter.acquire(Priority::Query).await;
+            times.push(clock.now());
+        }
+        for (i, at) in times.iter().enumerate() {
+            let within = times[i..].iter().filter(|t| t.duration_since(*at) < SignedDuration::from_secs(1)).count();
+            assert!(within <= 19, "{within} calls within one second: the broker allows 20");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_pace_has_no_share_to_give() {
+        let (clock, limiter) = limiter(1.0);
+        for call in 0..4 {
+            limiter.acquire(if call % 2 == 0 { Priority::Query } else { Priority::Order }).await;
+            assert_eq!(clock.now().duration_since(start()), SignedDuration::from_secs(call));
+        }
     }
 
     #[tokio::test]

@@ -269,6 +269,14 @@ pub trait Broker: MarketReader {
     async fn sellable(&self, exchange: Exchange, symbol: &str) -> Result<Decimal, BrokerError>;
 
     async fn present_balance(&self) -> Result<PresentBalance, BrokerError>;
+
+    /// Realised profit of the day in the market's currency, costs included.
+    ///
+    /// # Errors
+    /// `Forbidden` where the broker does not tell it.
+    async fn realised_profit(&self, market: Market) -> Result<Decimal, BrokerError> {
+        Err(BrokerError::Forbidden(format!("the broker does not tell the realised profit of {}", market.code())))
+    }
 }
 
 /// Sending and cancelling. Called by the order service and by nothing else (an architecture test

@@ -245,9 +245,14 @@ fn nothing_left(error: BrokerError) -> BrokerError {
     }
 }
 
+/// All that may be told of an answer that can hold half a token.
+fn size(reply: &HttpReply) -> String {
+    format!("{} bytes", reply.body.len())
+}
+
 fn read_token(reply: &HttpReply, now: Timestamp, secrets: &Redactor) -> Result<StoredToken, BrokerError> {
     let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(&reply.body) else {
-        return Err(unreadable(reply.status, reply.body.len()));
+        return Err(unreadable(reply.status, &size(reply)));
     };
     let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().trim();
     let token = text("access_token");
@@ -256,7 +261,7 @@ fn read_token(reply: &HttpReply, now: Timestamp, secrets: &Redactor) -> Result<S
             "" => (secrets.clean(text("msg_cd")), secrets.clean(text("msg1"))),
             code => (secrets.clean(code), secrets.clean(text("error_description"))),
         };
-        return Err(if code.is_empty() { unreadable(reply.status, reply.body.len()) } else { classify(reply.status, &code, &message) });
+        return Err(if code.is_empty() { unreadable(reply.status, &size(reply)) } else { classify(reply.status, &code, &message) });
     }
     if token.bytes().any(|b| !b.is_ascii_graphic()) {
         return Err(BrokerError::Protocol("access_token holds characters that no token has".to_owned()));

@@ -1,7 +1,13 @@
-//! Korea Investment & Securities: US stocks over the REST interface, one client per account.
+//! Korea Investment & Securities: Korean and US stocks over the REST interface, one client per account.
 
 mod auth;
-mod models;
+mod chart;
+mod domestic;
+mod flights;
+mod fold;
+mod keys;
+mod offers;
+mod overseas;
 mod parse;
 mod rest;
 pub mod urls;
@@ -14,32 +20,28 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::{Offset, TimeZone};
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use auth::{MemoryTokenStore, StoredToken, TokenKeeper, TokenStore};
+pub use keys::{KeyLine, KeyRing};
 
-use self::parse::{Answer, date_text, protocol};
+use self::domestic::Domestic;
+use self::flights::Flights;
+use self::overseas::Overseas;
+use self::parse::Answer;
 use self::rest::{Rest, fixed_headers};
 use super::error::RejectionKind;
 use super::http::{HttpClient, Redactor};
 use super::limit::RateLimiter;
 use super::{
-    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, MarketOffer, MarketReader,
-    MinuteBar, OrderAck, OrderBook, OrderGateway, Period, PresentBalance, Quote,
+    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, MarketReader, MinuteBar,
+    OrderAck, OrderBook, OrderGateway, Period, PresentBalance, Quote,
 };
 use crate::domain::clock::{Clock, kst_date};
 use crate::domain::instrument::{Exchange, Market};
-use crate::domain::order::{Amendment, BrokerHost, Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent, OrderKind, Side};
-
-/// More calls than any sensible history needs.
-const MAX_BAR_PAGES: usize = 100;
-
-/// How far back the newest exchange rate is looked for: longer than any run of holidays.
-const RATE_DAYS: i32 = 14;
+use crate::domain::order::{Amendment, BrokerHost, Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent};
 
 /// What a client is built from.
 #[derive(Clone, Debug)]
@@ -58,6 +60,16 @@ pub struct KisConfig {
 /// A client of one account in one environment.
 pub struct KisClient {
     rest: Rest,
+    quotes: Flights<(Exchange, String), Result<Quote, BrokerError>>,
+    /// The calendar as the broker gave it on a day.
+    days: tokio::sync::Mutex<Option<Days>>,
+}
+
+/// Days of the Korean exchange from `from` on, asked on the day `asked`.
+struct Days {
+    asked: Date,
+    from: Date,
+    days: Vec<DayInfo>,
 }
 
 impl fmt::Debug for KisClient {
@@ -109,11 +121,13 @@ impl KisClient {
                 secrets,
                 drift: std::sync::Mutex::new(None),
             },
+            quotes: Flights::default(),
+            days: tokio::sync::Mutex::default(),
         })
     }
 
     /// Refuses everything that must not leave this client, before a byte does.
-    fn may_send(&self, intent: &OrderIntent, exchange: Exchange) -> Result<&'static str, BrokerError> {
+    fn may_send(&self, intent: &OrderIntent, exchange: Exchange) -> Result<(), BrokerError> {
         let own = Environment::from(self.rest.host);
         if intent.environment != own {
             return Err(BrokerError::Forbidden(format!(
@@ -125,161 +139,90 @@ impl KisClient {
         if LIVE_ORDERS_LOCKED && own == Environment::Live {
             return Err(BrokerError::LiveLocked);
         }
-        if intent.market != Market::Us {
-            return Err(BrokerError::Forbidden(format!("this client trades US instruments, not {}", intent.market.code())));
+        if intent.market != market_of(exchange) {
+            return Err(BrokerError::Forbidden(format!("{exchange:?} is no exchange of the market {}", intent.market.code())));
         }
-        urls::order_code(exchange)
+        Ok(())
     }
 
-    async fn price(&self, exchange: Exchange, symbol: &str) -> Result<Option<Quote>, BrokerError> {
-        let params = vec![("AUTH", String::new()), ("EXCD", urls::price_code(exchange)?.to_owned()), ("SYMB", symbol.to_owned())];
-        let answer = self.rest.read(urls::PRICE, &params).await?;
-        let Some(row) = answer.row("output")? else { return Ok(None) };
-        // An unknown symbol is answered with success and blanks.
-        let Some(last) = row.optional_decimal("last")? else { return Ok(None) };
-        let previous_close = models::known(row.optional_decimal("base")?);
-        Ok(Some(Quote { last, previous_close, at: self.rest.clock.now() }))
+    fn us(&self) -> Overseas<'_> {
+        Overseas(&self.rest)
     }
 
-    async fn execution_list(&self, from: Date, to: Date, symbol: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {
-        // Paper accounts answer only the unfiltered question.
-        let (product, exchange) = match self.rest.host {
-            BrokerHost::Live => (symbol.unwrap_or("%"), "NASD"),
-            BrokerHost::Mock => ("", ""),
-        };
-        let mut params = self.rest.account();
-        params.extend([
-            ("PDNO", product.to_owned()),
-            ("ORD_STRT_DT", date_text(from)),
-            ("ORD_END_DT", date_text(to)),
-            ("SLL_BUY_DVSN", "00".to_owned()),
-            ("CCLD_NCCS_DVSN", "00".to_owned()),
-            ("OVRS_EXCG_CD", exchange.to_owned()),
-            ("SORT_SQN", "DS".to_owned()),
-            ("ORD_DT", String::new()),
-            ("ORD_GNO_BRNO", String::new()),
-            ("ODNO", String::new()),
-        ]);
-        let pages = self.rest.read_all(urls::EXECUTIONS, params).await?;
-        let mut orders = read_orders(&pages)?;
-        orders.retain(|order| symbol.is_none_or(|wanted| order.symbol == wanted));
-        Ok(orders)
-    }
-}
-
-/// Won per dollar as the currency chart shows it.
-struct CurrencyChart {
-    /// By day, oldest first.
-    closes: Vec<(Date, Decimal)>,
-    /// The rate in the chart's head.
-    present: Option<Decimal>,
-}
-
-impl KisClient {
-    async fn currency_chart(&self, from: Date, to: Date) -> Result<CurrencyChart, BrokerError> {
-        let params = vec![
-            ("FID_COND_MRKT_DIV_CODE", "X".to_owned()),
-            ("FID_INPUT_ISCD", "FX@KRW".to_owned()),
-            ("FID_INPUT_DATE_1", date_text(from)),
-            ("FID_INPUT_DATE_2", date_text(to)),
-            ("FID_PERIOD_DIV_CODE", "D".to_owned()),
-        ];
-        let answer = self.rest.read(urls::CURRENCY_CHART, &params).await?;
-        let mut closes = Vec::new();
-        for row in answer.rows("output2")? {
-            let date = row.optional_date("stck_bsop_date")?;
-            let close = models::known(row.optional_decimal("ovrs_nmix_prpr")?);
-            closes.extend(date.zip(close));
-        }
-        closes.sort_by_key(|(date, _)| *date);
-        closes.dedup_by_key(|(date, _)| *date);
-        let head = answer.row("output1")?.map(|row| row.optional_decimal("ovrs_nmix_prpr")).transpose()?.flatten();
-        Ok(CurrencyChart { closes, present: models::known(head) })
+    fn krx(&self) -> Domestic<'_> {
+        Domestic(&self.rest)
     }
 }
 
 #[async_trait]
 impl MarketReader for KisClient {
     async fn quote(&self, exchange: Exchange, symbol: &str) -> Result<Quote, BrokerError> {
-        let quote = self.price(exchange, symbol).await?.ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
-        if quote.last <= Decimal::ZERO {
-            return Err(protocol(format!("last is not a price: '{}'", quote.last)));
-        }
-        Ok(quote)
+        let read = || async {
+            match market_of(exchange) {
+                Market::Us => self.us().quote(exchange, symbol).await,
+                Market::Krx => self.krx().quote(symbol).await,
+            }
+        };
+        self.quotes.join(&(exchange, symbol.to_owned()), read).await
     }
 
     async fn find_listing(&self, symbol: &str) -> Result<Option<Exchange>, BrokerError> {
-        for exchange in urls::US_EXCHANGES {
-            if self.price(exchange, symbol).await?.is_some_and(|quote| quote.last > Decimal::ZERO) {
-                return Ok(Some(exchange));
-            }
-        }
-        Ok(None)
+        self.us().find_listing(symbol).await
     }
 
     async fn daily_bars(&self, exchange: Exchange, symbol: &str, until: Option<Date>, count: usize) -> Result<Vec<DailyBar>, BrokerError> {
-        let exchange = urls::price_code(exchange)?;
-        let mut bars: Vec<DailyBar> = Vec::new();
-        let mut last_wanted = until;
-        for _ in 0..MAX_BAR_PAGES {
-            let params = vec![
-                ("AUTH", String::new()),
-                ("EXCD", exchange.to_owned()),
-                ("SYMB", symbol.to_owned()),
-                ("GUBN", "0".to_owned()),
-                ("BYMD", last_wanted.map(date_text).unwrap_or_default()),
-                // Prices adjusted for splits.
-                ("MODP", "1".to_owned()),
-            ];
-            let answer = self.rest.read(urls::DAILY_PRICE, &params).await?;
-            let mut page = Vec::new();
-            for row in answer.rows("output2")? {
-                let bar = models::daily_bar(row)?;
-                page.extend(bar.filter(|bar| last_wanted.is_none_or(|last| bar.date <= last)));
-            }
-            let Some(oldest) = page.iter().map(|bar| bar.date).min() else { break };
-            bars.extend(page);
-            let Ok(before) = oldest.yesterday() else { break };
-            last_wanted = Some(before);
-            if bars.len() >= count {
-                break;
-            }
+        match market_of(exchange) {
+            Market::Us => self.us().bars(exchange, symbol, Period::Day, until, count).await,
+            Market::Krx => self.krx().bars(symbol, Period::Day, until, count).await,
         }
-        bars.sort_by_key(|bar| bar.date);
-        bars.dedup_by_key(|bar| bar.date);
-        let surplus = bars.len().saturating_sub(count);
-        bars.drain(..surplus);
-        Ok(bars)
     }
 
-    async fn bars(&self, _: Exchange, _: &str, _: Period, _: Date, _: usize) -> Result<Vec<DailyBar>, BrokerError> {
-        Err(not_offered("weekly and monthly bars"))
+    async fn bars(
+        &self,
+        exchange: Exchange,
+        symbol: &str,
+        period: Period,
+        until: Date,
+        count: usize,
+    ) -> Result<Vec<DailyBar>, BrokerError> {
+        match market_of(exchange) {
+            Market::Us => self.us().bars(exchange, symbol, period, Some(until), count).await,
+            Market::Krx => self.krx().bars(symbol, period, Some(until), count).await,
+        }
     }
 
-    async fn minute_bars(&self, _: Exchange, _: &str, _: usize) -> Result<Vec<MinuteBar>, BrokerError> {
-        Err(not_offered("minute bars"))
+    async fn minute_bars(&self, exchange: Exchange, symbol: &str, count: usize) -> Result<Vec<MinuteBar>, BrokerError> {
+        match market_of(exchange) {
+            Market::Us => self.us().minute_bars(exchange, symbol, count).await,
+            Market::Krx => self.krx().minute_bars(symbol, count).await,
+        }
     }
 
-    async fn order_book(&self, _: Exchange, _: &str) -> Result<OrderBook, BrokerError> {
-        Err(not_offered("order books"))
+    async fn order_book(&self, exchange: Exchange, symbol: &str) -> Result<OrderBook, BrokerError> {
+        match market_of(exchange) {
+            Market::Us => self.us().order_book(exchange, symbol).await,
+            Market::Krx => self.krx().order_book(symbol).await,
+        }
     }
 
-    async fn krx_days(&self, _: Date) -> Result<Vec<DayInfo>, BrokerError> {
-        Err(not_offered("trading days"))
+    async fn krx_days(&self, from: Date) -> Result<Vec<DayInfo>, BrokerError> {
+        let today = kst_date(self.rest.clock.now());
+        // Held while the broker is asked, so that whoever asks meanwhile shares the answer.
+        let mut known = self.days.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| known.asked == today && known.from <= from) {
+            return Ok(known.days.iter().copied().filter(|day| day.date >= from).collect());
+        }
+        let days = self.krx().days(from).await?;
+        *known = Some(Days { asked: today, from, days: days.clone() });
+        Ok(days)
     }
 
     async fn usd_krw(&self) -> Result<Decimal, BrokerError> {
-        let today = kst_date(self.rest.clock.now());
-        let from = today.checked_sub(jiff::Span::new().days(RATE_DAYS)).unwrap_or(today);
-        let chart = self.currency_chart(from, today).await?;
-        let newest = chart.closes.last().map(|(_, close)| *close);
-        newest.or(chart.present).ok_or_else(|| protocol("ovrs_nmix_prpr: the currency chart holds no exchange rate".to_owned()))
+        self.us().usd_krw().await
     }
 
     async fn usd_krw_closes(&self, from: Date, to: Date) -> Result<Vec<(Date, Decimal)>, BrokerError> {
-        let mut closes = self.currency_chart(from, to).await?.closes;
-        closes.retain(|(date, _)| (from..=to).contains(date));
-        Ok(closes)
+        self.us().usd_krw_closes(from, to).await
     }
 }
 
@@ -290,8 +233,7 @@ impl Broker for KisClient {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let us = MarketOffer { market: Market::Us, buy: &[OrderKind::Limit], sell: &[OrderKind::Limit], venues: &[], can_amend: false };
-        Capabilities { offers: vec![us] }
+        offers::capabilities(self.rest.host)
     }
 
     fn clock_drift(&self) -> Option<i64> {
@@ -303,82 +245,56 @@ impl Broker for KisClient {
     }
 
     async fn orders(&self, market: Market, from: Date, to: Date, symbol: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {
-        overseas(market)?;
-        self.execution_list(from, to, symbol).await
+        match market {
+            Market::Us => self.us().orders(from, to, symbol).await,
+            Market::Krx => self.krx().orders(from, to, symbol).await,
+        }
     }
 
     async fn open_orders(&self, market: Market) -> Result<Vec<BrokerOrder>, BrokerError> {
-        overseas(market)?;
-        let mut orders = match self.rest.host {
-            BrokerHost::Live => {
-                let mut params = self.rest.account();
-                // NASD asks for all US exchanges.
-                params.extend([("OVRS_EXCG_CD", "NASD".to_owned()), ("SORT_SQN", "DS".to_owned())]);
-                read_orders(&self.rest.read_all(urls::OPEN_ORDERS, params).await?)?
-            }
-            BrokerHost::Mock => {
-                let today = us_date(self.rest.clock.now());
-                self.execution_list(today.yesterday().unwrap_or(today), today, None).await?
-            }
-        };
-        orders.retain(|order| order.open_quantity > 0 && !order.rejected);
-        Ok(orders)
+        match market {
+            Market::Us => self.us().open_orders().await,
+            Market::Krx => self.krx().open_orders().await,
+        }
     }
 
     async fn positions(&self, market: Market) -> Result<Vec<BrokerPosition>, BrokerError> {
-        overseas(market)?;
-        // On a live account NASD stands for all US exchanges, on a paper account for itself only.
-        let exchanges: &[&str] = match self.rest.host {
-            BrokerHost::Live => &["NASD"],
-            BrokerHost::Mock => &["NASD", "NYSE", "AMEX"],
-        };
-        let mut rows = Vec::new();
-        for exchange in exchanges {
-            let mut params = self.rest.account();
-            params.extend([("OVRS_EXCG_CD", (*exchange).to_owned()), ("TR_CRCY_CD", "USD".to_owned())]);
-            for page in self.rest.read_all(urls::BALANCE, params).await? {
-                for row in page.rows("output1")? {
-                    rows.extend(models::position_row(row)?);
-                }
-            }
+        match market {
+            Market::Us => self.us().positions().await,
+            Market::Krx => self.krx().positions().await,
         }
-        models::fold_positions(rows)
     }
 
     async fn cash(&self, market: Market) -> Result<Cash, BrokerError> {
-        overseas(market)?;
-        let balance = self.present_balance().await?;
-        let amount = balance.usd_cash.ok_or_else(|| protocol("the present balance shows no dollars".to_owned()))?;
-        Ok(Cash { currency: market.currency(), amount })
-    }
-
-    async fn sellable(&self, _: Exchange, symbol: &str) -> Result<Decimal, BrokerError> {
-        let positions = self.positions(Market::Us).await?;
-        Ok(positions.into_iter().find(|p| p.symbol == symbol).map_or(Decimal::ZERO, |p| p.sellable))
+        match market {
+            Market::Us => self.us().cash().await,
+            Market::Krx => self.krx().cash().await,
+        }
     }
 
     async fn buying_power(&self, exchange: Exchange, symbol: &str, price: Option<Decimal>) -> Result<BuyingPower, BrokerError> {
-        let mut params = self.rest.account();
-        params.extend([
-            ("OVRS_EXCG_CD", urls::order_code(exchange)?.to_owned()),
-            ("OVRS_ORD_UNPR", price.map(price_text).transpose()?.unwrap_or_else(|| "0".to_owned())),
-            ("ITEM_CD", symbol.to_owned()),
-        ]);
-        let answer = self.rest.read(urls::BUYING_POWER, &params).await?;
-        let row = answer.row("output")?.ok_or_else(|| protocol("output of the buying power is missing".to_owned()))?;
-        models::buying_power(row)
+        match market_of(exchange) {
+            Market::Us => self.us().buying_power(exchange, symbol, price).await,
+            Market::Krx => self.krx().buying_power(symbol).await,
+        }
+    }
+
+    async fn sellable(&self, exchange: Exchange, symbol: &str) -> Result<Decimal, BrokerError> {
+        match market_of(exchange) {
+            Market::Us => self.us().sellable(symbol).await,
+            Market::Krx => self.krx().sellable(symbol).await,
+        }
     }
 
     async fn present_balance(&self) -> Result<PresentBalance, BrokerError> {
-        let mut params = self.rest.account();
-        params.extend([
-            ("WCRC_FRCR_DVSN_CD", "02".to_owned()),
-            ("NATN_CD", "840".to_owned()),
-            ("TR_MKET_CD", "00".to_owned()),
-            ("INQR_DVSN_CD", "00".to_owned()),
-        ]);
-        let answer = self.rest.read(urls::PRESENT_BALANCE, &params).await?;
-        models::present_balance(&answer.rows("output2")?, answer.row("output3")?)
+        self.us().present_balance().await
+    }
+
+    async fn realised_profit(&self, market: Market) -> Result<Decimal, BrokerError> {
+        match market {
+            Market::Us => Err(not_offered("the realised profit of US stocks")),
+            Market::Krx => self.krx().realised_profit().await,
+        }
     }
 }
 
@@ -386,90 +302,70 @@ impl Broker for KisClient {
 impl OrderGateway for KisClient {
     async fn send_order(&self, order: JournalledOrder<'_>, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         let intent = order.intent();
-        let exchange = self.may_send(intent, exchange)?;
+        self.may_send(intent, exchange)?;
         if intent.quantity == 0 {
-            return Err(bad_order(RejectionKind::Other, "bad_quantity", "the quantity must be at least one share"));
+            return Err(bad_order("bad_quantity", "the quantity must be at least one share"));
         }
-        let mut params = self.rest.account();
-        params.extend([
-            ("OVRS_EXCG_CD", exchange.to_owned()),
-            ("PDNO", intent.symbol.clone()),
-            ("ORD_QTY", intent.quantity.to_string()),
-            ("OVRS_ORD_UNPR", price_text(intent.limit_price.unwrap_or_default())?),
-            ("CTAC_TLNO", String::new()),
-            ("MGCO_APTM_ODNO", String::new()),
-            ("ORD_SVR_DVSN_CD", "0".to_owned()),
-            ("ORD_DVSN", "00".to_owned()),
-        ]);
-        if intent.side == Side::Sell {
-            params.push(("SLL_TYPE", "00".to_owned()));
+        match intent.market {
+            Market::Us => self.us().send(&order, exchange).await,
+            Market::Krx => self.krx().send(&order).await,
         }
-        // The broker lists the order under the day on which it took it, New York time.
-        let order_date = us_date(self.rest.clock.now());
-        let answer = self.rest.submit(urls::order(intent.side), &params).await?;
-        let broker_order_no = answer.row("output")?.map(|row| row.text("ODNO").to_owned()).unwrap_or_default();
-        if broker_order_no.bytes().all(|b| b == b'0') {
-            return Err(protocol("ODNO is missing from the receipt of an order".to_owned()));
-        }
-        Ok(OrderAck { broker_order_no, order_date })
     }
 
-    async fn send_amend(&self, order: &Order, _: &Amendment, exchange: Exchange) -> Result<OrderAck, BrokerError> {
+    async fn send_amend(&self, order: &Order, terms: &Amendment, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         self.may_send(&order.intent, exchange)?;
-        Err(not_offered("amendments"))
+        let original_no = number_of(order)?;
+        match order.intent.market {
+            Market::Us => self.us().amend(order, original_no, terms, exchange).await,
+            Market::Krx => self.krx().amend(order, original_no, terms).await,
+        }
     }
 
     async fn send_cancel(&self, order: &Order, exchange: Exchange) -> Result<(), BrokerError> {
-        let exchange = self.may_send(&order.intent, exchange)?;
-        let Some(original_no) = &order.broker_order_no else {
-            return Err(bad_order(RejectionKind::Other, "no_order_number", "the order has no number at the broker yet"));
-        };
-        let mut params = self.rest.account();
-        params.extend([
-            ("OVRS_EXCG_CD", exchange.to_owned()),
-            ("PDNO", order.intent.symbol.clone()),
-            ("ORGN_ODNO", original_no.clone()),
-            ("RVSE_CNCL_DVSN_CD", "02".to_owned()),
-            // Zero cancels all that is left; a count of ours could be stale by a fill.
-            ("ORD_QTY", "0".to_owned()),
-            ("OVRS_ORD_UNPR", "0".to_owned()),
-            ("MGCO_APTM_ODNO", String::new()),
-            ("ORD_SVR_DVSN_CD", "0".to_owned()),
-        ]);
-        self.rest.submit(urls::CANCEL, &params).await.map(drop)
-    }
-}
-
-fn read_orders(pages: &[Answer]) -> Result<Vec<BrokerOrder>, BrokerError> {
-    let mut rows = Vec::new();
-    for page in pages {
-        for row in page.rows("output")? {
-            rows.extend(models::order_row(row)?);
+        self.may_send(&order.intent, exchange)?;
+        let original_no = number_of(order)?;
+        match order.intent.market {
+            Market::Us => self.us().cancel(order, original_no, exchange).await,
+            Market::Krx => self.krx().cancel(order, original_no).await,
         }
     }
-    Ok(models::fold_orders(rows))
 }
 
-/// The broker takes two decimals from one dollar upwards and four below.
-fn price_text(price: Decimal) -> Result<String, BrokerError> {
-    let decimals = if price >= Decimal::ONE { 2 } else { 4 };
-    if price <= Decimal::ZERO || price.round_dp(decimals) != price {
-        let message = format!("the price {price} must be positive, with two decimals from 1 USD upwards and four below");
-        return Err(bad_order(RejectionKind::BadPrice, "bad_price", &message));
+fn market_of(exchange: Exchange) -> Market {
+    match exchange {
+        Exchange::Nasdaq | Exchange::Nyse | Exchange::Amex => Market::Us,
+        Exchange::Krx => Market::Krx,
     }
-    Ok(format!("{:.*}", usize::try_from(decimals).unwrap_or(2), price))
 }
 
-fn overseas(market: Market) -> Result<(), BrokerError> {
-    if market == Market::Us { Ok(()) } else { Err(not_offered("Korean stocks")) }
+fn number_of(order: &Order) -> Result<&str, BrokerError> {
+    order.broker_order_no.as_deref().ok_or_else(|| bad_order("no_order_number", "the order has no number at the broker yet"))
+}
+
+/// Reads the broker's receipt for an order or an amendment. One without a number leaves the order
+/// unknown: it was taken, but nobody can say as what.
+fn receipt(answer: &Answer, order_date: Date) -> Result<OrderAck, BrokerError> {
+    let Ok(Some(row)) = answer.row("output") else { return Err(answer.fault("output of the receipt of an order is not a row")) };
+    match row.text("ODNO") {
+        Ok(number) if !parse::is_blank(number) && number.bytes().all(|b| b.is_ascii_digit()) => {
+            Ok(OrderAck { broker_order_no: number.to_owned(), order_date })
+        }
+        Ok(number) if parse::is_blank(number) => Err(answer.fault("ODNO is missing from the receipt of an order")),
+        _ => Err(answer.fault("ODNO of the receipt of an order is not a number in a text")),
+    }
 }
 
 fn not_offered(what: &str) -> BrokerError {
     BrokerError::Forbidden(format!("this client does not offer {what}"))
 }
 
-fn bad_order(kind: RejectionKind, code: &str, message: &str) -> BrokerError {
-    BrokerError::Rejected { code: code.to_owned(), message: message.to_owned(), kind }
+/// An order that is refused before it leaves.
+fn bad_order(code: &str, message: &str) -> BrokerError {
+    BrokerError::Rejected { code: code.to_owned(), message: message.to_owned(), kind: RejectionKind::Other }
+}
+
+fn bad_price(message: &str) -> BrokerError {
+    BrokerError::Rejected { code: "bad_price".to_owned(), message: message.to_owned(), kind: RejectionKind::BadPrice }
 }
 
 fn bad_format(message: &str) -> BrokerError {
@@ -482,10 +378,4 @@ fn word(environment: Environment) -> &'static str {
         Environment::Mock => "paper",
         Environment::Live => "live",
     }
-}
-
-/// The calendar day in New York.
-fn us_date(at: Timestamp) -> Date {
-    let zone = TimeZone::get("America/New_York").unwrap_or_else(|_| TimeZone::fixed(Offset::constant(-5)));
-    at.to_zoned(zone).date()
 }

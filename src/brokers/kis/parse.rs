@@ -31,13 +31,24 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// A top-level text such as a paging context.
-    pub fn text(&self, name: &str) -> &str {
-        self.members.get(name).and_then(Value::as_str).unwrap_or_default().trim()
+    /// A top-level text such as a paging context; blank when missing.
+    pub fn text(&self, name: &str) -> Result<&str, BrokerError> {
+        match self.members.get(name) {
+            None | Some(Value::Null) => Ok(""),
+            Some(Value::String(text)) => Ok(text.trim()),
+            Some(_) => Err(self.fault(&format!("{name} is not a text"))),
+        }
+    }
+
+    /// An error about the whole answer, with the answer as evidence: somebody will have to find out
+    /// what became of the order that it speaks of.
+    pub fn fault(&self, text: &str) -> BrokerError {
+        let body = Value::Object(self.members.clone()).to_string();
+        protocol(format!("{text}; the answer was {}", self.secrets.evidence(body.as_bytes())))
     }
 
     /// The rows of an output that may be an array, a single object, empty or missing.
-    pub fn rows(&self, name: &'static str) -> Result<Vec<Fields<'_>>, BrokerError> {
+    pub fn rows(&self, name: &str) -> Result<Vec<Fields<'_>>, BrokerError> {
         let fields = |members| Fields { members, secrets: &self.secrets };
         match self.members.get(name) {
             None | Some(Value::Null) => Ok(Vec::new()),
@@ -51,7 +62,7 @@ impl Answer {
     }
 
     /// The single row of an output; `None` when it is empty or missing.
-    pub fn row(&self, name: &'static str) -> Result<Option<Fields<'_>>, BrokerError> {
+    pub fn row(&self, name: &str) -> Result<Option<Fields<'_>>, BrokerError> {
         Ok(self.rows(name)?.into_iter().next())
     }
 }
@@ -69,18 +80,37 @@ impl<'a> Fields<'a> {
         protocol(self.secrets.clean(&text))
     }
 
-    /// A text, trimmed; blank when missing.
-    pub fn text(&self, name: &str) -> &'a str {
-        self.members.get(name).and_then(Value::as_str).unwrap_or_default().trim()
+    /// A text, trimmed; blank when missing. What is no text is an error: a number in place of a code
+    /// must not pass for a blank one.
+    pub fn text(&self, name: &str) -> Result<&'a str, BrokerError> {
+        match self.members.get(name) {
+            None | Some(Value::Null) => Ok(""),
+            Some(Value::String(text)) => Ok(text.trim()),
+            Some(_) => Err(self.fault(format!("{name} is not a text"))),
+        }
+    }
+
+    /// The text that tells what the row is about; `None` for padding. A row that counts something
+    /// (`counted`) must name its subject: a list with a nameless entry would be an incomplete one.
+    pub fn subject(&self, name: &str, counted: &str) -> Result<Option<&'a str>, BrokerError> {
+        let text = self.text(name)?;
+        if !is_blank(text) {
+            return Ok(Some(text));
+        }
+        let missing = !self.members.is_empty() && !self.members.contains_key(name);
+        if missing || self.optional_decimal(counted)?.is_some_and(|n| !n.is_zero()) {
+            return Err(self.fault(format!("{name} is missing in a row that is no padding")));
+        }
+        Ok(None)
     }
 
     /// A number that must be there.
-    pub fn decimal(&self, name: &'static str) -> Result<Decimal, BrokerError> {
+    pub fn decimal(&self, name: &str) -> Result<Decimal, BrokerError> {
         self.optional_decimal(name)?.ok_or_else(|| self.fault(format!("{name} is missing or blank")))
     }
 
     /// A number; `None` when missing or blank.
-    pub fn optional_decimal(&self, name: &'static str) -> Result<Option<Decimal>, BrokerError> {
+    pub fn optional_decimal(&self, name: &str) -> Result<Option<Decimal>, BrokerError> {
         let text = match self.members.get(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) => text.trim().to_owned(),
@@ -100,7 +130,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A count of whole units that must be there.
-    pub fn count(&self, name: &'static str) -> Result<u64, BrokerError> {
+    pub fn count(&self, name: &str) -> Result<u64, BrokerError> {
         let value = self.decimal(name)?;
         if !value.fract().is_zero() {
             return Err(self.fault(format!("{name} is not a whole number: '{value}'")));
@@ -109,32 +139,37 @@ impl<'a> Fields<'a> {
     }
 
     /// A price or index value for charts.
-    pub fn float(&self, name: &'static str) -> Result<f64, BrokerError> {
+    pub fn float(&self, name: &str) -> Result<f64, BrokerError> {
         self.decimal(name).map(crate::domain::money::f64_from_decimal)
     }
 
     /// A date `YYYYMMDD`; `None` when missing, blank or all zeros.
-    pub fn optional_date(&self, name: &'static str) -> Result<Option<Date>, BrokerError> {
-        let text = self.text(name);
-        if text.bytes().all(|b| b == b'0') {
+    pub fn optional_date(&self, name: &str) -> Result<Option<Date>, BrokerError> {
+        let text = self.text(name)?;
+        if is_blank(text) {
             return Ok(None);
         }
         parse_date(text).map(Some).ok_or_else(|| self.fault(format!("{name} is not a date: '{}'", shown(text))))
     }
 
     /// A date that must be there.
-    pub fn date(&self, name: &'static str) -> Result<Date, BrokerError> {
+    pub fn date(&self, name: &str) -> Result<Date, BrokerError> {
         self.optional_date(name)?.ok_or_else(|| self.fault(format!("{name} is missing or blank")))
     }
 
     /// A time `HHMMSS`; `None` when missing or blank.
-    pub fn optional_time(&self, name: &'static str) -> Result<Option<Time>, BrokerError> {
-        let text = self.text(name);
+    pub fn optional_time(&self, name: &str) -> Result<Option<Time>, BrokerError> {
+        let text = self.text(name)?;
         if text.is_empty() {
             return Ok(None);
         }
         parse_time(text).map(Some).ok_or_else(|| self.fault(format!("{name} is not a time: '{}'", shown(text))))
     }
+}
+
+/// Blank or a number of zeros only.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.bytes().all(|b| b == b'0')
 }
 
 pub(super) fn protocol(text: String) -> BrokerError {
@@ -187,19 +222,26 @@ pub(super) fn date_text(date: Date) -> String {
 /// HTTP 500 for many refusals that its body explains.
 /// Texts of the broker that end in an error are cleaned of `secrets`.
 pub(super) fn parse(status: u16, body: &[u8], secrets: &Redactor) -> Parsed {
-    let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(body) else {
-        return Parsed::Failed(unreadable(status, body.len()));
+    let unclear = || Parsed::Failed(unreadable(status, &secrets.evidence(body)));
+    let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(body) else { return unclear() };
+    // A code that is not a text is no code: nothing is concluded from it.
+    let text = |name: &str| match members.get(name) {
+        None | Some(Value::Null) => Some(String::new()),
+        Some(Value::String(text)) => Some(text.trim().to_owned()),
+        Some(_) => None,
     };
-    let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-    let rt_cd = text("rt_cd");
-    // Some gateway failures use the names of OAuth.
-    let names = if text("msg_cd").is_empty() { ("error_code", "error_description") } else { ("msg_cd", "msg1") };
-    let (code, message) = (secrets.clean(&text(names.0)), secrets.clean(&text(names.1)));
+    let Some([rt_cd, msg_cd, msg1]) = texts(["rt_cd", "msg_cd", "msg1"].map(text)) else { return unclear() };
     if rt_cd == "0" && (200..300).contains(&status) {
         return Parsed::Done(Answer { members, secrets: secrets.clone() });
     }
-    if rt_cd == "0" || (rt_cd.is_empty() && code.is_empty()) {
-        return Parsed::Failed(unreadable(status, body.len()));
+    // Some gateway failures use the names of OAuth and have no envelope.
+    let (code, message) = match (rt_cd.as_str(), texts(["error_code", "error_description"].map(text))) {
+        ("", Some([code, message])) => (code, message),
+        _ => (msg_cd, msg1),
+    };
+    let (code, message) = (secrets.clean(&code), secrets.clean(&message));
+    if rt_cd == "0" || code.is_empty() || says_done(&code) {
+        return unclear();
     }
     if matches!(code.as_str(), "EGW00121" | "EGW00122" | "EGW00123") {
         return Parsed::TokenDead { code, message };
@@ -207,13 +249,23 @@ pub(super) fn parse(status: u16, body: &[u8], secrets: &Redactor) -> Parsed {
     Parsed::Failed(classify(status, &code, &message))
 }
 
+fn texts<const N: usize>(found: [Option<String>; N]) -> Option<[String; N]> {
+    found.iter().all(Option::is_some).then(|| found.map(Option::unwrap_or_default))
+}
+
+/// Codes of success: with a return code of failure they contradict themselves.
+fn says_done(code: &str) -> bool {
+    matches!(code, "MCA00000" | "APBK0013" | "20310000" | "70070000" | "40600000" | "40590000") || code.starts_with("KIOK")
+}
+
 /// An answer without an envelope says only what its status says. Behind a 5xx nobody knows what
-/// happened; any other status comes from something that does not speak the protocol.
-pub(super) fn unreadable(status: u16, length: usize) -> BrokerError {
+/// happened; any other status comes from something that does not speak the protocol. `evidence` is
+/// the start of the answer without secrets.
+pub(super) fn unreadable(status: u16, evidence: &str) -> BrokerError {
     match status {
         429 => BrokerError::RateLimited { code: "http_429".to_owned(), retry_after: None },
-        500..=599 => BrokerError::NoAnswer(format!("HTTP status {status} without an explanation")),
-        _ => protocol(format!("HTTP status {status} with {length} bytes that are no complete answer of the broker")),
+        500..=599 => BrokerError::NoAnswer(format!("HTTP status {status} without an explanation: {evidence}")),
+        _ => protocol(format!("HTTP status {status} with no complete answer of the broker: {evidence}")),
     }
 }
 
@@ -245,6 +297,8 @@ pub(super) fn classify(status: u16, code: &str, message: &str) -> BrokerError {
         "APBK0656" => rejected(RejectionKind::UnknownInstrument),
         "APBK1664" | "40570000" | "40580000" | "40100000" => rejected(RejectionKind::MarketClosed),
         "APBK1943" => rejected(RejectionKind::BadPrice),
+        // The session takes only some kinds of orders.
+        "APBK3013" => rejected(RejectionKind::Other),
         _ => match status {
             // Refusals of the ledger come with status 200 and their list is open-ended.
             200..=299 => rejected(kind_of_message(&message)),
@@ -276,10 +330,67 @@ fn kind_of_message(message: &str) -> RejectionKind {
     }
 }
 
+/// Answers as nobody expects them.
+#[cfg(test)]
+pub(super) mod arbitrary {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    use super::{Answer, Parsed, parse};
+    use crate::brokers::http::Redactor;
+
+    /// Texts that look like those of the broker now and then, and any other JSON.
+    fn value() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![
+            Just(String::new()),
+            Just("0".to_owned()),
+            Just("Y".to_owned()),
+            Just("02".to_owned()),
+            "[0-9]{1,10}",
+            "-?[0-9]{1,30}(\\.[0-9]{1,12})?",
+            "20[0-9]{6}",
+            "[0-2][0-9][0-5][0-9]{3}",
+            "\\PC{0,16}",
+        ];
+        let leaf = prop_oneof![
+            8 => text.prop_map(Value::String),
+            1 => any::<i64>().prop_map(Value::from),
+            1 => any::<f64>().prop_map(Value::from),
+            1 => any::<bool>().prop_map(Value::from),
+            1 => Just(Value::Null),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::vec(("[a-z]{1,4}", inner), 0..3).prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Some of the named members with any values.
+    pub fn arbitrary_members(names: &'static [&'static str]) -> impl Strategy<Value = Map<String, Value>> {
+        proptest::collection::vec(proptest::option::weighted(0.9, value()), names.len())
+            .prop_map(|values| names.iter().zip(values).filter_map(|(name, value)| Some(((*name).to_owned(), value?))).collect())
+    }
+
+    /// A successful answer whose `output` holds such rows.
+    pub fn arbitrary_answer(names: &'static [&'static str]) -> impl Strategy<Value = Answer> {
+        proptest::collection::vec(arbitrary_members(names), 0..4).prop_map(|rows| {
+            let rows: Vec<Value> = rows.into_iter().map(Value::Object).collect();
+            let body = serde_json::json!({ "rt_cd": "0", "msg_cd": "X", "output": rows }).to_string();
+            match parse(200, body.as_bytes(), &Redactor::new([])) {
+                Parsed::Done(answer) => answer,
+                other => panic!("{other:?}"),
+            }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::arbitrary::arbitrary_members;
     use super::*;
     use crate::brokers::OrderOutcome;
 
@@ -434,6 +545,21 @@ mod tests {
         #[test]
         fn no_bytes_make_the_parser_panic(status in any::<u16>(), body in proptest::collection::vec(any::<u8>(), 0..400)) {
             let _ = parse(status, &body);
+        }
+
+        /// An order counts as refused only when the broker says so in so many words.
+        #[test]
+        fn nothing_but_a_code_refuses_an_order(status in any::<u16>(), members in arbitrary_members(&["rt_cd", "msg_cd", "msg1", "output"])) {
+            let body = Value::Object(members.clone());
+            match parse(status, body.to_string().as_bytes()) {
+                Parsed::Done(_) => prop_assert_eq!(&members["rt_cd"], "0"),
+                Parsed::TokenDead { .. } => prop_assert!(false, "no code of a dead token was sent"),
+                Parsed::Failed(error) => {
+                    let text = |name: &str| members.get(name).and_then(Value::as_str).is_some_and(|t| !t.trim().is_empty());
+                    let told = text("rt_cd") && text("msg_cd");
+                    prop_assert!(told || status == 429 || error.order_outcome() == OrderOutcome::Unknown, "{error:?}");
+                }
+            }
         }
 
         #[test]

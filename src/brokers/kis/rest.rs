@@ -26,6 +26,25 @@ const SILENT_TRIES: u32 = 3;
 /// More pages than any day of trading has.
 const MAX_PAGES: usize = 200;
 
+/// How a list is continued: the members of a page that the next request repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paging {
+    /// US lists.
+    Ctx200,
+    /// Korean lists.
+    Ctx100,
+}
+
+impl Paging {
+    /// Names in the request and in the answer.
+    fn names(self) -> [(&'static str, &'static str); 2] {
+        match self {
+            Paging::Ctx200 => [("CTX_AREA_FK200", "ctx_area_fk200"), ("CTX_AREA_NK200", "ctx_area_nk200")],
+            Paging::Ctx100 => [("CTX_AREA_FK100", "ctx_area_fk100"), ("CTX_AREA_NK100", "ctx_area_nk100")],
+        }
+    }
+}
+
 /// Names and texts of a query or of a body.
 pub(super) type Params = Vec<(&'static str, String)>;
 
@@ -51,7 +70,8 @@ pub(super) struct Rest {
 
 /// A request as often as it may be sent.
 struct Call<'a> {
-    endpoint: Endpoint,
+    path: &'static str,
+    tr_id: &'static str,
     params: &'a Params,
     post: bool,
     next_page: bool,
@@ -98,13 +118,16 @@ impl Rest {
 
     /// All pages of a read. An incomplete list would be worse than none, so a page that fails fails
     /// the whole.
-    pub async fn read_all(&self, endpoint: Endpoint, mut params: Params) -> Result<Vec<Answer>, BrokerError> {
-        params.extend([("CTX_AREA_FK200", String::new()), ("CTX_AREA_NK200", String::new())]);
+    pub async fn read_all(&self, endpoint: Endpoint, paging: Paging, mut params: Params) -> Result<Vec<Answer>, BrokerError> {
+        let names = paging.names();
+        params.extend(names.map(|(asked, _)| (asked, String::new())));
         let mut pages = Vec::new();
         loop {
             let page = self.read_page(endpoint, &params, !pages.is_empty()).await?;
-            let next = [("CTX_AREA_FK200", page.answer.text("ctx_area_fk200")), ("CTX_AREA_NK200", page.answer.text("ctx_area_nk200"))]
-                .map(|(name, value)| (name, value.to_owned()));
+            let mut next = Vec::with_capacity(names.len());
+            for (asked, told) in names {
+                next.push((asked, page.answer.text(told)?.to_owned()));
+            }
             pages.push(page.answer);
             if !page.more {
                 return Ok(pages);
@@ -120,12 +143,14 @@ impl Rest {
 
     /// Sends an order or a cancellation, once.
     pub async fn submit(&self, endpoint: Endpoint, params: &Params) -> Result<Answer, BrokerError> {
-        let call = Call { endpoint, params, post: true, next_page: false, priority: Priority::Order };
+        let tr_id = endpoint.tr_id(self.host)?;
+        let call = Call { path: endpoint.path, tr_id, params, post: true, next_page: false, priority: Priority::Order };
         self.exchange(&call).await.map(|page| page.answer).map_err(Failure::into_error)
     }
 
     async fn read_page(&self, endpoint: Endpoint, params: &Params, next_page: bool) -> Result<Page, BrokerError> {
-        let call = Call { endpoint, params, post: false, next_page, priority: Priority::Query };
+        let tr_id = endpoint.tr_id(self.host)?;
+        let call = Call { path: endpoint.path, tr_id, params, post: false, next_page, priority: Priority::Query };
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -173,7 +198,7 @@ impl Rest {
         self.limiter.acquire(call.priority).await;
         let reply = self.http.send(request, &secrets).await?;
         self.note_drift(reply.header("date"));
-        let tr_id = call.endpoint.tr_id(self.host);
+        let tr_id = call.tr_id;
         match parse(reply.status, &reply.body, &secrets) {
             Parsed::Done(answer) => {
                 self.limiter.answered();
@@ -207,7 +232,7 @@ impl Rest {
         let unusable = |_| BrokerError::Unreachable("the access token cannot stand in a header".to_owned());
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(unusable)?;
         bearer.set_sensitive(true);
-        let url = format!("{}{}", self.base_url, call.endpoint.path);
+        let url = format!("{}{}", self.base_url, call.path);
         let builder = if call.post {
             let body: Map<String, Value> =
                 call.params.iter().map(|(name, value)| ((*name).to_owned(), Value::String(value.clone()))).collect();
@@ -219,7 +244,7 @@ impl Rest {
         Ok(builder
             .headers(self.headers.clone())
             .header(AUTHORIZATION, bearer)
-            .header("tr_id", call.endpoint.tr_id(self.host))
+            .header("tr_id", call.tr_id)
             .header("tr_cont", if call.next_page { "N" } else { "" }))
     }
 

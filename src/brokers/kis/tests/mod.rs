@@ -1,5 +1,8 @@
 //! The client against a small scripted server.
 
+mod hostile;
+mod krx_orders;
+mod krx_reads;
 mod orders;
 mod reads;
 mod token;
@@ -11,11 +14,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::parse::date_text;
 use super::*;
 use crate::brokers::http::HttpSettings;
 use crate::brokers::scripted::{Reaction, Seen, Server};
 use crate::domain::id::{AccountId, OrderId};
-use crate::domain::order::{OrderOrigin, OrderState};
+use crate::domain::order::{OrderOrigin, OrderState, Side};
 
 const APP_KEY: &str = "PSkeyKEYkeyKEYkeyKEYkeyKEYkeyKEYkey1";
 const APP_SECRET: &str = "secretSECRETsecret+/SECRETsecret==";
@@ -166,7 +170,36 @@ fn order(host: BrokerHost, broker_order_no: Option<&str>) -> Order {
     }
 }
 
+/// The same for a Korean order: 10 shares at 71,300 won.
+fn krx_intent(host: BrokerHost, side: Side) -> OrderIntent {
+    OrderIntent {
+        market: Market::Krx,
+        symbol: "005930".to_owned(),
+        quantity: 10,
+        limit_price: Some(Decimal::from(71_300)),
+        ..intent(host, side)
+    }
+}
+
+fn krx_order(host: BrokerHost) -> Order {
+    Order { intent: krx_intent(host, Side::Buy), ..order(host, Some("0000117057")) }
+}
+
+fn amendment(quantity: u64, price: &str) -> Amendment {
+    Amendment { quantity, limit_price: Some(price.parse().unwrap()), asked_at: start() }
+}
+
+/// Answers the n-th call (from 0) with the n-th fixture, the last one forever.
+fn in_turn(names: &'static [&'static str]) -> impl Fn(&Seen) -> Reaction + Send + Sync {
+    let calls = AtomicUsize::new(0);
+    move |_| fixture(names[calls.fetch_add(1, Ordering::SeqCst).min(names.len() - 1)])
+}
+
 impl KisClient {
+    async fn send_krx(&self, intent: &OrderIntent) -> Result<OrderAck, BrokerError> {
+        self.send_order(JournalledOrder::after_commit(intent), Exchange::Krx).await
+    }
+
     async fn send(&self, intent: &OrderIntent) -> Result<OrderAck, BrokerError> {
         self.send_order(JournalledOrder::after_commit(intent), Exchange::Nasdaq).await
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::brokers::OrderOutcome;
+use crate::domain::order::OrderKind;
 
 #[tokio::test]
 async fn an_order_leaves_in_the_documented_form() {
@@ -249,5 +250,112 @@ fn keys_that_cannot_be_keys_are_refused() {
     ];
     for edit in edits {
         assert_eq!(build(edit).unwrap_err().code(), "bad_key_format");
+    }
+}
+
+#[tokio::test]
+async fn an_amendment_asks_for_the_rest_at_the_new_price() {
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
+    let order = order(BrokerHost::Mock, Some("0000038613"));
+    let ack = rig.client.send_amend(&order, &amendment(10, "82.75"), Exchange::Amex).await.unwrap();
+    assert_eq!(ack, OrderAck { broker_order_no: "0000038614".to_owned(), order_date: jiff::civil::date(2026, 7, 20) });
+    let call = &rig.calls()[0];
+    assert_eq!((call.path.as_str(), call.header("tr_id")), ("/uapi/overseas-stock/v1/trading/order-rvsecncl", "VTTT1004U"));
+    let expected = serde_json::json!({
+        "CANO": CANO, "ACNT_PRDT_CD": "01", "OVRS_EXCG_CD": "AMEX", "PDNO": "TQQQ", "ORGN_ODNO": "0000038613",
+        "RVSE_CNCL_DVSN_CD": "01", "ORD_QTY": "7", "OVRS_ORD_UNPR": "82.75", "MGCO_APTM_ODNO": "", "ORD_SVR_DVSN_CD": "0"
+    });
+    // Three of the ten are filled.
+    assert_eq!(call.json(), expected);
+}
+
+#[tokio::test]
+async fn senseless_amendments_never_leave() {
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
+    let known = order(BrokerHost::Mock, Some("1"));
+    let priceless = Amendment { limit_price: None, ..amendment(10, "1") };
+    let cases = [
+        (order(BrokerHost::Mock, None), amendment(10, "82.75"), "no_order_number"),
+        (known.clone(), amendment(3, "82.75"), "bad_quantity"),
+        (known.clone(), amendment(10, "82.755"), "bad_price"),
+        (known, priceless, "bad_price"),
+    ];
+    for (order, terms, code) in cases {
+        assert_eq!(rig.client.send_amend(&order, &terms, Exchange::Nasdaq).await.unwrap_err().code(), code);
+    }
+    assert_eq!(rig.server.seen().len(), 0);
+    let sliced = OrderIntent { kind: OrderKind::Vwap, ..intent(BrokerHost::Live, Side::Buy) };
+    let sliced = Order { intent: sliced, ..order(BrokerHost::Live, Some("1")) };
+    let error = overseas::amend_terms(BrokerHost::Live, &sliced, "1", &amendment(10, "82.75"), Exchange::Nasdaq).unwrap_err();
+    assert_eq!(error.code(), "kind_not_amendable");
+}
+
+#[tokio::test]
+async fn live_amendments_are_locked() {
+    let rig = rig(BrokerHost::Live, |_| fixture("order")).await;
+    let error = rig.client.send_amend(&order(BrokerHost::Live, Some("1")), &amendment(10, "82.75"), Exchange::Nasdaq).await.unwrap_err();
+    assert_eq!(error.code(), "live_locked");
+    assert_eq!(rig.server.seen().len(), 0);
+}
+
+/// The body of a live order: it is built, but this build sends none.
+fn live_body(kind: OrderKind, side: Side, price: Option<&str>) -> Result<serde_json::Value, BrokerError> {
+    let intent = OrderIntent { kind, limit_price: price.map(|p| p.parse().unwrap()), ..intent(BrokerHost::Live, side) };
+    let terms = overseas::order_terms(BrokerHost::Live, &intent, Exchange::Nasdaq)?;
+    Ok(terms.into_iter().map(|(name, value)| (name.to_owned(), serde_json::Value::from(value))).collect::<serde_json::Map<_, _>>().into())
+}
+
+#[test]
+fn every_us_kind_has_its_code_and_its_price() {
+    use OrderKind::{Limit, Loc, Loo, Moc, Moo, Twap, Vwap};
+    let table = [
+        (Limit, Side::Buy, Some("83.5"), "00", "83.50"),
+        (Loo, Side::Buy, Some("83.5"), "32", "83.50"),
+        (Loc, Side::Sell, Some("83.5"), "34", "83.50"),
+        (Twap, Side::Buy, Some("83.5"), "35", "83.50"),
+        (Vwap, Side::Sell, Some("83.5"), "36", "83.50"),
+        (Moo, Side::Sell, None, "31", "0"),
+        (Moc, Side::Sell, None, "33", "0"),
+    ];
+    for (kind, side, price, code, text) in table {
+        let body = live_body(kind, side, price).unwrap();
+        assert_eq!((&body["ORD_DVSN"], &body["OVRS_ORD_UNPR"]), (&code.into(), &text.into()), "{kind:?}");
+        let sliced = matches!(kind, Twap | Vwap);
+        assert_eq!(body.get("ALGO_ORD_TMD_DVSN_CD").is_some(), sliced, "{kind:?}");
+    }
+    let refused = [
+        (Moc, Side::Buy, None, "kind_not_offered"),
+        (Moo, Side::Buy, None, "kind_not_offered"),
+        (OrderKind::Market, Side::Buy, None, "kind_not_offered"),
+        (Moc, Side::Sell, Some("83.5"), "bad_price"),
+        (Loc, Side::Buy, None, "bad_price"),
+    ];
+    for (kind, side, price, code) in refused {
+        assert_eq!(live_body(kind, side, price).unwrap_err().code(), code, "{kind:?} {side:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_paper_host_gets_only_what_it_takes() {
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
+    let loc = OrderIntent { kind: OrderKind::Loc, ..intent(BrokerHost::Mock, Side::Buy) };
+    assert_eq!(rig.client.send(&loc).await.unwrap_err().code(), "kind_not_offered");
+    let error = rig.client.send_order(JournalledOrder::after_commit(&intent(BrokerHost::Mock, Side::Buy)), Exchange::Krx).await;
+    assert!(matches!(error, Err(BrokerError::Forbidden(_))), "{error:?}");
+    assert_eq!(rig.server.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_understands_is_kept_as_evidence() {
+    let number = failed_order(|| answer(200, r#"{"rt_cd":"0","msg_cd":"40600000","msg1":"","output":{"ODNO":38614}}"#)).await;
+    let code = failed_order(|| answer(200, r#"{"rt_cd":0,"msg_cd":"40600000","msg1":"","output":{"ODNO":"0000038614"}}"#)).await;
+    let contradiction = failed_order(|| answer(200, r#"{"rt_cd":"1","msg_cd":"40600000","msg1":"no. 38614"}"#)).await;
+    let no_code = failed_order(|| answer(200, r#"{"rt_cd":"7","msg1":"38614"}"#)).await;
+    let no_output = failed_order(|| answer(200, r#"{"rt_cd":"0","msg_cd":"40600000","msg1":"38614"}"#)).await;
+    let list = failed_order(|| answer(200, r#"{"rt_cd":"0","msg_cd":"40600000","output":["38614"]}"#)).await;
+    let html = failed_order(|| answer(504, "<html>38614</html>")).await;
+    for error in [number, code, contradiction, no_code, no_output, list, html] {
+        assert_eq!(error.order_outcome(), OrderOutcome::Unknown, "{error:?}");
+        assert!(error.to_string().contains("38614"), "{error}");
     }
 }

@@ -9,12 +9,6 @@ fn number(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-/// Answers the n-th call (from 0) with the n-th fixture, the last one forever.
-fn in_turn(names: &'static [&'static str]) -> impl Fn(&Seen) -> Reaction + Send + Sync {
-    let calls = AtomicUsize::new(0);
-    move |_| fixture(names[calls.fetch_add(1, Ordering::SeqCst).min(names.len() - 1)])
-}
-
 #[tokio::test]
 async fn a_quote_carries_price_and_previous_close() {
     let rig = rig(BrokerHost::Live, |_| fixture("price")).await;
@@ -253,4 +247,83 @@ async fn the_pace_halves_when_the_broker_complains() {
     }
     let took = clock.now().duration_since(before).as_millis();
     assert!((800..1_000).contains(&took), "{took} ms for five calls at about 5/s");
+}
+
+#[tokio::test]
+async fn weekly_and_monthly_bars_ask_for_their_length() {
+    let rig = rig(BrokerHost::Mock, in_turn(&["dailyprice_page1", "dailyprice_end", "dailyprice_page1", "dailyprice_end"])).await;
+    let weeks = rig.client.bars(Exchange::Nasdaq, "TQQQ", Period::Week, day(), 50).await.unwrap();
+    let months = rig.client.bars(Exchange::Nasdaq, "TQQQ", Period::Month, day(), 50).await.unwrap();
+    assert_eq!((weeks.len(), months.len()), (3, 3));
+    let asked: Vec<String> = rig.calls().iter().map(|c| c.query("GUBN").to_owned()).collect();
+    assert_eq!(asked, ["1", "1", "2", "2"]);
+}
+
+#[tokio::test]
+async fn minutes_of_the_newest_session_are_paged_back_by_local_time() {
+    let rig = rig(BrokerHost::Live, in_turn(&["us_minutes_page1", "us_minutes_page2"])).await;
+    let minutes = rig.client.minute_bars(Exchange::Nasdaq, "TQQQ", 400).await.unwrap();
+    let times: Vec<String> = minutes.iter().map(|m| m.at.to_string()).collect();
+    assert_eq!(times, ["2026-07-20T13:58:00Z", "2026-07-20T13:59:00Z", "2026-07-20T14:00:00Z"]);
+    assert_eq!((minutes[2].open, minutes[2].high, minutes[2].low, minutes[2].close, minutes[2].volume), (83.4, 83.5, 83.3, 83.45, 1_200));
+    let asked: Vec<(String, String)> = rig.calls().iter().map(|c| (c.query("NEXT").to_owned(), c.query("KEYB").to_owned())).collect();
+    assert_eq!(asked, [(String::new(), String::new()), ("1".to_owned(), "20260720095800".to_owned())]);
+    assert_eq!(rig.client.minute_bars(Exchange::Nasdaq, "TQQQ", 1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_order_book_holds_the_levels_that_have_a_price() {
+    let rig = rig(BrokerHost::Live, |_| fixture("us_book")).await;
+    let book = rig.client.order_book(Exchange::Nasdaq, "TQQQ").await.unwrap();
+    assert_eq!((book.bids.len(), book.asks.len()), (3, 3));
+    assert_eq!((book.bids[0].price, book.bids[0].quantity), (number("83.40"), 10));
+    assert_eq!((book.asks[0].price, book.asks[0].quantity), (number("83.42"), 20));
+}
+
+#[tokio::test]
+async fn what_the_paper_host_lacks_is_refused_without_a_call() {
+    let rig = rig(BrokerHost::Mock, |_| fixture("us_book")).await;
+    let errors = [
+        rig.client.order_book(Exchange::Nasdaq, "TQQQ").await.unwrap_err(),
+        rig.client.minute_bars(Exchange::Nasdaq, "TQQQ", 10).await.unwrap_err(),
+        rig.client.krx_days(day()).await.unwrap_err(),
+        rig.client.realised_profit(Market::Krx).await.unwrap_err(),
+        rig.client.realised_profit(Market::Us).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, BrokerError::Forbidden(_)), "{error:?}");
+    }
+    assert_eq!(rig.server.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn integrated_margin_is_told_from_dollars_alone() {
+    let read = async |edit: fn(&mut serde_json::Value)| {
+        let path = format!("{}/data-fixtures/brokers/kis/http_buying_power_integrated.json", env!("CARGO_MANIFEST_DIR"));
+        let mut value: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        edit(&mut value["body"]["output"]);
+        let body = value["body"].to_string();
+        let rig = rig(BrokerHost::Live, move |_| answer(200, &body)).await;
+        rig.client.buying_power(Exchange::Nasdaq, "TQQQ", Some(number("83.4"))).await.unwrap()
+    };
+    let integrated = read(|_| ()).await;
+    assert_eq!((integrated.amount, integrated.basis), (number("21500.25"), PowerBasis::IntegratedMargin));
+    // One sign alone proves nothing.
+    let shares_alone = read(|row| row["frcr_ord_psbl_amt1"] = "7701.100000".into()).await;
+    let amount_alone = read(|row| row["ovrs_max_ord_psbl_qty"] = "92".into()).await;
+    for power in [shares_alone, amount_alone] {
+        assert_eq!((power.amount, power.basis), (number("7701.10"), PowerBasis::DollarsOnly));
+    }
+}
+
+#[tokio::test]
+async fn identical_quotes_asked_at_once_share_a_request() {
+    let rig = rig(BrokerHost::Live, |_| fixture("price")).await;
+    rig.client.check_token().await.unwrap();
+    let ask = |symbol| rig.client.quote(Exchange::Nasdaq, symbol);
+    let quotes = futures_util::future::join_all([ask("TQQQ"), ask("TQQQ"), ask("SOXL"), ask("TQQQ")]).await;
+    assert!(quotes.iter().all(Result::is_ok));
+    assert_eq!(rig.calls().len(), 2);
+    ask("TQQQ").await.unwrap();
+    assert_eq!(rig.calls().len(), 3, "an answer is not kept for those who ask later");
 }

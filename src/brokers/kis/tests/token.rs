@@ -17,10 +17,13 @@ async fn rig_with_tokens(good: &'static [usize]) -> Rig {
     .await
 }
 
+/// Twenty different ones: identical reads would share a request.
+const SYMBOLS: [&str; 20] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T"];
+
 #[tokio::test]
 async fn twenty_callers_share_one_issue() {
     let rig = rig_with_tokens(&[1]).await;
-    let quotes = join_all((0..20).map(|_| rig.client.quote(Exchange::Nasdaq, "TQQQ"))).await;
+    let quotes = join_all(SYMBOLS.map(|symbol| rig.client.quote(Exchange::Nasdaq, symbol))).await;
     assert!(quotes.iter().all(Result::is_ok));
     assert_eq!((rig.token_issues(), rig.calls().len()), (1, 20));
     let issue = &rig.server.seen()[0].json();
@@ -32,7 +35,7 @@ async fn twenty_callers_share_one_issue() {
 async fn twenty_callers_share_one_replacement() {
     let rig = rig_with_tokens(&[2]).await;
     rig.client.check_token().await.unwrap();
-    let quotes = join_all((0..20).map(|_| rig.client.quote(Exchange::Nasdaq, "TQQQ"))).await;
+    let quotes = join_all(SYMBOLS.map(|symbol| rig.client.quote(Exchange::Nasdaq, symbol))).await;
     assert!(quotes.iter().all(Result::is_ok), "{quotes:?}");
     assert_eq!(rig.token_issues(), 2);
 }

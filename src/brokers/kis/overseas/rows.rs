@@ -1,45 +1,32 @@
-//! From the broker's rows to the values of the port.
+//! From the broker's US rows to the values of the port.
 
-use std::collections::HashMap;
-
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use rust_decimal::Decimal;
 
-use super::parse::{Fields, protocol};
-use super::urls;
-use crate::brokers::{BrokerError, BrokerOrder, BrokerPosition, BuyingPower, DailyBar, PowerBasis, PresentBalance};
+use crate::brokers::kis::fold::{OrderRow, PositionRow};
+use crate::brokers::kis::parse::{Fields, is_blank};
+use crate::brokers::kis::urls;
+use crate::brokers::{
+    BrokerError, BrokerOrder, BrokerPosition, BuyingPower, DailyBar, Level, MinuteBar, OrderBook, PowerBasis, PresentBalance,
+};
 use crate::domain::clock::from_kst;
 use crate::domain::order::Side;
-
-/// One row of an order list, before rows that speak of the same order are put together.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum OrderRow {
-    Order(BrokerOrder),
-    /// A cancellation that the broker took: what was left of the original order is gone.
-    Cancel {
-        order_date: Date,
-        original_no: String,
-        status_text: String,
-    },
-}
 
 /// Reads a row of the execution list or of the list of open orders; `None` for padding rows and
 /// for refused cancellations, which changed nothing.
 pub(super) fn order_row(row: Fields<'_>) -> Result<Option<OrderRow>, BrokerError> {
-    let broker_order_no = row.text("odno");
-    if is_blank(broker_order_no) {
-        return Ok(None);
-    }
+    let Some(broker_order_no) = row.subject("odno", "ft_ord_qty")? else { return Ok(None) };
     let order_date = row.date("ord_dt")?;
-    let refused = refusal(row);
+    let refused = refusal(row)?;
     // The two lists name this flag differently.
-    let kind = [row.text("rvse_cncl_dvsn"), row.text("rvse_cncl_dvsn_cd")].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
-    let original_no = row.text("orgn_odno");
+    let kinds = [row.text("rvse_cncl_dvsn")?, row.text("rvse_cncl_dvsn_cd")?];
+    let kind = kinds.into_iter().find(|t| !t.is_empty()).unwrap_or_default();
+    let original_no = row.text("orgn_odno")?;
     if kind == "02" && !is_blank(original_no) {
-        let status_text = first_text([row.text("rvse_cncl_dvsn_name"), row.text("rvse_cncl_dvsn_cd_name"), "취소"]);
+        let status_text = first_text([row.text("rvse_cncl_dvsn_name")?, row.text("rvse_cncl_dvsn_cd_name")?, "취소"]);
         return Ok(refused.is_none().then(|| OrderRow::Cancel { order_date, original_no: original_no.to_owned(), status_text }));
     }
-    let side = match row.text("sll_buy_dvsn_cd") {
+    let side = match row.text("sll_buy_dvsn_cd")? {
         "01" => Side::Sell,
         "02" => Side::Buy,
         other => return Err(row.fault(format!("sll_buy_dvsn_cd of order {broker_order_no} is neither 01 nor 02: '{other}'"))),
@@ -51,7 +38,7 @@ pub(super) fn order_row(row: Fields<'_>) -> Result<Option<OrderRow>, BrokerError
         broker_order_no: broker_order_no.to_owned(),
         order_date,
         ordered_at: ordered_at(row)?,
-        symbol: row.text("pdno").to_owned(),
+        symbol: row.text("pdno")?.to_owned(),
         side,
         quantity,
         price: row.optional_decimal("ft_ord_unpr3")?.unwrap_or_default(),
@@ -60,8 +47,11 @@ pub(super) fn order_row(row: Fields<'_>) -> Result<Option<OrderRow>, BrokerError
         open_quantity: row.count("nccs_qty")?,
         // A reason on a filled order belongs to something else, such as a late change.
         rejected: refused.is_some() && filled_quantity == 0,
-        status_text: refused.unwrap_or_else(|| row.text("prcs_stat_name").to_owned()),
-        original_order_no: None,
+        status_text: match refused {
+            Some(text) => text,
+            None => row.text("prcs_stat_name")?.to_owned(),
+        },
+        original_order_no: (!is_blank(original_no)).then(|| original_no.to_owned()),
     })))
 }
 
@@ -89,116 +79,20 @@ fn filled_amount(row: Fields<'_>, filled_quantity: u64) -> Result<Decimal, Broke
 }
 
 /// The broker's words when it or the exchange refused.
-fn refusal(row: Fields<'_>) -> Option<String> {
-    let state = row.text("prcs_stat_name");
-    let (code, name) = (row.text("rjct_rson"), row.text("rjct_rson_name"));
-    if !state.contains("거부") && is_blank(code) && name.is_empty() {
-        return None;
-    }
-    Some(first_text([name, code, state]))
-}
-
-/// Blank or a number of zeros only.
-fn is_blank(text: &str) -> bool {
-    text.bytes().all(|b| b == b'0')
+fn refusal(row: Fields<'_>) -> Result<Option<String>, BrokerError> {
+    let state = row.text("prcs_stat_name")?;
+    let (code, name) = (row.text("rjct_rson")?, row.text("rjct_rson_name")?);
+    let refused = state.contains("거부") || !is_blank(code) || !name.is_empty();
+    Ok(refused.then(|| first_text([name, code, state])))
 }
 
 fn first_text<const N: usize>(texts: [&str; N]) -> String {
     texts.into_iter().find(|t| !is_blank(t)).unwrap_or_default().to_owned()
 }
 
-/// An order number without its padding: the broker pads in some places and not in others.
-fn bare_no(order_no: &str) -> &str {
-    order_no.trim_start_matches('0')
-}
-
-/// One entry per order: rows of the same order are put together, cancellations are applied to the
-/// orders that they cancel.
-pub(super) fn fold_orders(rows: Vec<OrderRow>) -> Vec<BrokerOrder> {
-    let mut groups: Vec<Vec<BrokerOrder>> = Vec::new();
-    let mut index: HashMap<(Date, String), usize> = HashMap::new();
-    let mut cancels = Vec::new();
-    for row in rows {
-        match row {
-            OrderRow::Order(order) => {
-                let key = (order.order_date, bare_no(&order.broker_order_no).to_owned());
-                let place = *index.entry(key).or_insert_with(|| {
-                    groups.push(Vec::new());
-                    groups.len() - 1
-                });
-                if let Some(group) = groups.get_mut(place) {
-                    group.push(order);
-                }
-            }
-            OrderRow::Cancel { order_date, original_no, status_text } => cancels.push((order_date, original_no, status_text)),
-        }
-    }
-    let mut orders: Vec<BrokerOrder> = groups.into_iter().filter_map(merge).collect();
-    for (order_date, original_no, status_text) in cancels {
-        let place = index.get(&(order_date, bare_no(&original_no).to_owned()));
-        if let Some(order) = place.and_then(|i| orders.get_mut(*i))
-            && order.filled_quantity < order.quantity
-            && !order.rejected
-        {
-            order.open_quantity = 0;
-            order.status_text = status_text;
-        }
-    }
-    orders
-}
-
-/// Rows with the same number are either the same row twice (pages that overlap) or parts of one
-/// order. Filled and open quantity can never exceed the order, which tells the two apart.
-fn merge(rows: Vec<BrokerOrder>) -> Option<BrokerOrder> {
-    let count = rows.len();
-    let first = rows.first()?.clone();
-    if count == 1 {
-        return Some(first);
-    }
-    let filled = rows.iter().try_fold(0_u64, |sum, r| sum.checked_add(r.filled_quantity));
-    let amount = rows.iter().try_fold(Decimal::ZERO, |sum, r| sum.checked_add(r.filled_amount));
-    let open = rows.iter().map(|r| r.open_quantity).min().unwrap_or_default();
-    let most = rows.iter().max_by_key(|r| r.filled_quantity)?.clone();
-    let complete = |filled: u64, open: u64| filled.checked_add(open) == Some(first.quantity);
-    let identical = rows.iter().all(|r| *r == first);
-    if rows.iter().any(|r| r.quantity != first.quantity) {
-        // Parts that each carry their own share of the order.
-        let quantity = rows.iter().try_fold(0_u64, |sum, r| sum.checked_add(r.quantity));
-        let open = rows.iter().try_fold(0_u64, |sum, r| sum.checked_add(r.open_quantity));
-        return Some(match (quantity, filled, amount, open) {
-            (Some(quantity), Some(filled_quantity), Some(filled_amount), Some(open_quantity)) => {
-                BrokerOrder { quantity, filled_quantity, filled_amount, open_quantity, ..most }
-            }
-            _ => most,
-        });
-    }
-    let parts = match (filled, identical) {
-        // Equal rows are one row seen twice, unless only their sum makes the order whole.
-        (Some(filled), true) => complete(filled, open) && !complete(first.filled_quantity, open),
-        (Some(filled), false) => filled.checked_add(open).is_some_and(|sum| sum <= first.quantity),
-        (None, _) => false,
-    };
-    match (parts, filled, amount) {
-        (true, Some(filled_quantity), Some(filled_amount)) => {
-            Some(BrokerOrder { filled_quantity, filled_amount, open_quantity: open, ..most })
-        }
-        _ => Some(BrokerOrder { open_quantity: open, ..most }),
-    }
-}
-
-/// A row of the holdings with what tells it from other rows of the same symbol.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct PositionRow {
-    position: BrokerPosition,
-    loan: (String, String),
-}
-
 /// Reads a holdings row; `None` for padding rows and for what has been sold out.
 pub(super) fn position_row(row: Fields<'_>) -> Result<Option<PositionRow>, BrokerError> {
-    let symbol = row.text("ovrs_pdno");
-    if symbol.is_empty() {
-        return Ok(None);
-    }
+    let Some(symbol) = row.subject("ovrs_pdno", "ovrs_cblc_qty")? else { return Ok(None) };
     let quantity = row.decimal("ovrs_cblc_qty")?;
     if quantity.is_zero() {
         return Ok(None);
@@ -206,43 +100,14 @@ pub(super) fn position_row(row: Fields<'_>) -> Result<Option<PositionRow>, Broke
     Ok(Some(PositionRow {
         position: BrokerPosition {
             symbol: symbol.to_owned(),
-            exchange: urls::exchange_of(row.text("ovrs_excg_cd")),
+            exchange: urls::exchange_of(row.text("ovrs_excg_cd")?),
             quantity,
             sellable: row.decimal("ord_psbl_qty")?,
             average_price: row.decimal("pchs_avg_pric")?,
             last_price: row.optional_decimal("now_pric2")?.unwrap_or_default(),
         },
-        loan: (row.text("loan_type_cd").to_owned(), row.text("loan_dt").to_owned()),
+        loan: (row.text("loan_type_cd")?.to_owned(), row.text("loan_dt")?.to_owned()),
     }))
-}
-
-/// One entry per symbol. The broker repeats a holding when several exchanges are asked; rows that
-/// differ in their loan are separate parts of it.
-pub(super) fn fold_positions(rows: Vec<PositionRow>) -> Result<Vec<BrokerPosition>, BrokerError> {
-    let mut parts: Vec<PositionRow> = Vec::new();
-    for row in rows {
-        if !parts.iter().any(|p| p.position.symbol == row.position.symbol && p.loan == row.loan) {
-            parts.push(row);
-        }
-    }
-    let mut positions: Vec<BrokerPosition> = Vec::new();
-    for PositionRow { position: part, .. } in parts {
-        match positions.iter_mut().find(|p| p.symbol == part.symbol) {
-            None => positions.push(part),
-            Some(whole) => add_part(whole, &part)
-                .ok_or_else(|| protocol(format!("ovrs_cblc_qty or pchs_avg_pric of {} is out of range", part.symbol)))?,
-        }
-    }
-    Ok(positions)
-}
-
-fn add_part(whole: &mut BrokerPosition, part: &BrokerPosition) -> Option<()> {
-    let quantity = whole.quantity.checked_add(part.quantity)?;
-    let cost = whole.quantity.checked_mul(whole.average_price)?.checked_add(part.quantity.checked_mul(part.average_price)?)?;
-    whole.average_price = cost.checked_div(quantity)?;
-    whole.sellable = whole.sellable.checked_add(part.sellable)?;
-    whole.quantity = quantity;
-    Some(())
 }
 
 /// Reads a daily bar; `None` for padding rows.
@@ -258,22 +123,77 @@ pub(super) fn daily_bar(row: Fields<'_>) -> Result<Option<DailyBar>, BrokerError
     }))
 }
 
+/// A minute of a US chart with the session that it belongs to; `None` for padding rows.
+pub(super) fn minute_bar(row: Fields<'_>) -> Result<Option<UsMinute>, BrokerError> {
+    let (Some(session), Some(date), Some(time)) = (row.optional_date("tymd")?, row.optional_date("xymd")?, row.optional_time("xhms")?)
+    else {
+        return Ok(None);
+    };
+    let korean = row.date("kymd")?.to_datetime(row.optional_time("khms")?.ok_or_else(|| row.fault("khms is missing".to_owned()))?);
+    let bar = MinuteBar {
+        at: from_kst(korean),
+        open: row.float("open")?,
+        high: row.float("high")?,
+        low: row.float("low")?,
+        close: row.float("last")?,
+        volume: row.count("evol")?,
+    };
+    Ok(Some(UsMinute { session, local: (date, time), bar }))
+}
+
+/// A minute with its day and the exchange's own time, by which the next page is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct UsMinute {
+    pub session: Date,
+    pub local: (Date, Time),
+    pub bar: MinuteBar,
+}
+
+/// Ten levels a side; a level without a price is none.
+pub(super) fn order_book(row: Fields<'_>) -> Result<OrderBook, BrokerError> {
+    let side = |price: &str, quantity: &str| -> Result<Vec<Level>, BrokerError> {
+        let mut levels = Vec::new();
+        for n in 1..=10 {
+            levels.extend(level(row, &format!("{price}{n}"), &format!("{quantity}{n}"))?);
+        }
+        Ok(levels)
+    };
+    Ok(OrderBook { bids: side("pbid", "vbid")?, asks: side("pask", "vask")? })
+}
+
+fn level(row: Fields<'_>, price: &str, quantity: &str) -> Result<Option<Level>, BrokerError> {
+    let Some(price) = known(row.optional_decimal(price)?) else { return Ok(None) };
+    Ok(Some(Level { price, quantity: row.count(quantity)? }))
+}
+
 /// A positive number; the broker writes what it does not know as zero.
 pub(super) fn known(value: Option<Decimal>) -> Option<Decimal> {
     value.filter(|v| *v > Decimal::ZERO)
 }
 
+/// Buying power of a US order. With integrated margin (통합증거금) the broker counts won as well: it
+/// then shows both a larger amount and a larger number of shares than the dollars alone give. One of
+/// the two without the other proves nothing, and the dollars are what can surely be spent.
 pub(super) fn buying_power(row: Fields<'_>) -> Result<BuyingPower, BrokerError> {
-    Ok(BuyingPower {
-        amount: row.decimal("ovrs_ord_psbl_amt")?,
-        basis: PowerBasis::DollarsOnly,
-        usd_krw: known(row.optional_decimal("exrt")?),
-    })
+    let dollars = row.decimal("ovrs_ord_psbl_amt")?;
+    let with_won = row.optional_decimal("frcr_ord_psbl_amt1")?.filter(|amount| *amount > dollars);
+    let (shares, most) = (row.optional_decimal("max_ord_psbl_qty")?, row.optional_decimal("ovrs_max_ord_psbl_qty")?);
+    let more_shares = shares.zip(most).is_some_and(|(shares, most)| most > shares);
+    let (amount, basis) = match with_won {
+        Some(amount) if more_shares => (amount, PowerBasis::IntegratedMargin),
+        _ => (dollars, PowerBasis::DollarsOnly),
+    };
+    Ok(BuyingPower { amount, basis, usd_krw: known(row.optional_decimal("exrt")?) })
 }
 
 /// `currencies` are the rows by currency, `totals` the sums in won; paper accounts fill the sums only.
 pub(super) fn present_balance(currencies: &[Fields<'_>], totals: Option<Fields<'_>>) -> Result<PresentBalance, BrokerError> {
-    let dollars = currencies.iter().find(|row| row.text("crcy_cd") == "USD");
+    let mut dollars = None;
+    for row in currencies {
+        if row.text("crcy_cd")? == "USD" {
+            dollars = Some(row);
+        }
+    }
     Ok(PresentBalance {
         usd_cash: dollars.map(|row| row.optional_decimal("frcr_dncl_amt_2")).transpose()?.flatten(),
         usd_krw: known(dollars.map(|row| row.optional_decimal("frst_bltn_exrt")).transpose()?.flatten()),
@@ -286,8 +206,10 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::parse::{Parsed, parse};
     use super::*;
+    use crate::brokers::kis::fold::{fold_positions, fold_us_orders};
+    use crate::brokers::kis::parse::arbitrary::arbitrary_answer;
+    use crate::brokers::kis::parse::{Parsed, parse};
 
     fn read<T>(rows: Value, read_row: impl Fn(Fields<'_>) -> Result<Option<T>, BrokerError>) -> Result<Vec<T>, BrokerError> {
         let body = json!({ "rt_cd": "0", "msg_cd": "KIOK0510", "output": rows }).to_string();
@@ -296,7 +218,7 @@ mod tests {
     }
 
     fn orders(rows: Value) -> Result<Vec<BrokerOrder>, BrokerError> {
-        read(rows, order_row).map(fold_orders)
+        read(rows, order_row).map(fold_us_orders)
     }
 
     fn row(no: &str, quantity: u64, filled: u64, open: u64) -> Value {
@@ -363,6 +285,31 @@ mod tests {
         assert_eq!((orders[0].filled_quantity, orders[0].open_quantity, orders[0].rejected), (3, 0, false));
         assert_eq!(orders[0].status_text, "취소");
         assert_eq!(orders[1].open_quantity, 5);
+    }
+
+    #[test]
+    fn an_amendment_goes_on_under_its_own_number() {
+        let amended = with(row("0000117060", 7, 2, 5), &[("rvse_cncl_dvsn", "01"), ("orgn_odno", "117057")]);
+        let found = orders(json!([row("0000117057", 10, 3, 7), amended.clone()])).unwrap();
+        assert_eq!((found[0].filled_quantity, found[0].open_quantity), (3, 0));
+        assert_eq!((found[1].filled_quantity, found[1].open_quantity), (2, 5));
+        assert_eq!(found[1].original_order_no.as_deref(), Some("117057"));
+        // A refused amendment leaves the order as it is.
+        let refused = with(amended, &[("prcs_stat_name", "거부"), ("ft_ccld_qty", "0"), ("nccs_qty", "0")]);
+        let found = orders(json!([row("0000117057", 10, 3, 7), refused])).unwrap();
+        assert_eq!((found[0].open_quantity, found[1].rejected), (7, true));
+    }
+
+    #[test]
+    fn an_entry_without_a_number_is_an_error() {
+        for odno in [json!(""), json!(117_057), Value::Null, json!({})] {
+            let mut nameless = row("1", 3, 0, 3);
+            nameless["odno"] = odno;
+            assert!(orders(nameless).is_err());
+        }
+        let mut nameless = row("1", 3, 0, 3);
+        nameless.as_object_mut().unwrap().remove("odno");
+        assert!(orders(nameless).is_err());
     }
 
     #[test]
@@ -457,7 +404,28 @@ mod tests {
         }
 
         #[test]
-        fn odd_rows_are_errors_and_never_panics(texts in proptest::collection::vec("\\PC{0,12}", 11)) {
+        fn odd_rows_are_read_or_refused_and_never_panic(answer in arbitrary_answer(&[
+            "odno", "orgn_odno", "ord_dt", "dmst_ord_dt", "thco_ord_tmd", "sll_buy_dvsn_cd", "rvse_cncl_dvsn", "pdno", "ft_ord_qty",
+            "ft_ord_unpr3", "ft_ccld_qty", "ft_ccld_unpr3", "ft_ccld_amt3", "nccs_qty", "prcs_stat_name", "rjct_rson", "rjct_rson_name",
+            "ovrs_pdno", "ovrs_cblc_qty", "ord_psbl_qty", "pchs_avg_pric", "now_pric2", "xymd", "tymd", "xhms", "kymd", "khms", "open",
+            "high", "low", "clos", "last", "tvol", "evol", "pbid1", "vbid1", "pask1", "vask1", "ovrs_ord_psbl_amt", "frcr_ord_psbl_amt1",
+            "max_ord_psbl_qty", "ovrs_max_ord_psbl_qty", "exrt", "crcy_cd", "frcr_dncl_amt_2", "frst_bltn_exrt", "tot_asst_amt",
+        ])) {
+            let (mut listed, mut held) = (Vec::new(), Vec::new());
+            let rows = answer.rows("output").unwrap();
+            for row in &rows {
+                listed.extend(order_row(*row).ok().flatten());
+                held.extend(position_row(*row).ok().flatten());
+                let _ = (daily_bar(*row), minute_bar(*row), order_book(*row), buying_power(*row));
+            }
+            for order in fold_us_orders(listed) {
+                prop_assert!(!order.broker_order_no.is_empty());
+            }
+            let _ = (fold_positions(held), present_balance(&rows, rows.first().copied()));
+        }
+
+        #[test]
+        fn odd_texts_are_errors_and_never_panic(texts in proptest::collection::vec("\\PC{0,12}", 11)) {
             let names = ["odno", "ord_dt", "sll_buy_dvsn_cd", "ft_ord_qty", "ft_ccld_qty", "nccs_qty", "ft_ccld_amt3",
                 "ovrs_cblc_qty", "ovrs_pdno", "xymd", "rvse_cncl_dvsn"];
             let changes: Vec<(&str, &str)> = names.into_iter().zip(texts.iter().map(String::as_str)).collect();
