@@ -55,7 +55,11 @@ ui_packages() {
     touch "$folder/.complete"
   fi
   rm -rf "$ROOT/ui/node_modules"
-  cp -al "$folder/node_modules" "$ROOT/ui/node_modules" 2>/dev/null || cp -a "$folder/node_modules" "$ROOT/ui/node_modules"
+  if ! cp -al "$folder/node_modules" "$ROOT/ui/node_modules" 2>/dev/null; then
+    # No hard links between file systems. The failed attempt leaves folders, into which a copy would go.
+    rm -rf "$ROOT/ui/node_modules"
+    cp -a "$folder/node_modules" "$ROOT/ui/node_modules"
+  fi
 }
 
 # Builds ui/dist unless it was built from these very sources.
@@ -69,5 +73,10 @@ ui_build() {
   ui_packages
   step "Building the UI"
   (cd "$ROOT/ui" && npm run --silent build >&2)
-  cp -a "$ROOT/ui/dist" "$CACHE/dist-$key"
+  # Copied beside and renamed: a copy that was interrupted must not pass for a whole one.
+  local beside="$CACHE/dist-$key.partial.$$"
+  rm -rf "$beside"
+  cp -a "$ROOT/ui/dist" "$beside"
+  # Another clone may have been first with the same content.
+  mv -T "$beside" "$CACHE/dist-$key" 2>/dev/null || rm -rf "$beside"
 }
