@@ -14,6 +14,8 @@ mod import;
 mod kis_client;
 mod night;
 mod openapi;
+mod private_files;
+mod scripts;
 mod simulated_broker;
 mod support;
 mod telegram;
