@@ -18,6 +18,7 @@ mod desk;
 mod error;
 mod evidence;
 mod line;
+mod listings;
 mod preview;
 mod quotes;
 mod rates;
