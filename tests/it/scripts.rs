@@ -42,8 +42,7 @@ fn packages_arrive_whole_where_the_cache_cannot_be_linked_to() {
     let key = "key=\"$(sha256sum \"$ROOT/ui/package-lock.json\" | cut -c1-16)\"";
     // Between file systems the links fail after the folders were made.
     fs_err::create_dir_all(&shims).unwrap();
-    let real = String::from_utf8(Command::new("sh").args(["-c", "command -v cp"]).output().unwrap().stdout).unwrap();
-    let shim = format!("#!/bin/sh\nif [ \"$1\" = -al ]; then mkdir -p \"$3/a/b\"; exit 1; fi\nexec {} \"$@\"\n", real.trim());
+    let shim = format!("#!/bin/sh\nif [ \"$1\" = -al ]; then mkdir -p \"$3/a/b\"; exit 1; fi\nexec {} \"$@\"\n", real("cp"));
     fs_err::write(shims.join("cp"), shim).unwrap();
     fs_err::set_permissions(shims.join("cp"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", shims.display(), std::env::var("PATH").unwrap());
@@ -52,4 +51,52 @@ fn packages_arrive_whole_where_the_cache_cannot_be_linked_to() {
     let output = Command::new("bash").args(["-c", &script]).env("EGGMONEY_CACHE", &cache).env("PATH", path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(files_under(&clone.join("ui/node_modules")), ["a/b/c.js"]);
+}
+
+/// Sources the scripts' library with only these programs in the path, each a link to the real one or a
+/// text of its own, and runs a command of it. Gives what it complains about.
+fn complaint(programs: &[(&str, Option<&str>)], command: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let (clone, bin) = (folder.path().join("clone"), folder.path().join("bin"));
+    clone_into(&clone);
+    fs_err::create_dir_all(&bin).unwrap();
+    for (name, text) in programs {
+        let shim = match text {
+            Some(text) => format!("#!/bin/sh\n{text}\n"),
+            None => format!("#!/bin/sh\nexec {} \"$@\"\n", real(name)),
+        };
+        fs_err::write(bin.join(name), shim).unwrap();
+        fs_err::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let script = format!("source '{}'; {command}", clone.join("scripts/lib.sh").display());
+    let output = Command::new(real("bash")).args(["-c", &script]).env("EGGMONEY_CACHE", folder.path()).env("PATH", &bin).output().unwrap();
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Where a program lies.
+fn real(name: &str) -> String {
+    let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).output().unwrap();
+    String::from_utf8(found.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn what_a_machine_lacks_is_named_with_the_remedy() {
+    let base = [("dirname", None), ("mkdir", None), ("grep", None), ("git", Some(""))];
+    let with = |more: &[(&'static str, Option<&'static str>)]| [&base[..], more].concat();
+    let tools = |more: &[(&'static str, Option<&'static str>)]| complaint(&with(more), "require_tools");
+    let cargo = ("cargo", Some(""));
+    let node = ("node", Some("echo 24"));
+    assert!(tools(&[]).contains("Rust is missing: install rustup"));
+    assert!(tools(&[cargo]).contains("Node.js 20 or newer is missing"));
+    let old = tools(&[cargo, ("node", Some("[ \"$1\" = -p ] && echo 18 || echo v18.19.0"))]);
+    assert!(old.contains("Node.js v18.19.0 is too old: install 20 or newer"), "{old}");
+    assert!(tools(&[cargo, node]).contains("npm is missing"));
+    // Nobody special, without sudo, on a machine whose packages are not there.
+    let nobody = [cargo, node, ("npm", Some("")), ("id", Some("echo 1000")), ("dpkg-query", Some("exit 1"))];
+    assert!(tools(&nobody).contains("please install: gcc libc6-dev"));
+    let debian = tools(&[&nobody[..], &[("apt-get", Some("exit 1"))]].concat());
+    assert!(debian.contains("Run 'apt-get install gcc libc6-dev' as root"), "{debian}");
+    let hidden = tools(&[cargo, node, ("npm", Some("")), ("dpkg-query", Some("echo install ok installed"))]);
+    assert!(hidden.contains("no C compiler is in the PATH"), "{hidden}");
 }
