@@ -15,9 +15,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 need() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; elif need sudo; then sudo "$@"; else
-    fail "'$*' needs root rights: run it as root once, or install sudo"
-  fi
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 # apt_install PACKAGE...: installs what dpkg does not know yet.
@@ -28,6 +26,7 @@ apt_install() {
   done
   [ ${#missing[@]} = 0 ] && return 0
   need apt-get || fail "please install: ${missing[*]}"
+  [ "$(id -u)" = 0 ] || need sudo || fail "missing: ${missing[*]}. Run 'apt-get install ${missing[*]}' as root, then start this again"
   step "Installing ${missing[*]}"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
@@ -36,8 +35,11 @@ apt_install() {
 require_tools() {
   need cargo || fail "Rust is missing: install rustup and the toolchain named in Cargo.toml (rust-version)"
   need node || fail "Node.js 20 or newer is missing"
+  [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || fail "Node.js $(node --version) is too old: install 20 or newer"
   need npm || fail "npm is missing"
+  need git || apt_install git
   need cc || apt_install gcc libc6-dev
+  need cc || fail "no C compiler is in the PATH: the package gcc is installed, but there is no 'cc'"
 }
 
 # The UI's packages, installed once per lock file into the cache and linked from there.
@@ -55,7 +57,11 @@ ui_packages() {
     touch "$folder/.complete"
   fi
   rm -rf "$ROOT/ui/node_modules"
-  cp -al "$folder/node_modules" "$ROOT/ui/node_modules" 2>/dev/null || cp -a "$folder/node_modules" "$ROOT/ui/node_modules"
+  if ! cp -al "$folder/node_modules" "$ROOT/ui/node_modules" 2>/dev/null; then
+    # No hard links between file systems. The failed attempt leaves folders, into which a copy would go.
+    rm -rf "$ROOT/ui/node_modules"
+    cp -a "$folder/node_modules" "$ROOT/ui/node_modules"
+  fi
 }
 
 # Builds ui/dist unless it was built from these very sources.
@@ -69,5 +75,10 @@ ui_build() {
   ui_packages
   step "Building the UI"
   (cd "$ROOT/ui" && npm run --silent build >&2)
-  cp -a "$ROOT/ui/dist" "$CACHE/dist-$key"
+  # Copied beside and renamed: a copy that was interrupted must not pass for a whole one.
+  local beside="$CACHE/dist-$key.partial.$$"
+  rm -rf "$beside"
+  cp -a "$ROOT/ui/dist" "$beside"
+  # Another clone may have been first with the same content.
+  mv -T "$beside" "$CACHE/dist-$key" 2>/dev/null || rm -rf "$beside"
 }

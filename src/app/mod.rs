@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod connector;
 pub mod credentials;
+pub mod privacy;
 pub mod startup;
 pub mod state;
 pub mod system;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::config::Config;
 use super::connector::KisConnector;
+use super::privacy::{self, Tightened};
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, Vault, VaultError};
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
@@ -84,7 +85,7 @@ impl App {
 
 /// File in the data folder with sessions that the program does not know yet: closures by decree,
 /// years to come. Same format as `data-fixtures/calendars/nyse.toml`.
-const CALENDAR_FILE: &str = "calendar-nyse.toml";
+pub(super) const CALENDAR_FILE: &str = "calendar-nyse.toml";
 
 fn calendar(dir: &Path) -> Result<Calendar, OpenError> {
     let built_in = Calendar::nyse()?;
@@ -95,17 +96,21 @@ fn calendar(dir: &Path) -> Result<Calendar, OpenError> {
     }
 }
 
-/// Makes the data folder if need be and proves that it can be written to.
+/// Makes the data folder if need be, proves that it can be written to, and takes from other users of
+/// the machine what they could read in it.
 ///
 /// # Errors
 /// `DataDir` naming the folder and the reason.
-pub fn prepare_folder(dir: &Path) -> Result<(), OpenError> {
+pub fn prepare_folder(dir: &Path) -> Result<Tightened, OpenError> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
     let failed = |e: std::io::Error| OpenError::DataDir { path: dir.display().to_string(), detail: e.to_string() };
     if !dir.exists() {
-        use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
     }
-    tempfile::Builder::new().prefix(".write-test").tempfile_in(dir).map(drop).map_err(failed)
+    let written = tempfile::Builder::new().prefix(".write-test").tempfile_in(dir).map_err(failed)?;
+    let owner = written.as_file().metadata().map_err(failed)?.uid();
+    drop(written);
+    Ok(privacy::tighten(dir, owner))
 }
 
 /// The machine that the program runs on.

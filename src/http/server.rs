@@ -68,12 +68,17 @@ impl Bound {
     }
 }
 
-/// Takes the port and prepares the server. Call it inside a tokio runtime.
+/// A port that was taken. Who connects waits until a server runs on it.
+pub struct Port {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// Prepares the server on a port. Call it inside a tokio runtime.
 ///
 /// # Errors
 /// See [`BindError`].
-pub fn bind(app: &Arc<App>, listen: Listen) -> Result<Bound, BindError> {
-    let (listener, address) = open_port(listen)?;
+pub fn bind(app: &Arc<App>, Port { listener, address }: Port) -> Result<Bound, BindError> {
     let shared = app.clone();
     let server = HttpServer::new(move || {
         let app = shared.clone();
@@ -92,7 +97,12 @@ pub fn bind(app: &Arc<App>, listen: Listen) -> Result<Bound, BindError> {
     Ok(Bound { address, server })
 }
 
-fn open_port(listen: Listen) -> Result<(TcpListener, SocketAddr), BindError> {
+/// Takes the port. It comes before everything that leaves something behind: a program that may not
+/// listen must not have made any data.
+///
+/// # Errors
+/// See [`BindError`].
+pub fn open_port(listen: Listen) -> Result<Port, BindError> {
     match listen {
         Listen::At(address) => open(address),
         Listen::Default => match open((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT).into()) {
@@ -103,15 +113,15 @@ fn open_port(listen: Listen) -> Result<(TcpListener, SocketAddr), BindError> {
     }
 }
 
-fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
+fn open(address: SocketAddr) -> Result<Port, BindError> {
     let failed = |e: io::Error| match e.kind() {
         io::ErrorKind::AddrInUse => BindError::Busy(address),
         io::ErrorKind::PermissionDenied => BindError::NotAllowed(address),
         _ => BindError::Io(address, e),
     };
     let listener = TcpListener::bind(address).map_err(failed)?;
-    let actual = listener.local_addr().map_err(failed)?;
-    Ok((listener, actual))
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Port { listener, address })
 }
 
 async fn security_headers(req: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {

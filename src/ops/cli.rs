@@ -111,8 +111,10 @@ struct UserCreate {
     password_stdin: bool,
 }
 
-/// Reads the arguments and runs the command.
+/// Reads the arguments and runs the command. Whatever it makes is for its own user only: files of
+/// libraries, which ask for no mode, included.
 pub fn run() -> ExitCode {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

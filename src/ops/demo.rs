@@ -21,6 +21,7 @@ use crate::domain::id::{AccountId, UserId};
 use crate::domain::ledger::Position;
 use crate::domain::order::BrokerHost;
 use crate::domain::user::Role;
+use crate::http::server::{self, Port};
 use crate::importers::eggmoney::{Action, Answer, ImportRequest, OldFiles, QuestionKind, read, run, settle};
 use crate::simulators::{KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
 use crate::storage::tables::{JOURNAL, MESSAGES, POSITIONS};
@@ -89,6 +90,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), String> {
     if !(args.speed >= 1.0 && args.speed <= 2_000.0) {
         return Err(format!("--speed is {}: use 1 to 2000 market seconds per second", args.speed));
     }
+    let port = open_port(&args)?;
     let temporary = match &args.data_dir {
         Some(_) => None,
         None => {
@@ -96,17 +98,25 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), String> {
         }
     };
     let data_dir = args.data_dir.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_path_buf())).unwrap_or_default();
-    state::prepare_folder(&data_dir).map_err(|e| e.to_string())?;
+    let tightened = state::prepare_folder(&data_dir).map_err(|e| e.to_string())?;
     let _logs = logging::start(&data_dir)?;
+    tightened.log();
     let calendar = Calendar::nyse().map_err(|e| e.to_string())?;
     let start: Timestamp = START.parse().map_err(|e: jiff::Error| e.to_string())?;
     let start = resumed(&data_dir)?.unwrap_or(start).max(start);
     let market: Arc<dyn Clock> = Arc::new(DemoClock::new(calendar, start, args.speed));
     let Demo { app, simulator, logins } = open(&args, data_dir, market).await?;
-    let ended = serve::run(app, Some(json!({ "logins": logins }).to_string())).await;
+    let ended = serve::run(app, port, Some(json!({ "logins": logins }).to_string())).await;
     // The last write was with the last order; this one brings the time of the stop along.
     simulator.save().map_err(|e| format!("cannot keep the simulated broker's accounts: {e}"))?;
     ended
+}
+
+/// Takes the port before anything is made. The demo never reads the environment.
+fn open_port(args: &DemoArgs) -> Result<Port, String> {
+    let flags = Flags { data_dir: Some(PathBuf::new()), listen: args.listen.clone(), config: None };
+    let config = config::load(&flags, |_| None).map_err(|e| e.to_string())?;
+    server::open_port(config.listen).map_err(|e| e.to_string())
 }
 
 /// An open demo.

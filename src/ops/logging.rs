@@ -1,5 +1,6 @@
 //! Logs: text for people on stderr, JSON lines in `DIR/logs`, one file a day, two weeks of them.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use tracing_appender::non_blocking::WorkerGuard;
@@ -20,7 +21,7 @@ const DAYS_KEPT: usize = 14;
 pub fn start(data_dir: &Path) -> Result<WorkerGuard, String> {
     let folder = data_dir.join("logs");
     let failed = |e: &dyn std::fmt::Display| format!("cannot write logs to {}: {e}", folder.display());
-    fs_err::create_dir_all(&folder).map_err(|e| failed(&e))?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|e| failed(&e))?;
     let files = Builder::new()
         .rotation(Rotation::DAILY)
         .filename_prefix("eggmoney")

@@ -8,7 +8,7 @@ use super::signals::StopSignals;
 use crate::app::clock::SystemClock;
 use crate::app::{App, Config, startup, state};
 use crate::domain::clock::Clock;
-use crate::http::server;
+use crate::http::server::{self, Port};
 
 /// Runs a server until it is told to stop.
 ///
@@ -16,16 +16,18 @@ use crate::http::server;
 /// One line for the person who started it.
 pub(super) async fn serve(config: Config) -> Result<(), String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    state::prepare_folder(&config.data_dir).map_err(|e| e.to_string())?;
+    let port = server::open_port(config.listen).map_err(|e| e.to_string())?;
+    let tightened = state::prepare_folder(&config.data_dir).map_err(|e| e.to_string())?;
     let _logs = logging::start(&config.data_dir)?;
+    tightened.log();
     let app = App::open(config, clock.clone(), clock).await.map_err(|e| e.to_string())?;
-    run(app, None).await
+    run(app, port, None).await
 }
 
-/// Runs an open application until it is told to stop. `second_line` follows the address on stdout.
-pub(super) async fn run(app: Arc<App>, second_line: Option<String>) -> Result<(), String> {
-    let listen = app.config.listen;
-    let bound = server::bind(&app, listen).map_err(|e| e.to_string())?;
+/// Runs an open application on a port until it is told to stop. `second_line` follows the address on
+/// stdout.
+pub(super) async fn run(app: Arc<App>, port: Port, second_line: Option<String>) -> Result<(), String> {
+    let bound = server::bind(&app, port).map_err(|e| e.to_string())?;
     let control = Control::listen(&app.config.data_dir).map_err(|e| format!("cannot open the control socket: {e}"))?;
     let mut stop = StopSignals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
     let background = startup::start(&app).await;

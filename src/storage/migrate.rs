@@ -1,6 +1,8 @@
 //! Numbered migrations: all missing steps in one transaction, after a snapshot.
 
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use super::key::Key;
 use super::port::{Batch, Engine, StoreError};
@@ -10,6 +12,7 @@ use super::tables::{JOURNAL, META, Number, ORDER_FACTS};
 use crate::domain::fact::Fact;
 
 /// One step of the schema.
+#[derive(Clone, Copy)]
 pub(super) struct Step {
     pub to: u64,
     pub run: fn(&mut dyn Batch) -> Result<(), StoreError>,
@@ -71,17 +74,65 @@ pub(super) fn run_steps(engine: &dyn Engine, data_dir: Option<&Path>, steps: &[S
     if found > 0
         && let Some(dir) = data_dir
     {
-        let folder = super::snapshots_dir(dir);
-        fs_err::create_dir_all(&folder).map_err(|e| StoreError::Io(e.to_string()))?;
-        let file = folder.join(format!("before-schema-{}-from-{found}.redb", newest));
-        if !file.exists() {
-            snapshot::copy(engine, &file)?;
-        }
+        save(engine, dir, found, newest)?;
     }
     engine.write(&mut |batch| {
         for step in steps.iter().filter(|s| s.to > found) {
             (step.run)(batch)?;
         }
         batch.put(META.name, b"schema", &encode(&Number(newest))?)
-    })
+    })?;
+    if let Some(dir) = data_dir {
+        // The data are migrated; a file that cannot be removed is no reason to refuse them.
+        if let Err(error) = forget_old(&super::snapshots_dir(dir)) {
+            tracing::warn!(%error, "old snapshots cannot be removed");
+        }
+    }
+    Ok(())
+}
+
+/// Snapshots of migrations that are kept, those of the newest schemas.
+const KEPT: usize = 3;
+
+/// Saves the data as they are now. An earlier attempt at the same migration may have left a snapshot;
+/// the data may have changed since, so it is never relied upon.
+fn save(engine: &dyn Engine, data_dir: &Path, from: u64, to: u64) -> Result<(), StoreError> {
+    let failed = |e: io::Error| StoreError::Io(e.to_string());
+    let folder = super::snapshots_dir(data_dir);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+    for file in files(&folder).map_err(failed)? {
+        // Copies that a killed process left. Nobody is making one: this process has the database.
+        if name(&file).ends_with(snapshot::UNFINISHED) {
+            fs_err::remove_file(&file).map_err(failed)?;
+        }
+    }
+    snapshot::replace(engine, &folder.join(format!("before-schema-{to}-from-{from}.redb"))).map(drop)
+}
+
+/// Removes the snapshots of long ago.
+fn forget_old(folder: &Path) -> io::Result<()> {
+    let mut kept: Vec<((u64, u64), PathBuf)> =
+        files(folder)?.into_iter().filter_map(|file| schemas_of(name(&file)).map(|schemas| (schemas, file))).collect();
+    kept.sort();
+    let spare = kept.len().saturating_sub(KEPT);
+    kept.into_iter().take(spare).try_for_each(|(_, file)| fs_err::remove_file(file))
+}
+
+/// The schemas after and before the migration that a snapshot was made for.
+fn schemas_of(name: &str) -> Option<(u64, u64)> {
+    let (to, from) = name.strip_prefix("before-schema-")?.strip_suffix(".redb")?.split_once("-from-")?;
+    Some((to.parse().ok()?, from.parse().ok()?))
+}
+
+fn name(file: &Path) -> &str {
+    file.file_name().and_then(|n| n.to_str()).unwrap_or_default()
+}
+
+/// The files of a folder; none when there is no folder.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs_err::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| entry.map(|e| e.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }

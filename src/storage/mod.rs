@@ -7,6 +7,7 @@
 mod audit;
 #[cfg(test)]
 mod faults;
+mod invariants;
 mod key;
 mod ledger;
 mod messages;
@@ -150,7 +151,7 @@ impl Store {
         snapshot::copy(&*self.inner.engine, file)
     }
 
-    /// Recomputes every fold from the journals and compares.
+    /// Recomputes every fold from the journals and compares, then compares the folds with each other.
     ///
     /// # Errors
     /// `Corrupt` when records cannot be read.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
+use redb::backends::FileBackend;
 use redb::{
     Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError, TableHandle,
     TransactionError,
@@ -32,8 +33,14 @@ fn table(space: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
     TableDefinition::new(space)
 }
 
+/// Nobody but the owner of the process may read what this makes.
 fn open_file(path: &Path) -> Result<Database, StoreError> {
-    Builder::new().set_cache_size(16 << 20).create(path).map_err(|e| match e {
+    use fs_err::os::unix::fs::OpenOptionsExt;
+    let file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(|e| if is_full(&e) { StoreError::Full } else { StoreError::Io(e.to_string()) })?;
+    let created =
+        FileBackend::new(file.into_file()).and_then(|backend| Builder::new().set_cache_size(16 << 20).create_with_backend(backend));
+    created.map_err(|e| match e {
         DatabaseError::DatabaseAlreadyOpen => StoreError::Locked(path.to_path_buf()),
         other => StoreError::from(redb::Error::from(other)),
     })

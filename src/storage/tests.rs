@@ -18,6 +18,9 @@ use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::Market;
 use crate::domain::order::{Environment, OrderIntent, OrderOrigin, OrderState, Side};
 
+mod invariants;
+mod snapshots;
+
 fn number(n: u64) -> Number {
     Number(n)
 }
@@ -162,7 +165,7 @@ fn verification_finds_a_row_that_its_facts_do_not_make() {
             let key = account_key(account).id(order_id.as_bytes());
             let mut user = tx.user(user);
             let mut order = user.require(&ORDERS, &key)?;
-            order.filled_quantity = 1;
+            order.cancel_requested = true;
             user.put(&ORDERS, &key, &order)
         })
         .unwrap();

@@ -1,4 +1,5 @@
-//! `eggmoney verify`: replays every journal in memory and compares the folds with the stored rows.
+//! `eggmoney verify`: replays every journal in memory and compares the folds with the stored rows, then
+//! the rows with each other (`invariants`).
 
 use std::collections::BTreeMap;
 
@@ -133,6 +134,7 @@ pub(super) fn run(view: &View<'_>) -> Result<VerifyReport, StoreError> {
             check.compare(&HOLDINGS, memory.holdings, |h| h.id.to_string())?;
             check.compare(&HISTORY, memory.history, |h| h.id.to_string())?;
             check.compare(&SHEETS, memory.sheets, |s| s.id.to_string())?;
+            report.differences.extend(super::invariants::check(&user, &account)?);
         }
     }
     Ok(report)

@@ -19,6 +19,7 @@ mod error;
 mod evidence;
 mod gate;
 mod line;
+mod listings;
 mod paper;
 mod preview;
 mod quotes;

@@ -105,6 +105,9 @@ struct State {
     script: VecDeque<Does>,
     prices: BTreeMap<String, Decimal>,
     previous_closes: BTreeMap<String, Decimal>,
+    /// Where tickers are listed; on the Nasdaq unless something else is said.
+    listed: BTreeMap<String, Exchange>,
+    searches: usize,
     down: Option<BrokerError>,
     lists_down: bool,
     ignores_cancels: bool,
@@ -113,6 +116,16 @@ struct State {
     dies: Option<(usize, Moment)>,
     fails: Option<(usize, BrokerError)>,
     next_number: u64,
+}
+
+impl State {
+    fn listing(&self, symbol: &str) -> Exchange {
+        self.listed.get(symbol).copied().unwrap_or(Exchange::Nasdaq)
+    }
+
+    fn require_listing(&self, exchange: Exchange, symbol: &str) -> Result<(), BrokerError> {
+        if exchange == self.listing(symbol) { Ok(()) } else { Err(BrokerError::UnknownInstrument(symbol.to_owned())) }
+    }
 }
 
 /// The broker of one account.
@@ -138,6 +151,21 @@ impl ScriptedBroker {
         let mut state = self.state();
         state.prices.insert(symbol.to_owned(), last.parse().unwrap());
         state.previous_closes.insert(symbol.to_owned(), previous_close.parse().unwrap());
+    }
+
+    /// A ticker is listed at this exchange from now on, and unknown at all others.
+    pub fn list_at(&self, symbol: &str, exchange: Exchange) {
+        self.state().listed.insert(symbol.to_owned(), exchange);
+    }
+
+    /// No exchange knows a ticker until it has a price again.
+    pub fn delist(&self, symbol: &str) {
+        self.state().prices.remove(symbol);
+    }
+
+    /// How often a ticker was looked for at all exchanges.
+    pub fn searches(&self) -> usize {
+        self.state().searches
     }
 
     /// Every call fails from now on, or works again.
@@ -345,10 +373,11 @@ fn silence() -> BrokerError {
 
 #[async_trait]
 impl MarketReader for ScriptedBroker {
-    async fn quote(&self, _: Exchange, symbol: &str) -> Result<Quote, BrokerError> {
+    async fn quote(&self, exchange: Exchange, symbol: &str) -> Result<Quote, BrokerError> {
         let call = self.enter().await?;
         let quote = {
             let state = self.state();
+            state.require_listing(exchange, symbol)?;
             let last = *state.prices.get(symbol).ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
             Quote { last, previous_close: state.previous_closes.get(symbol).copied(), at: self.clock.now() }
         };
@@ -358,7 +387,11 @@ impl MarketReader for ScriptedBroker {
 
     async fn find_listing(&self, symbol: &str) -> Result<Option<Exchange>, BrokerError> {
         let call = self.enter().await?;
-        let found = self.state().prices.contains_key(symbol).then_some(Exchange::Nasdaq);
+        let found = {
+            let mut state = self.state();
+            state.searches += 1;
+            state.prices.contains_key(symbol).then(|| state.listing(symbol))
+        };
         self.leave(call).await;
         Ok(found)
     }
@@ -460,11 +493,12 @@ impl Broker for ScriptedBroker {
 
 #[async_trait]
 impl OrderGateway for ScriptedBroker {
-    async fn send_order(&self, order: JournalledOrder<'_>, _: Exchange) -> Result<OrderAck, BrokerError> {
+    async fn send_order(&self, order: JournalledOrder<'_>, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         let intent = order.intent();
         let call = self.enter().await?;
         let does = {
             let mut state = self.state();
+            state.require_listing(exchange, &intent.symbol)?;
             let does = state.script.pop_front().unwrap_or(Does::Fill);
             let slice = match &intent.origin {
                 OrderOrigin::Slice { sheet_id, slice } => Some((sheet_id.0, *slice)),

@@ -14,6 +14,7 @@ use super::bus::{Bus, LiveEvent};
 use super::error::TradingError;
 use super::gate::Window;
 use super::line::{Connector, Line};
+use super::listings::Relistings;
 use super::paper::own_account_id;
 use super::quotes::Quotes;
 use super::reconcile::{Searches, keep};
@@ -75,6 +76,7 @@ pub struct Trading {
     pub(super) bus: Bus,
     pub(super) quotes: Quotes,
     pub(super) searches: Searches,
+    pub(super) relistings: Relistings,
     /// Accounts that a tick is working on: the next tick leaves them alone.
     busy: Mutex<HashSet<AccountId>>,
     trouble: Mutex<HashMap<AccountId, Trouble>>,
@@ -124,6 +126,7 @@ impl Trading {
             bus,
             quotes: Quotes::default(),
             searches: Searches::default(),
+            relistings: Relistings::default(),
             busy: Mutex::default(),
             trouble: Mutex::default(),
             heard: Mutex::default(),
@@ -348,7 +351,13 @@ impl Trading {
             Err(TradingError::Broker(BrokerError::UnknownInstrument(_))) => return Ok(None),
             Err(error) => return Err(error),
         };
-        match line.gateway.quote(exchange, symbol).await {
+        let mut answer = line.gateway.quote(exchange, symbol).await;
+        if matches!(answer, Err(BrokerError::UnknownInstrument(_)))
+            && let Some(exchange) = self.relisted(line, symbol, exchange).await?
+        {
+            answer = line.gateway.quote(exchange, symbol).await;
+        }
+        match answer {
             Ok(quote) if quote.last > Decimal::ZERO => {
                 self.heard_from_broker(line.account_id, self.clock.now());
                 self.quotes.put(symbol, quote.clone());

@@ -1,22 +1,27 @@
 //! A server that is killed again and again while it trades: at the end the books and the broker know
-//! the same orders, each once. The server is another process of this test program over the same data;
-//! both compute the market's time from one moment on the wall clock.
+//! the same orders, each once. The server is another process of this test program over the same data.
+//! The test holds the market's clock for both: it runs while a server is up and stands while one
+//! starts, so that a slow machine takes longer and sees the same night.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
-use eggmoney::app::clock::{AcceleratedClock, SystemClock};
+use eggmoney::app::clock::SystemClock;
 use eggmoney::app::{App, Config, startup};
 use eggmoney::domain::calendar::Calendar;
-use eggmoney::domain::clock::{Clock, SteppedClock};
+use eggmoney::domain::clock::{Clock, Sleep, SteppedClock};
 use eggmoney::domain::fact::Event;
+use eggmoney::domain::id::{AccountId, UserId};
 use eggmoney::domain::ledger::Position;
 use eggmoney::domain::order::{Order, OrderOrigin};
 use eggmoney::domain::slot::RunState;
-use eggmoney::simulators::{Fault, KisSimulator, SimConfig};
+use eggmoney::simulators::{Control, Fault, KisSimulator, SimConfig};
 use eggmoney::storage::tables::{ORDERS, POSITIONS};
 use eggmoney::storage::{Store, StoreError, account_key};
 use jiff::{SignedDuration, Timestamp};
@@ -29,37 +34,134 @@ use crate::telegram::{files, holds};
 
 /// Ten minutes before the bots decide.
 const START: &str = "2026-05-15T14:30:00Z";
-/// Until then the server is killed, …
+/// After the last slice but one nothing is killed any more, …
 const KILLS_END: &str = "2026-05-15T19:20:00Z";
 /// … and at this time everything of the session has been reported.
 const END: &str = "2026-05-15T20:40:00Z";
-const SPEED: f64 = 600.0;
+/// Market time per time on the wall while the clock runs.
+const SPEED: u32 = 600;
 /// Tells a process of this program that it is the server.
 const ORDERS_FOR_CHILD: &str = "EGGMONEY_TEST_SERVER";
-/// Pauses between kills in milliseconds, and whether the kill waits for the next order.
-const KILLS: [(u64, bool); 14] = [
-    (1_500, true),
-    (300, true),
-    (40, false),
-    (700, true),
-    (180, false),
-    (900, true),
-    (20, true),
-    (430, false),
-    (1_100, true),
-    (260, true),
-    (610, false),
-    (350, true),
-    (90, true),
-    (800, true),
+/// What the server says on a line of its own.
+const UP: &str = "the server is up";
+const QUIET: &str = "the night is over";
+/// Beyond any patience: a test that hangs must fail.
+const HANGS: Duration = Duration::from_secs(300);
+
+/// When a server is killed.
+#[derive(Clone, Copy)]
+enum Kill {
+    /// The broker has taken an order, and its answer is still to come.
+    AtOrder,
+    /// So many milliseconds after the server was up: anywhere in its work.
+    Later(u64),
+    /// So many milliseconds after its process began: while it opens its data.
+    Starting(u64),
+}
+
+/// The kills in order, each with the minutes of market time until the next server starts.
+const KILLS: [(Kill, i64); 12] = [
+    (Kill::Later(1_500), 0),
+    (Kill::AtOrder, 0),
+    (Kill::Starting(60), 0),
+    (Kill::Later(40), 2),
+    (Kill::AtOrder, 0),
+    (Kill::Later(180), 6),
+    (Kill::Starting(180), 0),
+    (Kill::AtOrder, 1),
+    (Kill::Later(430), 15),
+    (Kill::Later(610), 0),
+    (Kill::AtOrder, 0),
+    (Kill::Later(90), 40),
 ];
 
-/// Market time that has run since a moment on the wall clock, in milliseconds since 1970.
-fn clock_since(epoch_ms: u64) -> AcceleratedClock {
-    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
-    let passed = Duration::from_millis(now - epoch_ms).as_secs_f64() * SPEED;
-    let start: Timestamp = START.parse().unwrap();
-    AcceleratedClock::new(start + SignedDuration::from_secs_f64(passed), SPEED)
+/// Market time in a file: milliseconds since 1970.
+#[derive(Debug)]
+struct SharedClock(std::fs::File);
+
+impl SharedClock {
+    fn open(path: &Path) -> Self {
+        Self(std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap())
+    }
+
+    fn set(&self, at: Timestamp) {
+        self.0.write_all_at(&at.as_millisecond().to_be_bytes(), 0).unwrap();
+    }
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> Timestamp {
+        let mut bytes = [0; 8];
+        self.0.read_exact_at(&mut bytes, 0).unwrap();
+        Timestamp::from_millisecond(i64::from_be_bytes(bytes)).unwrap()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        Box::pin(async move {
+            let until = self.now() + SignedDuration::try_from(duration).unwrap();
+            while self.now() < until {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+    }
+}
+
+/// Moves the shared clock while it is let run.
+struct Market {
+    clock: Arc<SharedClock>,
+    runs: Arc<AtomicBool>,
+    ends: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Market {
+    fn open(clock: Arc<SharedClock>) -> Self {
+        // However long this thread did not get the processor, the market does not leap.
+        const LONGEST_STEP: Duration = Duration::from_millis(10);
+        let (runs, ends) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let thread = std::thread::spawn({
+            let (clock, runs, ends) = (clock.clone(), runs.clone(), ends.clone());
+            move || {
+                let mut last = Instant::now();
+                while !ends.load(Ordering::SeqCst) {
+                    std::thread::park_timeout(Duration::from_millis(2));
+                    let passed = last.elapsed().min(LONGEST_STEP);
+                    last = Instant::now();
+                    if runs.load(Ordering::SeqCst) {
+                        clock.set(clock.now() + SignedDuration::try_from(passed * SPEED).unwrap());
+                    }
+                }
+            }
+        });
+        Self { clock, runs, ends, thread: Some(thread) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets the clock run until `done`.
+    async fn run_until(&self, done: impl Fn() -> bool) {
+        let hangs = Instant::now() + HANGS;
+        self.runs.store(true, Ordering::SeqCst);
+        while !done() {
+            assert!(Instant::now() < hangs, "what was waited for does not come, at {}", self.now());
+            tokio::time::sleep(Duration::from_micros(300)).await;
+        }
+        self.runs.store(false, Ordering::SeqCst);
+    }
+
+    /// Time passes while no server runs.
+    fn leap(&self, minutes: i64) {
+        self.clock.set(self.now() + SignedDuration::from_mins(minutes));
+    }
+}
+
+impl Drop for Market {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::SeqCst);
+        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+    }
 }
 
 /// Not a test by itself: the server that the test below kills. It ends with its parent.
@@ -73,53 +175,106 @@ fn the_server_that_is_killed() {
     let mut config = Config::new(dir);
     config.brokers.kis.live = host("live");
     config.brokers.kis.mock = host("mock");
-    config.simulation_speed = Some(SPEED);
-    let market: Arc<dyn Clock> = Arc::new(clock_since(orders["epoch_ms"].as_u64().unwrap()));
+    config.simulation_speed = Some(f64::from(SPEED));
+    let market: Arc<dyn Clock> = Arc::new(SharedClock::open(Path::new(&host("clock"))));
+    let (user, account): (UserId, AccountId) = serde_json::from_value(orders["account"].clone()).unwrap();
+    let end: Timestamp = END.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let app = App::open(config, Arc::new(SystemClock), market).await.unwrap();
+        let app = App::open(config, Arc::new(SystemClock), market.clone()).await.unwrap();
         let _background = startup::start(&app).await;
+        println!("\n{UP}");
+        tokio::spawn(async move {
+            let reported = || {
+                let runs = app.trading.runs(user, account, 100).unwrap();
+                runs.iter().any(|r| r.slot.job.name() == "report" && r.state == RunState::Done)
+            };
+            let open = || app.store.user(user).read(|v| v.open_orders(account)).unwrap().len();
+            while market.now() < end || !reported() || open() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            println!("\n{QUIET}");
+        });
         let _ = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await;
     });
 }
 
 /// The server process; killed when dropped.
-struct Victim(Child);
+struct Victim {
+    child: Child,
+    said: mpsc::Receiver<String>,
+}
 
 impl Victim {
     fn start(orders: &Value) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
+        let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::the_server_that_is_killed", "--nocapture"])
             .env(ORDERS_FOR_CHILD, orders.to_string())
             .env("EGGMONEY_LOG", "trace")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .spawn();
-        Self(child.unwrap())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let (sender, said) = mpsc::channel();
+        // Ends with the process.
+        std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line))));
+        Self { child, said }
+    }
+
+    /// It has said this by now.
+    fn has_said(&self, line: &str) -> bool {
+        self.said.try_iter().any(|said| said == line)
+    }
+
+    /// Waits until it is up; the market stands still.
+    async fn up(&self) {
+        let hangs = Instant::now() + HANGS;
+        while !self.has_said(UP) {
+            assert!(Instant::now() < hangs, "the server does not start");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Kills it with SIGKILL; it must have been alive.
     fn kill(mut self) {
-        assert_eq!(self.0.try_wait().unwrap(), None, "the server ended by itself");
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        assert_eq!(self.child.try_wait().unwrap(), None, "the server ended by itself");
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
 impl Drop for Victim {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+/// Orders are executed at once and answered so much later.
+fn answer_orders_after(control: &Control, app_key: &str, seconds: u32) {
+    control.clear_faults();
+    for tr_id in ["VTTT1002U", "VTTT1001U", "VTTT1006U"] {
+        control.fail_next(app_key, tr_id, 1_000, Fault::Slow { seconds });
+    }
+}
+
+fn sent(control: &Control, app_key: &str) -> usize {
+    control.orders(app_key).iter().filter(|o| o.original.is_none()).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_again_and_again_sends_each_order_once() {
-    let stepped = Arc::new(SteppedClock::new(START.parse().unwrap()));
-    let epoch_ms = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
-    let market: Arc<dyn Clock> = Arc::new(clock_since(epoch_ms));
-    let broker = KisSimulator::start(SimConfig::default(), market.clone(), Arc::new(Calendar::nyse().unwrap())).await.unwrap();
+    const NEVER: u32 = 10_000_000;
+    let start: Timestamp = START.parse().unwrap();
+    let stepped = Arc::new(SteppedClock::new(start));
+    let folder_of_clock = tempfile::tempdir().unwrap();
+    let clock_file = folder_of_clock.path().join("clock");
+    let clock = Arc::new(SharedClock::open(&clock_file));
+    clock.set(start);
+    let market = Market::open(clock.clone());
+    let broker = KisSimulator::start(SimConfig::default(), clock, Arc::new(Calendar::nyse().unwrap())).await.unwrap();
     let (live, mock) = (broker.live_url(), broker.mock_url());
     let night = Night { server: TestServer::start_at(stepped, |_| {}).await, broker };
     let owned = night.bring("chan", "chan", 30_000).await;
@@ -128,39 +283,45 @@ async fn a_server_that_is_killed_again_and_again_sends_each_order_once() {
     let Night { server, broker } = night;
     let folder = server.close().await;
     let control = broker.control();
-    // Orders are executed at once and answered a moment later, so that kills fall in between.
-    for tr_id in ["VTTT1002U", "VTTT1001U", "VTTT1006U"] {
-        control.fail_next(&owned.app_key, tr_id, 1_000, Fault::Slow { seconds: 60 });
-    }
-    let orders = json!({"dir": folder.path(), "live": live, "mock": mock, "epoch_ms": epoch_ms});
+    let account = json!([user, owned.account]);
+    let orders = json!({"dir": folder.path(), "live": live, "mock": mock, "clock": clock_file, "account": account});
 
     let (kills_end, end): (Timestamp, Timestamp) = (KILLS_END.parse().unwrap(), END.parse().unwrap());
-    let (mut kills, mut in_flight) = (0, 0);
-    for (pause, at_order) in KILLS.into_iter().cycle() {
-        if market.now() >= kills_end {
-            break;
-        }
+    let mut caught = 0;
+    for (kill, minutes) in KILLS {
+        // Answered a moment later, so that some of the other kills fall in between, too.
+        answer_orders_after(&control, &owned.app_key, if matches!(kill, Kill::AtOrder) { NEVER } else { 60 });
         let victim = Victim::start(&orders);
-        let before = control.order_count(&owned.app_key);
-        tokio::time::sleep(Duration::from_millis(250 + pause)).await;
-        let patience = market.now() + SignedDuration::from_mins(25);
-        while at_order && control.order_count(&owned.app_key) == before && market.now() < patience.min(kills_end) {
-            tokio::time::sleep(Duration::from_micros(300)).await;
+        match kill {
+            Kill::Starting(pause) => tokio::time::sleep(Duration::from_millis(pause)).await,
+            Kill::Later(pause) => {
+                victim.up().await;
+                let until = Instant::now() + Duration::from_millis(pause);
+                market.run_until(|| Instant::now() >= until || market.now() >= kills_end).await;
+            }
+            Kill::AtOrder => {
+                victim.up().await;
+                let before = sent(&control, &owned.app_key);
+                market.run_until(|| sent(&control, &owned.app_key) > before || market.now() >= kills_end).await;
+                caught += usize::from(sent(&control, &owned.app_key) > before);
+            }
         }
-        in_flight += usize::from(control.order_count(&owned.app_key) > before);
         victim.kill();
-        kills += 1;
+        market.leap(minutes);
     }
+    answer_orders_after(&control, &owned.app_key, 60);
     let last = Victim::start(&orders);
-    while market.now() < end {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    last.up().await;
+    market.run_until(|| market.now() >= end).await;
+    market.run_until(|| last.has_said(QUIET)).await;
     last.kill();
-    assert!(kills >= 6 && in_flight >= 1, "{kills} kills, {in_flight} of them after an order");
+    assert!(caught >= 3, "only {caught} orders were caught between the broker and the books");
 
     // The log of the whole night, everything included, names no secret.
     let logs: Vec<Vec<u8>> = files(&folder.path().join("logs")).iter().map(|p| fs_err::read(p).unwrap()).collect();
-    assert!(logs.iter().map(Vec::len).sum::<usize>() > 100_000, "the night was logged");
+    for said in ["hyper_util", "eggmoney::brokers::kis::rest"] {
+        assert!(logs.iter().any(|log| holds(log, said)), "the log has nothing of {said}");
+    }
     for secret in [&owned.app_key, &format!("{:s<180}", "chan"), "50010004"] {
         assert!(!logs.iter().any(|log| holds(log, secret)), "{secret} stands in the log");
     }
@@ -169,7 +330,7 @@ async fn a_server_that_is_killed_again_and_again_sends_each_order_once() {
     assert_eq!(store.verify().unwrap().differences, []);
     let facts = store.user(user).read(|v| v.facts(owned.account)).unwrap();
     let unknown = facts.iter().filter(|f| matches!(f.event, Event::OrderUnknown { .. })).count();
-    assert!(unknown >= 1, "only {unknown} orders were caught between the broker and the books");
+    assert!(unknown >= caught, "{caught} orders were caught between the broker and the books, {unknown} of them became unknown");
     let key = account_key(owned.account);
     let (ours, positions): (Vec<Order>, Vec<Position>) =
         store.user(user).read(|v| Ok::<_, StoreError>((v.list(&ORDERS, &key)?, v.list(&POSITIONS, &key)?))).unwrap();
@@ -187,7 +348,7 @@ async fn a_server_that_is_killed_again_and_again_sends_each_order_once() {
         .filter(|o| o.original.is_none())
         .map(|o| (o.number, (o.listing.symbol.to_owned(), o.quantity, o.filled)))
         .collect();
-    assert!(at_broker.len() >= 3, "{at_broker:?}");
+    assert!(at_broker.len() >= caught, "{at_broker:?}");
     let distinct: BTreeMap<_, _> = booked.iter().cloned().collect();
     assert_eq!(distinct.len(), booked.len(), "a broker's order stands in the books twice");
     assert_eq!(distinct, at_broker, "books and broker know the same orders");

@@ -15,6 +15,8 @@ mod kis_client;
 mod kis_feed;
 mod night;
 mod openapi;
+mod private_files;
+mod scripts;
 mod simulated_broker;
 mod support;
 mod telegram;
