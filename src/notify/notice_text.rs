@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::clock::kst_datetime;
-use crate::domain::message::{EffectiveTimes, Notice, ReadinessCheck, ReportLine};
+use crate::domain::message::{EffectiveTimes, MissedSession, Notice, ReadinessCheck, ReportLine};
 use crate::domain::user::Language;
 
 /// Dollars with thousands separators: `$1,234.56`, `-$3.00`.
@@ -96,6 +96,7 @@ fn korean(notice: &Notice) -> String {
                 kst(*due)
             )
         }
+        Notice::SessionsMissed { sessions, earlier, no_key } => missed(sessions, *earlier, *no_key, KO),
         Notice::SlotFailed { job: name, detail } => format!("❌ {} 실패: {detail}", job(name, KO)),
         Notice::SlicesRespaced { bot, slices, last } => {
             format!("⏱ {bot}: 중단 후 남은 분할을 {slices}회로 다시 배치했습니다 (마지막 {} KST)", kst(*last))
@@ -224,6 +225,7 @@ fn english(notice: &Notice) -> String {
         Notice::SlotMissed { job: name, due } => {
             format!("⚠️ The {} of {} KST did not run: the server was down then or could not reach the broker.", job(name, EN), kst(*due))
         }
+        Notice::SessionsMissed { sessions, earlier, no_key } => missed(sessions, *earlier, *no_key, EN),
         Notice::SlotFailed { job: name, detail } => format!("❌ {} failed: {detail}", job(name, EN)),
         Notice::SlicesRespaced { bot, slices, last } => {
             format!("⏱ {bot}: after an interruption the rest was spread over {slices} slices (last {} KST)", kst(*last))
@@ -346,6 +348,36 @@ fn effective(times: &EffectiveTimes, language: Language) -> String {
     }
 }
 
+/// Sessions of which something or everything did not run.
+fn missed(sessions: &[MissedSession], earlier: u32, no_key: bool, language: Language) -> String {
+    let why = match (no_key, language) {
+        (true, Language::Ko) => "계좌에 사용할 수 있는 증권사 키가 없습니다.",
+        (false, Language::Ko) => "서버가 동작하지 않았거나 증권사에 연결되지 않았습니다.",
+        (true, Language::En) => "the account has no usable broker key.",
+        (false, Language::En) => "the server was down or could not reach the broker.",
+    };
+    if let ([only], 0) = (sessions, earlier) {
+        let jobs = only.jobs.iter().map(|name| job(name, language)).collect::<Vec<_>>().join(", ");
+        return match language {
+            Language::Ko => format!("⚠️ {} 세션에서 실행하지 못했습니다: {jobs}. {why}", only.session),
+            Language::En => format!("⚠️ Not run in the session of {}: {jobs}: {why}", only.session),
+        };
+    }
+    let dates = sessions.iter().map(|s| match (s.whole, language) {
+        (true, _) => s.session.to_string(),
+        (false, Language::Ko) => format!("{}(일부)", s.session),
+        (false, Language::En) => format!("{} (in part)", s.session),
+    });
+    let dates = dates.collect::<Vec<_>>().join(", ");
+    let count = sessions.len() + usize::try_from(earlier).unwrap_or(0);
+    match (language, earlier) {
+        (Language::Ko, 0) => format!("⚠️ 거래 세션 {count}개를 놓쳤습니다: {dates}. {why}"),
+        (Language::Ko, _) => format!("⚠️ 거래 세션 {count}개를 놓쳤습니다: {dates}와 그 이전 {earlier}개. {why}"),
+        (Language::En, 0) => format!("⚠️ {count} sessions were missed: {dates}: {why}"),
+        (Language::En, _) => format!("⚠️ {count} sessions were missed: {dates} and {earlier} before them: {why}"),
+    }
+}
+
 fn check(check: &ReadinessCheck, language: Language) -> String {
     let name = match (check.name.as_str(), language) {
         ("token", Language::Ko) => "증권사 접속",
@@ -360,6 +392,10 @@ fn check(check: &ReadinessCheck, language: Language) -> String {
         ("unresolved", Language::En) => "uncertain orders",
         ("disk", Language::En) => "disk space",
         ("clock", Language::En) => "clock is off",
+        ("no_broker_key", Language::Ko) => "증권사 키 없음(계좌 화면에서 입력)",
+        ("broker_key_unreadable", Language::Ko) => "증권사 키를 읽을 수 없음(다시 입력)",
+        ("no_broker_key", Language::En) => "no broker key (enter it on the account's page)",
+        ("broker_key_unreadable", Language::En) => "the broker key cannot be read (enter it again)",
         (other, _) => other,
     };
     let number = check.detail.parse::<f64>().ok();

@@ -18,6 +18,8 @@ mod desk;
 mod error;
 mod evidence;
 mod line;
+mod made_up;
+mod missed;
 mod preview;
 mod quotes;
 mod rates;

@@ -133,7 +133,7 @@ impl OrderService {
         let event = match sent {
             Ok(ack) => Event::OrderAccepted { order_id, broker_order_no: ack.broker_order_no, broker_order_date: ack.order_date },
             Err(error) => {
-                let reason = Reason { code: error.code().to_owned(), message: error.words() };
+                let reason = Reason { code: error.order_code().to_owned(), message: error.words() };
                 match error.order_outcome() {
                     OrderOutcome::NotPlaced => Event::OrderRejected { order_id, reason },
                     OrderOutcome::Unknown => Event::OrderUnknown { order_id, reason },

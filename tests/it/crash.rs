@@ -78,7 +78,7 @@ fn the_server_that_is_killed() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let app = App::open(config, Arc::new(SystemClock), market).await.unwrap();
-        let _background = startup::start(&app).await;
+        let _background = startup::start(&app).await.unwrap();
         let _ = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await;
     });
 }

@@ -405,7 +405,7 @@ impl OrderGateway for KisClient {
         }
         // The broker lists the order under the day on which it took it, New York time.
         let order_date = us_date(self.rest.clock.now());
-        let answer = self.rest.submit(urls::order(intent.side), &params).await?;
+        let answer = self.rest.submit(urls::order(intent.side), &params, Some(order.deadline())).await?;
         let broker_order_no = answer.row("output")?.map(|row| row.text("ODNO").to_owned()).unwrap_or_default();
         if broker_order_no.bytes().all(|b| b == b'0') {
             return Err(protocol("ODNO is missing from the receipt of an order".to_owned()));
@@ -435,7 +435,7 @@ impl OrderGateway for KisClient {
             ("MGCO_APTM_ODNO", String::new()),
             ("ORD_SVR_DVSN_CD", "0".to_owned()),
         ]);
-        self.rest.submit(urls::CANCEL, &params).await.map(drop)
+        self.rest.submit(urls::CANCEL, &params, None).await.map(drop)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod nights;
 mod orders;
+mod outages;
 mod restarts;
 mod troubles;
 
