@@ -491,4 +491,43 @@ mod tests {
         let notice: Notice = serde_json::from_value(stored).unwrap();
         assert!(render(&notice, Language::En).contains("at most $10.00 to spend"));
     }
+
+    #[test]
+    fn missed_sessions_are_told_with_their_jobs_or_their_dates() {
+        let missed = |day: i8, whole| MissedSession {
+            session: jiff::civil::date(2026, 5, day),
+            jobs: vec!["decision".to_owned(), "closing_buy".to_owned()],
+            whole,
+        };
+        let text = |sessions: &[MissedSession], earlier, no_key, language| {
+            render(&Notice::SessionsMissed { sessions: sessions.to_vec(), earlier, no_key }, language)
+        };
+        let one = [missed(14, true)];
+        assert_eq!(
+            text(&one, 0, true, Language::En),
+            "⚠️ Not run in the session of 2026-05-14: decision, closing buy: the account has no usable broker key."
+        );
+        assert_eq!(
+            text(&one, 0, false, Language::Ko),
+            "⚠️ 2026-05-14 세션에서 실행하지 못했습니다: 매매 판단, 종가 급락 매수. 서버가 동작하지 않았거나 증권사에 연결되지 않았습니다."
+        );
+        let several = [missed(14, false), missed(15, true)];
+        assert_eq!(
+            text(&several, 0, false, Language::En),
+            "⚠️ 2 sessions were missed: 2026-05-14 (in part), 2026-05-15: the server was down or could not reach the broker."
+        );
+        assert!(
+            text(&several, 32, false, Language::En)
+                .contains("34 sessions were missed: 2026-05-14 (in part), 2026-05-15 and 32 before them")
+        );
+        assert!(
+            text(&several, 32, false, Language::Ko).contains("거래 세션 34개를 놓쳤습니다: 2026-05-14(일부), 2026-05-15와 그 이전 32개")
+        );
+        let check = ReadinessCheck { name: "no_broker_key".to_owned(), ok: false, detail: String::new() };
+        for (language, words) in [(Language::Ko, "증권사 키 없음"), (Language::En, "no broker key")] {
+            let checks = vec![check.clone()];
+            let line = Notice::Readiness { ready: false, session: "2026-05-14".into(), checks, largest_spending_usd: 0.0 };
+            assert!(render(&line, language).contains(words));
+        }
+    }
 }
