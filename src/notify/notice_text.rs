@@ -437,6 +437,8 @@ fn cause<'a>(code: &str, detail: &'a str) -> &'a str {
         "broker_protocol" => "증권사의 답을 이해할 수 없습니다",
         "unknown_instrument" => "증권사가 모르는 종목입니다",
         "forbidden_environment" => "이 계좌의 환경(모의·실전)에서는 할 수 없습니다",
+        "too_many_requests" => "증권사의 호출 한도를 넘었습니다",
+        "too_late" => "보내기 전에 주문 시한이 지났습니다",
         "live_locked" => "이 버전은 실전 주문이 잠겨 있습니다",
         "market_closed" => "장이 열려 있지 않습니다",
         "calendar" => "거래소 일정에 없는 날짜입니다",
@@ -526,7 +528,7 @@ mod tests {
         let check = ReadinessCheck { name: "no_broker_key".to_owned(), ok: false, detail: String::new() };
         for (language, words) in [(Language::Ko, "증권사 키 없음"), (Language::En, "no broker key")] {
             let checks = vec![check.clone()];
-            let line = Notice::Readiness { ready: false, session: "2026-05-14".into(), checks, largest_spending_usd: 0.0 };
+            let line = Notice::Readiness { ready: false, session: "2026-05-14".into(), checks, largest_spending_usd: 0.0, times: None };
             assert!(render(&line, language).contains(words));
         }
     }
