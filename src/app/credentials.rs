@@ -1,6 +1,7 @@
 //! An account's credentials: entered, shown masked, tested, removed. What is stored is sealed, and an
 //! app key belongs to one account of the installation.
 
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -8,14 +9,14 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::state::App;
-use crate::auth::VaultError;
+use crate::auth::{Vault, VaultError};
 use crate::brokers::BrokerError;
 use crate::domain::account::{Account, AccountMode};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::Exchange;
-use crate::domain::order::BrokerHost;
+use crate::domain::order::{BrokerHost, Order, Side};
 use crate::storage::tables::{ACCOUNTS, secret};
-use crate::storage::{StoreError, account_key};
+use crate::storage::{StoreError, UserView, account_key};
 use crate::trading::TradingError;
 
 /// What is shown of a broker key.
@@ -139,16 +140,21 @@ impl App {
         Ok(present.then_some(MaskedChat { present, chat_id }))
     }
 
-    /// Replaces an account's broker key. Only while the account observes: an open order belongs to
-    /// the key that sent it.
+    /// Replaces an account's broker key. Only while the account observes and none of its orders is under
+    /// way, for no other key could cancel it or learn its fate. A key that the broker issued anew for the
+    /// same account can: it may follow when the old one died, once the orders' session is over.
     ///
     /// # Errors
-    /// `AppKeyTaken`; `Store` with `account_trading` while the account trades.
+    /// `AppKeyTaken`; `Store` with `account_trading` while the account trades, with `orders_open` while
+    /// orders are open or unknown.
     pub async fn set_broker_key(&self, user: UserId, account: AccountId, key: BrokerKey) -> Result<Account, VaultError> {
         let (vault, now) = (self.vault.clone(), self.market.now());
         self.store
             .write(move |tx| {
-                let mut record = editable(tx.user(user).get(&ACCOUNTS, &account_key(account))?)?;
+                let rows = tx.view().user(user);
+                let mut record = stopped(&rows, account)?;
+                let same = record.environment == key.host.into() && is_same_account(&vault, &rows, account, &key)?;
+                refuse_open_orders(&rows, account, |order| same && session_is_over(order, now))?;
                 if let Some(old) = vault.open(&tx.view().user(user), account, secret::APP_KEY)? {
                     vault.release_app_key(tx, user, account, &old)?;
                 }
@@ -176,7 +182,8 @@ impl App {
         let (vault, now) = (self.vault.clone(), self.market.now());
         self.store
             .write(move |tx| {
-                let record = editable(tx.user(user).get(&ACCOUNTS, &account_key(account))?)?;
+                let record = stopped(&tx.view().user(user), account)?;
+                refuse_open_orders(&tx.view().user(user), account, |_| false)?;
                 if let Some(old) = vault.open(&tx.view().user(user), account, secret::APP_KEY)? {
                     vault.release_app_key(tx, user, account, &old)?;
                 }
@@ -240,12 +247,50 @@ impl App {
     }
 }
 
-fn editable(account: Option<Account>) -> Result<Account, StoreError> {
-    let account = account.ok_or_else(|| StoreError::not_found("account"))?;
+/// Longer than any session, so an order whose time ended so long ago is not open at any exchange.
+const SESSION_AT_MOST: SignedDuration = SignedDuration::from_hours(12);
+
+/// An account that does not trade.
+fn stopped(view: &UserView<'_>, id: AccountId) -> Result<Account, StoreError> {
+    let account = view.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account"))?;
     if account.mode == AccountMode::Trading {
         return Err(StoreError::conflict("account_trading", "stop the account before changing its broker key"));
     }
     Ok(account)
+}
+
+/// Refuses while orders wait for the broker's word, but for those that `passes` lets go.
+fn refuse_open_orders(view: &UserView<'_>, id: AccountId, passes: impl Fn(&Order) -> bool) -> Result<(), StoreError> {
+    let open: Vec<String> = view.open_orders(id)?.iter().filter(|o| !o.state.is_final() && !passes(o)).map(named).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let detail = format!(
+        "orders of this account are still under way, and only its present key can follow them: {}. Wait until they have ended",
+        open.join(", ")
+    );
+    Err(StoreError::conflict("orders_open", detail))
+}
+
+fn session_is_over(order: &Order, now: Timestamp) -> bool {
+    order.intent.expires_at.saturating_add(SESSION_AT_MOST).is_ok_and(|end| now >= end)
+}
+
+/// The account keeps a key of the same account at the broker.
+fn is_same_account(vault: &Vault, view: &UserView<'_>, id: AccountId, key: &BrokerKey) -> Result<bool, VaultError> {
+    let stored = |kind| vault.open(view, id, kind).map(|s| s.map(|s| s.expose_secret().to_owned()));
+    Ok(stored(secret::CANO)?.as_deref() == Some(key.cano.expose_secret()) && stored(secret::PRODUCT)?.as_deref() == Some(&key.product))
+}
+
+/// An order as its owner recognises it.
+fn named(order: &Order) -> String {
+    let intent = &order.intent;
+    let side = match intent.side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    };
+    let number = order.broker_order_no.as_ref().map(|n| format!(", no. {n}")).unwrap_or_default();
+    format!("{} {side} {} {} ({}{number})", intent.bot_name, intent.quantity, intent.symbol, order.state.status())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::state::App;
 use crate::importers::staging::Staging;
 use crate::notify::{outbox, word};
-use crate::schedule::Ticker;
+use crate::schedule::{Ticker, TickerError};
 
 /// Ticks of an accelerated clock come this often.
 const FAST_TICK: Duration = Duration::from_millis(100);
@@ -21,50 +21,42 @@ const SWEEP: &str = "0 */10 * * * *";
 /// Work that runs beside the HTTP server.
 #[derive(Debug)]
 pub struct Background {
-    ticker: Option<Ticker>,
+    ticker: Ticker,
 }
 
 /// Starts background work over an open [`App`].
-pub async fn start(app: &Arc<App>) -> Background {
+///
+/// # Errors
+/// When any of it does not run: a server that trades nothing and tells nobody must not look alive.
+pub async fn start(app: &Arc<App>) -> Result<Background, TickerError> {
     sweep(app);
     let period = app.config.simulation_speed.map(|_| FAST_TICK);
-    let ticker = match Ticker::start(app.trading.clone(), period).await {
-        Ok(ticker) => {
-            housekeeping(app, &ticker).await;
-            Some(ticker)
-        }
-        Err(error) => {
-            tracing::error!(%error, "the scheduler did not start: nothing will be traded");
-            None
-        }
-    };
+    let ticker = Ticker::start(app.trading.clone(), app.pulse.clone(), period).await?;
+    if let Err(error) = housekeeping(app, &ticker).await {
+        ticker.stop().await;
+        return Err(error);
+    }
     tracing::info!(data_dir = %app.config.data_dir.display(), "started");
-    Background { ticker }
+    Ok(Background { ticker })
 }
 
 /// Ends background work in reverse order. The store closes when the last handle is gone; every
 /// acknowledged write is on disk already.
 pub async fn stop(app: &Arc<App>, background: Background) {
-    if let Some(ticker) = background.ticker {
-        ticker.stop().await;
-    }
+    background.ticker.stop().await;
     tracing::info!(data_dir = %app.config.data_dir.display(), "stopped");
 }
 
 /// Work beside trading: it holds no handle that would keep the application open.
-async fn housekeeping(app: &Arc<App>, ticker: &Ticker) {
+async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError> {
     let (weak, busy) = (Arc::downgrade(app), Arc::new(Mutex::new(())));
-    let deliver = move || deliver(weak.clone(), busy.clone());
+    ticker.every(DELIVER, move || deliver(weak.clone(), busy.clone())).await?;
     let weak = Arc::downgrade(app);
     let clean = move || {
         let app = weak.upgrade();
         async move { app.iter().for_each(sweep) }
     };
-    for (name, added) in [("messages", ticker.every(DELIVER, deliver).await), ("uploads", ticker.every(SWEEP, clean).await)] {
-        if let Err(error) = added {
-            tracing::error!(%error, name, "housekeeping does not run");
-        }
-    }
+    ticker.every(SWEEP, clean).await
 }
 
 /// Empties the outbox; a pass that takes longer is not joined by a second one.

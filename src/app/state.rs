@@ -12,6 +12,7 @@ use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, V
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
 use crate::notify::telegram::Telegram;
+use crate::schedule::Pulse;
 use crate::storage::{DATABASE_FILE, Store, StoreError};
 use crate::trading::{Calendars, Surroundings, Trading, TradingError};
 
@@ -28,6 +29,8 @@ pub struct App {
     pub market: Arc<dyn Clock>,
     pub trading: Arc<Trading>,
     pub telegram: Telegram,
+    /// The scheduler's beat.
+    pub pulse: Pulse,
     /// When this process opened its data, in wall time.
     pub opened_at: Timestamp,
 }
@@ -73,13 +76,13 @@ impl App {
         let store = Store::open(dir)?;
         let vault = Vault::new(&master);
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?;
-        let opened_at = wall.now();
+        let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
         let connector = KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?;
         let telegram = Telegram::new(connector.http(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
         let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendars, Arc::new(connector), surroundings));
-        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, telegram, opened_at }))
+        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, telegram, pulse, opened_at }))
     }
 }
 

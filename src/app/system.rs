@@ -1,5 +1,6 @@
 //! The installation in figures, for administrators and health checks.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,6 +15,10 @@ use crate::storage::{DATABASE_FILE, StoreError};
 pub struct SystemReport {
     pub version: &'static str,
     pub uptime_s: i64,
+    /// When the scheduler last ran.
+    pub last_tick: Timestamp,
+    /// Why the server is not ready; `null` when it is.
+    pub problem: Option<String>,
     /// Size of the database file.
     pub store_bytes: u64,
     pub users: usize,
@@ -32,12 +37,23 @@ impl App {
         Ok(SystemReport {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: self.wall.now().duration_since(self.opened_at).as_secs(),
+            last_tick: self.pulse.last(),
+            problem: self.ready().err(),
             store_bytes: fs_err::metadata(self.config.data_dir.join(DATABASE_FILE)).map_or(0, |m| m.len()),
             users: users.len(),
             accounts: users.iter().map(|(_, accounts)| accounts).sum(),
             memory_bytes: resident_memory(),
             disk_free_bytes: disk_free(&self.config.data_dir),
         })
+    }
+
+    /// Whether the server does what it is there for: its data can be read and the scheduler runs.
+    ///
+    /// # Errors
+    /// What is wrong, in a sentence.
+    pub fn ready(&self) -> Result<(), String> {
+        self.auth.settings().map_err(|_| "the store cannot be read".to_owned())?;
+        self.pulse.check().map_err(|silent| silent.to_string())
     }
 
     /// Everybody with the number of their accounts.

@@ -42,6 +42,9 @@ pub enum BrokerError {
     /// This client must not do that: wrong environment, or live orders are locked.
     #[error("{0}")]
     Forbidden(String),
+    /// It waited longer than its order may wait; it was not sent.
+    #[error("the order was not sent: its time was over at {0}")]
+    TooLate(jiff::Timestamp),
     /// Real money: this build sends no orders to live accounts.
     #[error("orders to live accounts are locked in this version")]
     LiveLocked,
@@ -66,6 +69,7 @@ impl BrokerError {
             | BrokerError::Rejected { .. }
             | BrokerError::UnknownInstrument(_)
             | BrokerError::Forbidden(_)
+            | BrokerError::TooLate(_)
             | BrokerError::LiveLocked => OrderOutcome::NotPlaced,
             BrokerError::NoAnswer(_) | BrokerError::Protocol(_) => OrderOutcome::Unknown,
         }
@@ -103,6 +107,7 @@ impl BrokerError {
             BrokerError::Rejected { .. } => "broker_rejected",
             BrokerError::UnknownInstrument(_) => "unknown_instrument",
             BrokerError::Forbidden(_) => "forbidden_environment",
+            BrokerError::TooLate(_) => "too_late",
             BrokerError::LiveLocked => "live_locked",
         }
     }
@@ -114,4 +119,15 @@ impl BrokerError {
             _ => self.kind(),
         }
     }
+
+    /// Code to keep with an order that failed: the broker's own only where the broker decided on it.
+    pub fn order_code(&self) -> &str {
+        match self {
+            BrokerError::Rejected { code, .. } => code,
+            _ => self.kind(),
+        }
+    }
 }
+
+/// Order codes of failures on the way to the broker: nobody there decided anything about the order.
+pub const ON_THE_WAY: [&str; 4] = ["broker_unreachable", "too_many_requests", "broker_credentials", "too_late"];

@@ -283,7 +283,7 @@ pub trait Broker: MarketReader {
 /// keeps it so); an implementation never retries and refuses an order of another environment.
 #[async_trait]
 pub trait OrderGateway: Broker {
-    /// Sends one order.
+    /// Sends one order, unless its deadline has come: `TooLate` then, and nothing has left.
     async fn send_order(&self, order: JournalledOrder<'_>, exchange: Exchange) -> Result<OrderAck, BrokerError>;
 
     /// Asks for new terms for what is left of an order. The answer's number is the order's from then

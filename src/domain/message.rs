@@ -63,6 +63,15 @@ pub enum Notice {
         job: String,
         due: Timestamp,
     },
+    /// Slots of one or more sessions were not run in time.
+    SessionsMissed {
+        /// Oldest first.
+        sessions: Vec<MissedSession>,
+        /// Sessions before those, of which only the number is told.
+        earlier: u32,
+        /// They could not run, because the account has no usable broker key.
+        no_key: bool,
+    },
     /// A slot ended with an error.
     SlotFailed {
         job: String,
@@ -192,10 +201,21 @@ pub struct EffectiveTimes {
     pub closing_buy: Timestamp,
 }
 
+/// What was missed in one session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedSession {
+    pub session: jiff::civil::Date,
+    /// Names of the jobs, in the order of the night.
+    pub jobs: Vec<String>,
+    /// Nothing of the session ran.
+    pub whole: bool,
+}
+
 /// One line of the readiness check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReadinessCheck {
-    /// `trading_day`, `token`, `cash`, `cash_unknown`, `clock`, `disk`, `unresolved`, `schedule`.
+    /// `trading_day`, `no_broker_key`, `broker_key_unreadable`, `token`, `cash`, `cash_unknown`, `clock`, `disk`, `unresolved`,
+    /// `schedule`.
     pub name: String,
     pub ok: bool,
     /// A sentence or a number: USD (`cash`), seconds (`clock`), MiB (`disk`), orders (`unresolved`).
@@ -226,7 +246,8 @@ impl Notice {
                     Level::Warning
                 }
             }
-            Notice::SlotMissed { .. }
+            Notice::SessionsMissed { .. }
+            | Notice::SlotMissed { .. }
             | Notice::OrderUnknown { .. }
             | Notice::OrderRefused { .. }
             | Notice::LateFill { .. }

@@ -331,4 +331,10 @@ impl<'a> JournalledOrder<'a> {
     pub fn intent(&self) -> &OrderIntent {
         self.intent
     }
+
+    /// From this time on the order must not be sent any more: it would only be cancelled, and what the
+    /// gate checked holds no longer. Clients look at it right before each sending.
+    pub fn deadline(&self) -> Timestamp {
+        self.intent.expires_at
+    }
 }

@@ -383,6 +383,7 @@ impl From<BrokerError> for ApiError {
             BrokerError::Rejected { .. } => Self::new(ErrorCode::BrokerRejected, text),
             BrokerError::UnknownInstrument(_) => Self::refused("unknown_instrument", text),
             BrokerError::Forbidden(_) => Self::refused("forbidden_environment", text),
+            BrokerError::TooLate(_) => Self::refused("too_late", text),
             BrokerError::LiveLocked => Self::refused("live_locked", text),
         };
         match said {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::clock::kst_datetime;
-use crate::domain::message::{EffectiveTimes, Notice, ReadinessCheck, ReportLine};
+use crate::domain::message::{EffectiveTimes, MissedSession, Notice, ReadinessCheck, ReportLine};
 use crate::domain::user::Language;
 
 /// Dollars with thousands separators: `$1,234.56`, `-$3.00`.
@@ -96,6 +96,7 @@ fn korean(notice: &Notice) -> String {
                 kst(*due)
             )
         }
+        Notice::SessionsMissed { sessions, earlier, no_key } => missed(sessions, *earlier, *no_key, KO),
         Notice::SlotFailed { job: name, detail } => format!("❌ {} 실패: {detail}", job(name, KO)),
         Notice::SlicesRespaced { bot, slices, last } => {
             format!("⏱ {bot}: 중단 후 남은 분할을 {slices}회로 다시 배치했습니다 (마지막 {} KST)", kst(*last))
@@ -226,6 +227,7 @@ fn english(notice: &Notice) -> String {
         Notice::SlotMissed { job: name, due } => {
             format!("⚠️ The {} of {} KST did not run: the server was down then or could not reach the broker.", job(name, EN), kst(*due))
         }
+        Notice::SessionsMissed { sessions, earlier, no_key } => missed(sessions, *earlier, *no_key, EN),
         Notice::SlotFailed { job: name, detail } => format!("❌ {} failed: {detail}", job(name, EN)),
         Notice::SlicesRespaced { bot, slices, last } => {
             format!("⏱ {bot}: after an interruption the rest was spread over {slices} slices (last {} KST)", kst(*last))
@@ -350,6 +352,36 @@ fn effective(times: &EffectiveTimes, language: Language) -> String {
     }
 }
 
+/// Sessions of which something or everything did not run.
+fn missed(sessions: &[MissedSession], earlier: u32, no_key: bool, language: Language) -> String {
+    let why = match (no_key, language) {
+        (true, Language::Ko) => "계좌에 사용할 수 있는 증권사 키가 없습니다.",
+        (false, Language::Ko) => "서버가 동작하지 않았거나 증권사에 연결되지 않았습니다.",
+        (true, Language::En) => "the account has no usable broker key.",
+        (false, Language::En) => "the server was down or could not reach the broker.",
+    };
+    if let ([only], 0) = (sessions, earlier) {
+        let jobs = only.jobs.iter().map(|name| job(name, language)).collect::<Vec<_>>().join(", ");
+        return match language {
+            Language::Ko => format!("⚠️ {} 세션에서 실행하지 못했습니다: {jobs}. {why}", only.session),
+            Language::En => format!("⚠️ Not run in the session of {}: {jobs}: {why}", only.session),
+        };
+    }
+    let dates = sessions.iter().map(|s| match (s.whole, language) {
+        (true, _) => s.session.to_string(),
+        (false, Language::Ko) => format!("{}(일부)", s.session),
+        (false, Language::En) => format!("{} (in part)", s.session),
+    });
+    let dates = dates.collect::<Vec<_>>().join(", ");
+    let count = sessions.len() + usize::try_from(earlier).unwrap_or(0);
+    match (language, earlier) {
+        (Language::Ko, 0) => format!("⚠️ 거래 세션 {count}개를 놓쳤습니다: {dates}. {why}"),
+        (Language::Ko, _) => format!("⚠️ 거래 세션 {count}개를 놓쳤습니다: {dates}와 그 이전 {earlier}개. {why}"),
+        (Language::En, 0) => format!("⚠️ {count} sessions were missed: {dates}: {why}"),
+        (Language::En, _) => format!("⚠️ {count} sessions were missed: {dates} and {earlier} before them: {why}"),
+    }
+}
+
 fn check(check: &ReadinessCheck, language: Language) -> String {
     let name = match (check.name.as_str(), language) {
         ("token", Language::Ko) => "증권사 접속",
@@ -364,6 +396,10 @@ fn check(check: &ReadinessCheck, language: Language) -> String {
         ("unresolved", Language::En) => "uncertain orders",
         ("disk", Language::En) => "disk space",
         ("clock", Language::En) => "clock is off",
+        ("no_broker_key", Language::Ko) => "증권사 키 없음(계좌 화면에서 입력)",
+        ("broker_key_unreadable", Language::Ko) => "증권사 키를 읽을 수 없음(다시 입력)",
+        ("no_broker_key", Language::En) => "no broker key (enter it on the account's page)",
+        ("broker_key_unreadable", Language::En) => "the broker key cannot be read (enter it again)",
         (other, _) => other,
     };
     let number = check.detail.parse::<f64>().ok();
@@ -405,6 +441,8 @@ fn cause<'a>(code: &str, detail: &'a str) -> &'a str {
         "broker_protocol" => "증권사의 답을 이해할 수 없습니다",
         "unknown_instrument" => "증권사가 모르는 종목입니다",
         "forbidden_environment" => "이 계좌의 환경(모의·실전)에서는 할 수 없습니다",
+        "too_many_requests" => "증권사의 호출 한도를 넘었습니다",
+        "too_late" => "보내기 전에 주문 시한이 지났습니다",
         "live_locked" => "이 버전은 실전 주문이 잠겨 있습니다",
         "market_closed" => "장이 열려 있지 않습니다",
         "calendar" => "거래소 일정에 없는 날짜입니다",
@@ -458,5 +496,44 @@ mod tests {
         });
         let notice: Notice = serde_json::from_value(stored).unwrap();
         assert!(render(&notice, Language::En).contains("at most $10.00 to spend"));
+    }
+
+    #[test]
+    fn missed_sessions_are_told_with_their_jobs_or_their_dates() {
+        let missed = |day: i8, whole| MissedSession {
+            session: jiff::civil::date(2026, 5, day),
+            jobs: vec!["decision".to_owned(), "closing_buy".to_owned()],
+            whole,
+        };
+        let text = |sessions: &[MissedSession], earlier, no_key, language| {
+            render(&Notice::SessionsMissed { sessions: sessions.to_vec(), earlier, no_key }, language)
+        };
+        let one = [missed(14, true)];
+        assert_eq!(
+            text(&one, 0, true, Language::En),
+            "⚠️ Not run in the session of 2026-05-14: decision, closing buy: the account has no usable broker key."
+        );
+        assert_eq!(
+            text(&one, 0, false, Language::Ko),
+            "⚠️ 2026-05-14 세션에서 실행하지 못했습니다: 매매 판단, 종가 급락 매수. 서버가 동작하지 않았거나 증권사에 연결되지 않았습니다."
+        );
+        let several = [missed(14, false), missed(15, true)];
+        assert_eq!(
+            text(&several, 0, false, Language::En),
+            "⚠️ 2 sessions were missed: 2026-05-14 (in part), 2026-05-15: the server was down or could not reach the broker."
+        );
+        assert!(
+            text(&several, 32, false, Language::En)
+                .contains("34 sessions were missed: 2026-05-14 (in part), 2026-05-15 and 32 before them")
+        );
+        assert!(
+            text(&several, 32, false, Language::Ko).contains("거래 세션 34개를 놓쳤습니다: 2026-05-14(일부), 2026-05-15와 그 이전 32개")
+        );
+        let check = ReadinessCheck { name: "no_broker_key".to_owned(), ok: false, detail: String::new() };
+        for (language, words) in [(Language::Ko, "증권사 키 없음"), (Language::En, "no broker key")] {
+            let checks = vec![check.clone()];
+            let line = Notice::Readiness { ready: false, session: "2026-05-14".into(), checks, largest_spending_usd: 0.0, times: None };
+            assert!(render(&line, language).contains(words));
+        }
     }
 }

@@ -171,6 +171,12 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
         Command::Health(data) => {
             let report = control::run(&data.data_dir, Request::Health).await?;
+            if let Some(problem) = report["problem"].as_str() {
+                if json {
+                    println!("{report}");
+                }
+                return Err(format!("not ready: {problem}"));
+            }
             print(json, &report, |r| format!("healthy: version {}, up {} s, {} users", text(&r["version"]), r["uptime_s"], r["users"]))
         }
         Command::Openapi => {

@@ -30,7 +30,7 @@ pub(super) async fn run(app: Arc<App>, port: Port, second_line: Option<String>) 
     let bound = server::bind(&app, port).map_err(|e| e.to_string())?;
     let control = Control::listen(&app.config.data_dir).map_err(|e| format!("cannot open the control socket: {e}"))?;
     let mut stop = StopSignals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let background = startup::start(&app).await;
+    let background = startup::start(&app).await.map_err(|e| e.to_string())?;
     let control = tokio::spawn(control.serve(app.clone()));
     super::announce(&format!("listening on http://{}", bound.address));
     if let Some(line) = second_line {

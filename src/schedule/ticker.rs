@@ -7,7 +7,13 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+use super::pulse::Pulse;
 use crate::trading::Trading;
+
+/// The cron scheduler does not do what is asked of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the scheduler does not run ({0}), and without it nothing would be traded")]
+pub struct TickerError(#[from] JobSchedulerError);
 
 /// Drives a running program.
 pub struct Ticker {
@@ -22,18 +28,19 @@ impl std::fmt::Debug for Ticker {
 }
 
 impl Ticker {
-    /// Begins to tick once a second, or every `period` where market time is accelerated.
+    /// Begins to tick once a second, or every `period` where market time is accelerated. Each tick that
+    /// could look at the accounts is a beat of `pulse`.
     ///
     /// # Errors
     /// When the cron scheduler cannot start.
-    pub async fn start(trading: Arc<Trading>, period: Option<Duration>) -> Result<Self, JobSchedulerError> {
+    pub async fn start(trading: Arc<Trading>, pulse: Pulse, period: Option<Duration>) -> Result<Self, TickerError> {
         let cron = JobScheduler::new().await?;
         let mut fast = None;
         match period {
             None => {
                 cron.add(Job::new_async("* * * * * *", move |_, _| {
-                    let trading = trading.clone();
-                    Box::pin(async move { trading.tick().await })
+                    let (trading, pulse) = (trading.clone(), pulse.clone());
+                    Box::pin(tick(trading, pulse))
                 })?)
                 .await?;
             }
@@ -43,8 +50,7 @@ impl Ticker {
                     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
                     loop {
                         interval.tick().await;
-                        let trading = trading.clone();
-                        tokio::spawn(async move { trading.tick().await });
+                        tokio::spawn(tick(trading.clone(), pulse.clone()));
                     }
                 }));
             }
@@ -57,7 +63,7 @@ impl Ticker {
     ///
     /// # Errors
     /// When the expression cannot be read.
-    pub async fn every<F>(&self, expression: &str, work: impl Fn() -> F + Send + Sync + 'static) -> Result<(), JobSchedulerError>
+    pub async fn every<F>(&self, expression: &str, work: impl Fn() -> F + Send + Sync + 'static) -> Result<(), TickerError>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -74,5 +80,11 @@ impl Ticker {
         if let Err(error) = self.cron.shutdown().await {
             tracing::warn!(%error, "the scheduler did not stop cleanly");
         }
+    }
+}
+
+async fn tick(trading: Arc<Trading>, pulse: Pulse) {
+    if trading.tick().await {
+        pulse.beat();
     }
 }

@@ -23,9 +23,9 @@ use crate::domain::order::{Order, OrderOrigin, Side};
 use crate::domain::schedule::{SessionPlan, Slot};
 use crate::quant::egg::closing::{self, ClosingInput, ClosingPlan};
 use crate::quant::egg::event::EggEvent;
-use crate::quant::egg::force_sell;
 use crate::quant::egg::number::truncate;
 use crate::quant::egg::slice::Request;
+use crate::quant::egg::{force_sell, turn};
 use crate::storage::tables::{BOTS, ORDERS};
 use crate::storage::{StoreError, account_key};
 
@@ -44,7 +44,7 @@ impl Trading {
         }
         let books = line.user.read(|v| Books::read(v, line.account_id))?;
         let (mut waits, mut problem) = (false, None);
-        for bot in books.bots.iter().filter(|b| b.active && !b.closing_conditions.is_empty()) {
+        for bot in turn::bots(&books.bots).into_iter().filter(|b| !b.closing_conditions.is_empty()) {
             // One bot's trouble keeps no other from its buy.
             waits |= keep(&mut problem, self.closing_buy(line, plan, slot, bot.id).await) == Some(Closing::Waits);
         }
@@ -66,7 +66,7 @@ impl Trading {
             let sells = sell_history(v, account, bot_id, slot.session, &self.calendar)?;
             Ok::<_, StoreError>((Books::read(v, account)?, run_of(v, account, &slot)?, sent, sells))
         })?;
-        let Some(bot) = books.bot(bot_id) else { return Ok(Closing::Gone) };
+        let Some(bot) = books.bot(bot_id).filter(|b| b.active) else { return Ok(Closing::Gone) };
         if sent || run.is_some_and(|r| r.handled.contains(&bot_id.0)) {
             return Ok(Closing::Gone);
         }

@@ -27,6 +27,7 @@ use crate::quant::egg::decide::{Decision, Input, Wanted, decide};
 use crate::quant::egg::netting::{self, SheetAfter};
 use crate::quant::egg::sheet::{Opening, open, outdated};
 use crate::quant::egg::slice;
+use crate::quant::egg::turn;
 use crate::storage::tables::BOTS;
 use crate::storage::{StoreError, UserTx, UserView, account_key};
 
@@ -178,7 +179,7 @@ impl Deciding<'_, '_> {
     }
 
     fn open_sheets(&mut self, trading: bool) -> Result<(), StoreError> {
-        for bot in self.books()?.bots.into_iter().filter(|b| b.active) {
+        for bot in turn::bots(&self.books()?.bots) {
             // Each bot decides on books that hold what the bots before it have changed.
             let books = self.books()?;
             if trading && books.sheet_of(bot.id).is_some_and(|s| books.sheet_waits(s)) {
@@ -188,10 +189,10 @@ impl Deciding<'_, '_> {
                 continue;
             }
             let price = self.price(&bot.symbol);
-            let decision = Basis::read(&self.tx.view(), self.calendar, &books, &bot, self.slot.session)?.decide(&bot, price, self.now);
+            let decision = Basis::read(&self.tx.view(), self.calendar, &books, bot, self.slot.session)?.decide(bot, price, self.now);
             post_events(self.tx, self.account, self.now, &decision.events)?;
             if trading {
-                self.carry_out(&bot, &books, &decision)?;
+                self.carry_out(bot, &books, &decision)?;
             } else if let Some(Wanted { kind, value }) = decision.order {
                 let notice = Notice::WouldOrder { bot: bot.name.clone(), symbol: bot.symbol.clone(), kind: kind.name().to_owned(), value };
                 self.tx.post(self.account, self.now, notice.level(), &notice)?;

@@ -11,7 +11,7 @@ use crate::domain::account::AccountMode;
 use crate::domain::instrument::Market;
 use crate::domain::limits::DayUse;
 use crate::domain::money::decimal_from_f64;
-use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED, LimitHit, Order, OrderIntent, OrderState, Reason, Side};
+use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED, LimitHit, Order, OrderIntent, OrderOrigin, OrderState, Reason, Side};
 use crate::storage::tables::{DAY_PARENTS, DAY_USE, POSITIONS};
 use crate::storage::{Key, StoreError, UserTx, account_key};
 
@@ -113,6 +113,10 @@ fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Resu
     }
     if account.mode != AccountMode::Trading {
         return Ok(refuse("observing", format!("account {} only observes; start it to trade", account.name)));
+    }
+    let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
+    if by_itself && intent.bot_id.and_then(|id| books.bot(id)).is_some_and(|bot| !bot.active) {
+        return Ok(refuse("bot_inactive", format!("the bot {} is switched off", intent.bot_name)));
     }
     Ok(None)
 }

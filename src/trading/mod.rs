@@ -20,6 +20,8 @@ mod evidence;
 mod gate;
 mod line;
 mod listings;
+mod made_up;
+mod missed;
 mod paper;
 mod preview;
 mod quotes;

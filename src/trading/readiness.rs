@@ -13,6 +13,7 @@ use crate::domain::message::{EffectiveTimes, Notice, ReadinessCheck};
 use crate::domain::money::f64_from_decimal;
 use crate::domain::order::OrderState;
 use crate::domain::schedule::{SessionPlan, Slot};
+use crate::quant::egg::turn;
 
 /// The most that a bot can spend in one session, USD: its decision and its dearest closing rule.
 pub(super) fn largest_spending(bot: &Bot, invested: f64) -> f64 {
@@ -24,11 +25,21 @@ pub(super) fn largest_spending(bot: &Bot, invested: f64) -> f64 {
     (decision + closing) * 1.02
 }
 
+/// The most that an account's active bots can spend in one session, USD.
+pub(super) fn spending_of(books: &Books) -> f64 {
+    let invested = |bot: &Bot| books.holdings_of(bot.id).iter().map(|h| h.quantity * h.average_price).sum();
+    turn::bots(&books.bots).into_iter().map(|bot| largest_spending(bot, invested(bot))).sum()
+}
+
+pub(super) fn has_active_bots(books: &Books) -> bool {
+    books.bots.iter().any(|b| b.active)
+}
+
 impl Trading {
     pub(super) async fn check_readiness(&self, line: &Line, plan: &SessionPlan, _slot: Slot) -> Result<Outcome, TradingError> {
         let books = line.user.read(|v| Books::read(v, line.account_id))?;
-        let active: Vec<&Bot> = books.bots.iter().filter(|b| b.active).collect();
-        if active.is_empty() {
+        let active = turn::bots(&books.bots);
+        if !has_active_bots(&books) {
             return Ok(Outcome::Done("no active bots".to_owned()));
         }
         let mut checks = Vec::new();
@@ -38,8 +49,7 @@ impl Trading {
         let token = line.gateway.check_token().await;
         check("token", token.is_ok(), token.err().map(|e| e.to_string()).unwrap_or_default());
 
-        let largest: f64 =
-            active.iter().map(|b| largest_spending(b, books.holdings_of(b.id).iter().map(|h| h.quantity * h.average_price).sum())).sum();
+        let largest = spending_of(&books);
         let cash = self.cash_for(line, active.first().map(|b| b.symbol.as_str())).await;
         match cash {
             Ok(amount) => check("cash", f64_from_decimal(amount) >= largest, format!("{amount}")),
@@ -53,6 +63,8 @@ impl Trading {
         let drift = line.gateway.clock_drift();
         check("clock", drift.is_none_or(|s| s.abs() <= LARGEST_DRIFT), drift.map(|s| s.to_string()).unwrap_or_default());
         check("schedule", books.account.mode == AccountMode::Trading, String::new());
+        // Observing is what the owner chose, not a fault: the line keeps its colour and says beside it
+        // that nothing will be ordered.
         let ready = checks.iter().all(|c| c.ok || c.name == "schedule");
         let times = EffectiveTimes { decision: plan.decision, slices: plan.slices.clone(), closing_buy: plan.closing_buy };
         let notice =

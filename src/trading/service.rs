@@ -213,7 +213,7 @@ impl OrderService {
         let event = match sent {
             Ok(ack) => Event::OrderAccepted { order_id, broker_order_no: ack.broker_order_no, broker_order_date: ack.order_date },
             Err(error) => {
-                let reason = Reason::new(error.code(), error.words());
+                let reason = Reason::new(error.order_code(), error.words());
                 match error.order_outcome() {
                     OrderOutcome::NotPlaced => Event::OrderRejected { order_id, reason },
                     OrderOutcome::Unknown => Event::OrderUnknown { order_id, reason },

@@ -7,9 +7,11 @@ use super::books::Books;
 use super::bus::LiveEvent;
 use super::error::TradingError;
 use super::line::Line;
+use super::made_up::{make_up, never_arrived};
 use super::reconcile::keep;
 use super::tick::Trading;
 use crate::domain::bot::{Bot, HistoryRow, Sheet, SliceFill, TradeKind};
+use crate::domain::calendar::Session;
 use crate::domain::fact::{Actor, BookingOrigin, Event, SheetEnd};
 use crate::domain::id::{AccountId, HistoryId, HoldingId, SheetId};
 use crate::domain::message::{Level, Notice};
@@ -174,8 +176,9 @@ impl Trading {
         let (mut touched, mut problem) = (false, None);
         for order in waiting.into_iter().filter(|o| o.state.is_final() && !o.settled) {
             touched = true;
-            let at = BookedAt::until(self.window(order.intent.session).map(|w| w.close), self.clock.now());
-            let settled = line.user.write(move |tx| settle_order(tx, account, &order, at)).await;
+            let session = self.calendar.session_on(order.intent.session).ok().flatten();
+            let at = BookedAt::until(session.map(|s| s.close), self.clock.now());
+            let settled = line.user.write(move |tx| settle_order(tx, account, &order, session, at)).await;
             keep(&mut problem, settled.map_err(TradingError::from));
         }
         let now = self.clock.now();
@@ -243,7 +246,7 @@ pub(super) fn book_late(tx: &mut UserTx<'_>, account: AccountId, order: &Order, 
 }
 
 /// One finished order: its result goes to the sheet, or straight to the bot's books.
-fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, at: BookedAt) -> Result<(), StoreError> {
+fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, session: Option<Session>, at: BookedAt) -> Result<(), StoreError> {
     let now = at.now;
     let books = Books::read(&tx.view(), account)?;
     // Somebody else may have settled it since the list was read.
@@ -254,8 +257,12 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, at: Book
     let settled = Event::OrderSettled { order_id: order.intent.order_id };
     let bot = books.bot_of(order);
     match &order.intent.origin {
-        OrderOrigin::Slice { sheet_id, .. } => {
+        OrderOrigin::Slice { sheet_id, slice: n } => {
             if let Some(sheet) = books.sheets.iter().find(|s| s.id == *sheet_id) {
+                if never_arrived(order) {
+                    tx.record(account, now, Actor::Bot, vec![settled])?;
+                    return session.map_or(Ok(()), |session| make_up(tx, account, &session, sheet, *n, now));
+                }
                 let fill = fill_of(order, sheet.kind);
                 let mut after = sheet.clone();
                 slice::apply(&mut after, fill);

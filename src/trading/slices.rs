@@ -26,6 +26,7 @@ use crate::domain::slot::{RunState, SlotRun};
 use crate::quant::egg::event::EggEvent;
 use crate::quant::egg::number::truncate;
 use crate::quant::egg::slice::{self, Request, SlicePlan};
+use crate::quant::egg::turn;
 use crate::storage::tables::ORDERS;
 use crate::storage::{StoreError, UserView, account_key};
 
@@ -33,8 +34,6 @@ use crate::storage::{StoreError, UserView, account_key};
 const ORDER_LIFE: SignedDuration = SignedDuration::from_mins(5);
 /// The order is gone this long before the next slice or the close.
 const CLEARANCE: SignedDuration = SignedDuration::from_secs(60);
-/// However close the next slice is, an order gets this long.
-const SHORTEST_LIFE: SignedDuration = SignedDuration::from_secs(20);
 
 /// An id that the same question always gives: the time keeps orders in order, the hash keeps it unique.
 pub(super) fn derived_order_id(at: Timestamp, parts: &[&[u8]]) -> OrderId {
@@ -55,13 +54,16 @@ pub(super) fn derived_order_id(at: Timestamp, parts: &[&[u8]]) -> OrderId {
     OrderId(uuid::Builder::from_custom_bytes(bytes).with_version(uuid::Version::SortRand).into_uuid())
 }
 
-/// When an order that is sent now is cancelled: after five minutes, a minute before the next slice
-/// or the close, whichever comes first.
+/// When an order that is sent now is cancelled: after five minutes, a minute before the next slice or
+/// the close, whichever comes first. Where one of them is no more than that minute away, the order has
+/// half the time until then, so that the other half is left to cancel it and to read what it did.
 pub(super) fn order_deadline(now: Timestamp, next_slice: Option<Timestamp>, close: Timestamp) -> Timestamp {
-    let before = |at: Timestamp| at.saturating_sub(CLEARANCE).unwrap_or(at);
-    let after = |by: SignedDuration| now.saturating_add(by).unwrap_or(now);
-    let wanted = next_slice.map_or(before(close), |next| before(next).min(before(close))).min(after(ORDER_LIFE));
-    wanted.max(after(SHORTEST_LIFE)).min(close)
+    let life_before = |end: Timestamp| {
+        let gap = end.duration_since(now).max(SignedDuration::ZERO);
+        if gap > CLEARANCE { gap.saturating_sub(CLEARANCE) } else { gap / 2 }
+    };
+    let life = next_slice.map_or(ORDER_LIFE, life_before).min(life_before(close)).min(ORDER_LIFE);
+    now.saturating_add(life).unwrap_or(now)
 }
 
 /// The order that a request of the engine becomes.
@@ -119,7 +121,8 @@ impl Trading {
         let account = line.account_id;
         let now = self.clock.now();
         let books = line.user.read(|v| Books::read(v, account))?;
-        let sheets: Vec<Sheet> = in_bot_order(&books).filter(|s| s.session == plan.session && !books.is_imported(s)).cloned().collect();
+        let turns = turn::sheets(&books.bots, &books.sheets).into_iter();
+        let sheets: Vec<Sheet> = turns.filter(|s| s.session == plan.session && !books.is_imported(s)).cloned().collect();
         if sheets.is_empty() {
             return Ok(Outcome::Done("no sheets".to_owned()));
         }
@@ -169,7 +172,7 @@ impl Trading {
             let sent = v.get(&ORDERS, &account_key(account).id(order_id.as_bytes()))?.is_some();
             Ok::<_, StoreError>((Books::read(v, account)?, run_of(v, account, &slot)?, sent))
         })?;
-        let Some(sheet) = books.sheets.iter().find(|s| s.id == sheet_id) else { return Ok(Step::Gone) };
+        let Some(sheet) = turn_of(&books, sheet_id) else { return Ok(Step::Gone) };
         if sent || run.is_some_and(|r| r.handled.contains(&sheet_id.0)) {
             return Ok(Step::Gone);
         }
@@ -182,6 +185,9 @@ impl Trading {
             return Ok(Step::Gone);
         }
         let price = self.price(line, &sheet.symbol).await?.map(|q| f64_from_decimal(q.last));
+        // The broker took its time: a bot that was switched off meanwhile sends nothing any more.
+        let books = line.user.read(|v| Books::read(v, account))?;
+        let Some(sheet) = turn_of(&books, sheet_id) else { return Ok(Step::Gone) };
         match self.affordable(&books, sheet, slice::plan(sheet, price)) {
             SlicePlan::NoPrice => self.skip_slice(line, slot, sheet, true, Some(slice::no_price_event(sheet))).await?,
             SlicePlan::NoShares { .. } => self.skip_slice(line, slot, sheet, true, None).await?,
@@ -275,10 +281,9 @@ enum Step {
     Waits,
 }
 
-/// Sheets in the order of their bots; those of removed bots last.
-fn in_bot_order(books: &Books) -> impl Iterator<Item = &Sheet> {
-    let orphaned = books.sheets.iter().filter(|s| s.bot_id.is_none_or(|id| books.bot(id).is_none()));
-    books.bots.iter().filter_map(|b| books.sheet_of(b.id)).chain(orphaned)
+/// The sheet, if it still gets slices.
+fn turn_of(books: &Books, sheet: SheetId) -> Option<&Sheet> {
+    turn::sheets(&books.bots, &books.sheets).into_iter().find(|s| s.id == sheet)
 }
 
 /// The id of an order that stands outside sheets: one per bot, session and purpose.
@@ -289,4 +294,26 @@ pub(super) fn once_per_session(account: AccountId, bot: BotId, plan: &SessionPla
 /// A fresh id for an order that a person asks for.
 pub(super) fn fresh_order_id(now: Timestamp) -> OrderId {
     OrderId(crate::storage::time_ordered(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_lives_until_a_minute_before_the_next_slice_or_the_close() {
+        let now: Timestamp = "2026-05-14T15:10:00Z".parse().unwrap();
+        let after = |secs: i64| now + SignedDuration::from_secs(secs);
+        let life = |next: Option<i64>, close: i64| order_deadline(now, next.map(after), after(close)).duration_since(now).as_secs();
+        assert_eq!((life(None, 9_000), life(Some(3_900), 9_000)), (300, 300), "five minutes at most");
+        assert_eq!((life(Some(300), 9_000), life(Some(120), 9_000)), (240, 60));
+        assert_eq!((life(None, 300), life(Some(3_900), 300), life(Some(180), 150)), (240, 240, 90));
+        // Denser than the minute: half the time.
+        assert_eq!((life(Some(61), 9_000), life(Some(60), 9_000), life(Some(16), 9_000)), (1, 30, 8));
+        assert_eq!((life(None, 40), life(None, 0), life(Some(0), 9_000)), (20, 0, 0));
+        for gap in 1..400 {
+            let clearance = if gap > 60 { 60 } else { gap / 2 };
+            assert!(life(Some(gap), 9_000) <= gap - clearance, "{gap} s to the next slice");
+        }
+    }
 }

@@ -9,11 +9,12 @@ use uuid::Uuid;
 use super::books::Books;
 use super::error::TradingError;
 use super::line::Line;
+use super::missed::Hindrance;
 use super::reconcile::keep;
 use super::tick::Trading;
 use crate::brokers::BrokerError;
 use crate::domain::bot::Sheet;
-use crate::domain::calendar::CalendarError;
+use crate::domain::calendar::{CalendarError, Session};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::AccountId;
 use crate::domain::message::Notice;
@@ -32,7 +33,7 @@ pub(super) enum Outcome {
 }
 
 /// A late slot still runs until this.
-fn last_call(job: Job, due: Timestamp, plan: &SessionPlan) -> Timestamp {
+pub(super) fn last_call(job: Job, due: Timestamp, plan: &SessionPlan) -> Timestamp {
     let after = |at: Timestamp, by: i64| at.saturating_add(SignedDuration::from_mins(by)).unwrap_or(at);
     match job {
         Job::Readiness => plan.open,
@@ -89,7 +90,7 @@ pub(super) fn run_of(view: &UserView<'_>, account: AccountId, slot: &Slot) -> Re
 }
 
 /// Records of one session.
-fn runs_of(view: &UserView<'_>, account: AccountId, session: Date) -> Result<Vec<SlotRun>, StoreError> {
+pub(super) fn runs_of(view: &UserView<'_>, account: AccountId, session: Date) -> Result<Vec<SlotRun>, StoreError> {
     view.list(&SLOTS, &account_key(account).date(session))
 }
 
@@ -97,12 +98,7 @@ impl Trading {
     /// The plan of a session for an account, with slice times moved by an earlier outage.
     pub(super) fn plan(&self, view: &UserView<'_>, account: AccountId, session: Date) -> Result<Option<SessionPlan>, TradingError> {
         let Some(session) = self.calendar.session_on(session).map_err(calendar)? else { return Ok(None) };
-        let account = view.require(&ACCOUNTS, &account_key(account))?;
-        let mut plan = account.settings.schedule.plan(&session);
-        if let Some(moved) = view.get(&SLICE_TIMES, &account_key(account.id).date(session.date))? {
-            plan.slices = moved.times;
-        }
-        Ok(Some(plan))
+        Ok(Some(plan_of(view, account, &session)?))
     }
 
     /// The time of the first slice of a session that has not run; `None` when no slice is to come any more.
@@ -121,9 +117,9 @@ impl Trading {
     pub(super) async fn run_due(&self, line: &Line) -> Result<(), TradingError> {
         let now = self.clock.now();
         let today = self.calendar.trading_date_for(now).map_err(calendar)?;
-        let yesterday = self.calendar.previous_session(today).map_err(calendar)?.date;
+        let yesterday = self.calendar.previous_session(today).map_err(calendar)?;
         let mut problem = None;
-        for session in [yesterday, today] {
+        for session in [Some(yesterday), self.calendar.session_on(today).map_err(calendar)?].into_iter().flatten() {
             keep(&mut problem, self.run_session(line, session).await);
         }
         problem.map_or(Ok(()), Err)
@@ -131,12 +127,13 @@ impl Trading {
 
     /// Runs a session's slots. Slices wait for the decision and for the slice before them, the closing
     /// buy waits for the decision; nothing else waits for anything.
-    async fn run_session(&self, line: &Line, session: Date) -> Result<(), TradingError> {
+    async fn run_session(&self, line: &Line, session: Session) -> Result<(), TradingError> {
         let mut held: BTreeSet<Job> = BTreeSet::new();
         let mut problem = None;
         'again: loop {
-            self.respace_after_outage(line, session).await?;
-            let Some(plan) = line.user.read(|v| self.plan(v, line.account_id, session))? else { break };
+            self.respace_after_outage(line, session.date).await?;
+            self.miss_of(&line.user, line.account_id, session, Hindrance::Outage).await?;
+            let plan = line.user.read(|v| plan_of(v, line.account_id, &session))?;
             let created = line.user.read(|v| v.require(&ACCOUNTS, &account_key(line.account_id)))?.created_at;
             for slot in plan.slots() {
                 let now = self.clock.now();
@@ -147,11 +144,8 @@ impl Trading {
                 if run.is_some_and(|r| r.state != RunState::Running) {
                     continue;
                 }
-                if now > last_call(slot.job, slot.at, &plan) {
-                    self.miss(line, slot, now).await?;
-                    continue;
-                }
-                if held.contains(&slot.job) {
+                // What has become too late meanwhile is noted the next time.
+                if held.contains(&slot.job) || now > last_call(slot.job, slot.at, &plan) {
                     continue;
                 }
                 match keep(&mut problem, self.run_slot(line, &plan, slot).await) {
@@ -201,27 +195,6 @@ impl Trading {
         }
     }
 
-    /// Notes that a slot's time has passed, and tells the owner if there was something to do in it.
-    async fn miss(&self, line: &Line, slot: Slot, now: Timestamp) -> Result<(), TradingError> {
-        let account = line.account_id;
-        line.user
-            .write(move |tx| -> Result<(), StoreError> {
-                let books = Books::read(&tx.view(), account)?;
-                mark(tx, account, slot, RunState::Missed, now, "its time passed while the server could not run it")?;
-                let matters = match slot.job {
-                    Job::Slice => books.sheets.iter().any(|s| s.session == slot.session && !books.is_imported(s)),
-                    _ => books.bots.iter().any(|b| b.active),
-                };
-                if !matters {
-                    return Ok(());
-                }
-                let notice = Notice::SlotMissed { job: slot.job.name().to_owned(), due: slot.at };
-                tx.post(account, now, notice.level(), &notice).map(drop)
-            })
-            .await?;
-        Ok(())
-    }
-
     /// After an outage (two slices or more overdue) the slices that are left are spread over what is
     /// left of the session; none carries more than twice a planned slice.
     async fn respace_after_outage(&self, line: &Line, session: Date) -> Result<(), TradingError> {
@@ -263,14 +236,28 @@ impl Trading {
     }
 }
 
+/// The plan of a session, with slice times moved by an earlier outage.
+pub(super) fn plan_of(view: &UserView<'_>, account: AccountId, session: &Session) -> Result<SessionPlan, StoreError> {
+    let account = view.require(&ACCOUNTS, &account_key(account))?;
+    let mut plan = account.settings.schedule.plan(session);
+    if let Some(moved) = view.get(&SLICE_TIMES, &account_key(account.id).date(session.date))? {
+        plan.slices = moved.times;
+    }
+    Ok(plan)
+}
+
+/// Fewest slices in which a sheet can be carried out when none is more than twice what was planned.
+pub(super) fn least_slices(sheet: &Sheet) -> i64 {
+    let planned = sheet.total / sheet.slices_total.max(1) as f64;
+    if planned > 0.0 { (sheet.remaining / (MAX_SHARE * planned) - 1e-9).ceil() as i64 } else { 1 }
+}
+
 /// Slices of a sheet when `slots` times are left for it. The next slice takes remaining / slices_left:
 /// never more than twice what was planned for one, whatever happened before. An order that is still
 /// open (`pending`) takes one slice with its result.
-fn fewer_slices(sheet: &Sheet, slots: i64, pending: i64) -> i64 {
-    let planned = sheet.total / sheet.slices_total.max(1) as f64;
-    let least = if planned > 0.0 { (sheet.remaining / (MAX_SHARE * planned) - 1e-9).ceil() as i64 } else { 1 };
+pub(super) fn fewer_slices(sheet: &Sheet, slots: i64, pending: i64) -> i64 {
     let left = (sheet.slices_left - pending).max(1);
-    slots.max(least).clamp(1, left) + pending.min(sheet.slices_left - 1)
+    slots.max(least_slices(sheet)).clamp(1, left) + pending.min(sheet.slices_left - 1)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -689,6 +689,16 @@ impl World {
         std::thread::spawn(move || store.write_blocking(f)).join().unwrap().unwrap();
     }
 
+    /// The account's owner has entered no broker key, or removes it; with `false` it is there (again).
+    pub fn without_key(&self, client: &Client, without: bool) {
+        let mut desk = self.desk.0.lock().unwrap();
+        if without {
+            desk.remove(&client.account);
+        } else {
+            desk.insert(client.account, client.broker.clone());
+        }
+    }
+
     pub fn clock_now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -707,7 +717,7 @@ impl World {
     pub async fn tick_at(&self, at: Timestamp) -> bool {
         self.clock.advance_to(at);
         let died = tokio::select! {
-            () = self.trading.tick() => false,
+            _ = self.trading.tick() => false,
             () = self.died.notified() => true,
         };
         if died {

@@ -15,6 +15,7 @@ use super::error::TradingError;
 use super::gate::Window;
 use super::line::{Connector, Line};
 use super::listings::Relistings;
+use super::missed::Hindrance;
 use super::paper::own_account_id;
 use super::quotes::Quotes;
 use super::reconcile::{Searches, keep};
@@ -167,9 +168,9 @@ impl Trading {
     }
 
     /// Works on every account that no earlier tick is still working on, all at the same time, and
-    /// returns when each has done what it could. Never fails: an account's failure is told to its
-    /// owner and to nobody else.
-    pub async fn tick(self: &Arc<Self>) {
+    /// returns when each has done what it could. An account's failure is told to its owner and to nobody
+    /// else; `false` only when the accounts could not even be read.
+    pub async fn tick(self: &Arc<Self>) -> bool {
         let (users, accounts) = match self.store.read(|view| {
             let (mut users, mut accounts) = (Vec::new(), Vec::new());
             for user in view.user_ids()? {
@@ -181,7 +182,7 @@ impl Trading {
             Ok(accounts) => accounts,
             Err(error) => {
                 tracing::error!(%error, "cannot read the accounts");
-                return;
+                return false;
             }
         };
         let mut work = JoinSet::new();
@@ -201,6 +202,7 @@ impl Trading {
             }
         }
         while work.join_next().await.is_some() {}
+        true
     }
 
     /// Runs one account's work; an error or a panic in it ends here.
@@ -209,7 +211,8 @@ impl Trading {
         let outcome = std::panic::AssertUnwindSafe(self.work(user, &account)).catch_unwind().await;
         let problem = match outcome {
             Ok(Ok(())) => None,
-            Ok(Err(TradingError::Refused { code: "no_broker_key", .. })) => return,
+            // Told before and after each session, not as a problem.
+            Ok(Err(TradingError::Refused { code: "no_broker_key", .. })) => return self.publish_messages(user),
             Ok(Err(error)) => Some((code_of(&error), words_of(&error))),
             Err(_) => Some((
                 "internal_error".to_owned(),
@@ -273,7 +276,15 @@ impl Trading {
     /// Every step is done, whatever became of those before it: what cannot be done without them waits
     /// by itself.
     async fn work(self: &Arc<Self>, user: UserId, account: &Account) -> Result<(), TradingError> {
-        let gateway = self.connector.connect(user, account).await?;
+        let gateway = match self.connector.connect(user, account).await {
+            Ok(gateway) => gateway,
+            Err(error) => {
+                if let TradingError::Refused { code: code @ ("no_broker_key" | "broker_key_unreadable"), .. } = &error {
+                    self.tell_without_key(&self.store.user(user), account.id, code).await?;
+                }
+                return Err(error);
+            }
+        };
         let line = Line { user: self.store.user(user), account_id: account.id, gateway };
         let mut problem = None;
         if account.environment == Environment::Own {
@@ -281,9 +292,14 @@ impl Trading {
             keep(&mut problem, self.settle(&line).await);
             return problem.map_or(Ok(()), Err);
         }
+        // First of all: later steps close sheets whose slices were missed, and leave marks after which
+        // older sessions would not be looked at any more.
+        let looked_back = keep(&mut problem, self.miss_since_last_run(&line.user, line.account_id, Hindrance::Outage).await).is_some();
         keep(&mut problem, self.refresh_orders(&line, false).await);
         keep(&mut problem, self.settle(&line).await);
-        keep(&mut problem, self.run_due(&line).await);
+        if looked_back {
+            keep(&mut problem, self.run_due(&line).await);
+        }
         keep(&mut problem, self.settle(&line).await);
         keep(&mut problem, self.refresh_prices(&line).await);
         problem.map_or(Ok(()), Err)

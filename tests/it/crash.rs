@@ -182,7 +182,7 @@ fn the_server_that_is_killed() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let app = App::open(config, Arc::new(SystemClock), market.clone()).await.unwrap();
-        let _background = startup::start(&app).await;
+        let _background = startup::start(&app).await.unwrap();
         println!("\n{UP}");
         tokio::spawn(async move {
             let reported = || {

@@ -1,10 +1,14 @@
 //! What holds for every route: access, error form, headers, documentation and the pages.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use eggmoney::domain::clock::Clock;
 use eggmoney::domain::user::Role;
 use eggmoney::http::access::Access;
 use eggmoney::http::routes;
+use eggmoney::ops::control::{Request, execute};
+use eggmoney::schedule::Ticker;
 use serde_json::{Value, json};
 
 use super::support::{TestServer, answer};
@@ -175,4 +179,39 @@ async fn health_and_system_are_open_to_anybody() {
     assert!(report["store_bytes"].as_u64().is_some_and(|n| n > 0));
     assert!(report["memory_bytes"].as_u64().is_some_and(|n| n > 1 << 20));
     assert!(report["disk_free_bytes"].as_u64().is_some_and(|n| n > 0));
+}
+
+#[tokio::test]
+async fn a_server_whose_scheduler_stands_still_is_not_ready_and_says_so() {
+    let server = TestServer::start().await;
+    let ready = async || {
+        let response = server.client.get(server.url("/readyz")).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    assert_eq!(ready().await, (200, "ready".to_owned()));
+    server.wall.advance(Duration::from_secs(181));
+    let (status, text) = ready().await;
+    assert_eq!(status, 503);
+    assert!(text.contains("the scheduler has not run for 181 seconds"), "{text}");
+    let health = execute(&server.app, Request::Health).await.unwrap();
+    assert_eq!(health["problem"], text);
+    // It still answers people, who can look what is wrong.
+    assert_eq!(server.anybody().get("/healthz").await.0, 200);
+
+    let ticker = Ticker::start(server.app.trading.clone(), server.app.pulse.clone(), Some(Duration::from_millis(20))).await.unwrap();
+    while ready().await.0 != 200 {
+        tokio::task::yield_now().await;
+    }
+    ticker.stop().await;
+    let health = execute(&server.app, Request::Health).await.unwrap();
+    assert_eq!((&health["problem"], &health["last_tick"]), (&Value::Null, &json!(server.wall.now())));
+}
+
+#[tokio::test]
+async fn housekeeping_that_cannot_be_planned_is_an_error_and_not_a_log_line() {
+    let server = TestServer::start().await;
+    let ticker = Ticker::start(server.app.trading.clone(), server.app.pulse.clone(), None).await.unwrap();
+    let error = ticker.every("no cron expression", || async {}).await.unwrap_err();
+    assert!(error.to_string().contains("the scheduler does not run"), "{error}");
+    ticker.stop().await;
 }

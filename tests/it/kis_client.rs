@@ -91,7 +91,7 @@ impl World {
             venue: eggmoney::domain::order::Venue::Krx,
             origin: OrderOrigin::Closing,
             session: session(),
-            expires_at: self.clock.now(),
+            expires_at: self.clock.now() + jiff::SignedDuration::from_mins(5),
         };
         let exchange = if symbol == "SOXL" { Exchange::Amex } else { Exchange::Nasdaq };
         let ack = self.client.send_order(JournalledOrder::after_commit(&intent), exchange).await;

@@ -4,6 +4,7 @@ mod architecture;
 mod auth;
 mod bad_input;
 mod bad_start;
+mod broker_key;
 mod cli;
 mod crash;
 mod desk;

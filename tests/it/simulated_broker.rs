@@ -86,7 +86,7 @@ impl Rig {
             venue: eggmoney::domain::order::Venue::Krx,
             origin: OrderOrigin::Closing,
             session: TODAY,
-            expires_at: self.clock.now(),
+            expires_at: self.clock.now() + jiff::SignedDuration::from_mins(5),
         }
     }
 

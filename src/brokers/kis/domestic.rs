@@ -26,20 +26,20 @@ impl Domestic<'_> {
         let mut params = self.0.account();
         params.extend(order_terms(self.0.host, intent)?);
         let order_date = self.today();
-        receipt(&self.0.submit(urls::krx_order(intent.side), &params).await?, order_date)
+        receipt(&self.0.submit(urls::krx_order(intent.side), &params, Some(order.deadline())).await?, order_date)
     }
 
     pub async fn amend(&self, order: &Order, original_no: &str, terms: &Amendment) -> Result<OrderAck, BrokerError> {
         let mut params = self.0.account();
         params.extend(amend_terms(self.0.host, order, original_no, terms)?);
         let order_date = self.today();
-        receipt(&self.0.submit(urls::KRX_AMEND, &params).await?, order_date)
+        receipt(&self.0.submit(urls::KRX_AMEND, &params, Some(order.intent.expires_at)).await?, order_date)
     }
 
     pub async fn cancel(&self, order: &Order, original_no: &str) -> Result<(), BrokerError> {
         let mut params = self.0.account();
         params.extend(cancel_terms(self.0.host, order, original_no)?);
-        self.0.submit(urls::KRX_AMEND, &params).await.map(drop)
+        self.0.submit(urls::KRX_AMEND, &params, None).await.map(drop)
     }
 
     /// The broker keeps the orders of the last three months in one list and older ones in another.

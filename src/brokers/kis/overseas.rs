@@ -29,21 +29,21 @@ impl Overseas<'_> {
         params.extend(order_terms(self.0.host, intent, exchange)?);
         // The broker lists the order under the day on which it took it, New York time.
         let order_date = us_date(self.0.clock.now());
-        receipt(&self.0.submit(urls::order(intent.side), &params).await?, order_date)
+        receipt(&self.0.submit(urls::order(intent.side), &params, Some(order.deadline())).await?, order_date)
     }
 
     pub async fn amend(&self, order: &Order, original_no: &str, terms: &Amendment, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         let mut params = self.0.account();
         params.extend(amend_terms(self.0.host, order, original_no, terms, exchange)?);
         let order_date = us_date(self.0.clock.now());
-        receipt(&self.0.submit(urls::AMEND, &params).await?, order_date)
+        receipt(&self.0.submit(urls::AMEND, &params, Some(order.intent.expires_at)).await?, order_date)
     }
 
     pub async fn cancel(&self, order: &Order, original_no: &str, exchange: Exchange) -> Result<(), BrokerError> {
         let mut params = self.0.account();
         // Zero cancels all that is left; a count of ours could be stale by a fill.
         params.extend(change_terms(order, original_no, exchange, "02", "0".to_owned(), "0".to_owned())?);
-        self.0.submit(urls::AMEND, &params).await.map(drop)
+        self.0.submit(urls::AMEND, &params, None).await.map(drop)
     }
 
     pub async fn orders(&self, from: Date, to: Date, symbol: Option<&str>) -> Result<Vec<BrokerOrder>, BrokerError> {

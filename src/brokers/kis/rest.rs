@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -76,6 +77,8 @@ struct Call<'a> {
     post: bool,
     next_page: bool,
     priority: Priority,
+    /// It must not leave at or after this time, however long token and pace made it wait.
+    deadline: Option<Timestamp>,
 }
 
 /// A page of an answer.
@@ -141,16 +144,20 @@ impl Rest {
         }
     }
 
-    /// Sends an order or a cancellation, once.
-    pub async fn submit(&self, endpoint: Endpoint, params: &Params) -> Result<Answer, BrokerError> {
+    /// Sends an order or a cancellation, once. Whatever opens a position names the `deadline` from which
+    /// it must not leave any more: waiting for a token alone can take minutes.
+    ///
+    /// # Errors
+    /// `TooLate` when the deadline came first; nothing was sent then.
+    pub async fn submit(&self, endpoint: Endpoint, params: &Params, deadline: Option<Timestamp>) -> Result<Answer, BrokerError> {
         let tr_id = endpoint.tr_id(self.host)?;
-        let call = Call { path: endpoint.path, tr_id, params, post: true, next_page: false, priority: Priority::Order };
+        let call = Call { path: endpoint.path, tr_id, params, post: true, next_page: false, priority: Priority::Order, deadline };
         self.exchange(&call).await.map(|page| page.answer).map_err(Failure::into_error)
     }
 
     async fn read_page(&self, endpoint: Endpoint, params: &Params, next_page: bool) -> Result<Page, BrokerError> {
         let tr_id = endpoint.tr_id(self.host)?;
-        let call = Call { path: endpoint.path, tr_id, params, post: false, next_page, priority: Priority::Query };
+        let call = Call { path: endpoint.path, tr_id, params, post: false, next_page, priority: Priority::Query, deadline: None };
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -196,6 +203,9 @@ impl Rest {
         let secrets = self.secrets.with(&token.token);
         let request = self.request(call, &token.token)?;
         self.limiter.acquire(call.priority).await;
+        if let Some(deadline) = call.deadline.filter(|at| self.clock.now() >= *at) {
+            return Err(BrokerError::TooLate(deadline));
+        }
         let reply = self.http.send(request, &secrets).await?;
         self.note_drift(reply.header("date"));
         let tr_id = call.tr_id;

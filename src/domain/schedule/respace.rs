@@ -1,4 +1,5 @@
-//! Slices after an outage: what is left is spread over what remains of the session.
+//! Slices after an outage: what is left is spread over what remains of the session, whether the server
+//! stood still or the broker took no orders.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -53,6 +54,26 @@ pub fn respaced(planned: &[Timestamp], done: usize, now: Timestamp, close: Times
     };
     let share = (left as f64 / slots as f64).min(MAX_SHARE);
     Respaced { times: (0..=gaps).map(at).collect(), share, lost: (left as f64 - share * slots as f64).max(0.0) }
+}
+
+/// The plan with `wanted` slices after `now`, to make up for some whose orders never reached the broker.
+/// The first `begun` times stay; the others give way to `wanted` times spread evenly between now and
+/// ten minutes before the close (or the last planned time when that is later), at least five minutes
+/// apart (or as close as planned). `None` when that would not be more slices than the plan has.
+pub fn with_room(planned: &[Timestamp], begun: usize, wanted: usize, now: Timestamp, close: Timestamp) -> Option<Vec<Timestamp>> {
+    let first = next_minute(now);
+    let last_call = close.saturating_sub(LAST_CALL).unwrap_or(first);
+    let end = planned.iter().copied().filter(|t| *t < close).max().unwrap_or(last_call).max(last_call);
+    let room = end.duration_since(first).as_mins();
+    // One gap more than slices: nothing stands at the end, where the closing buy is.
+    let fitting = usize::try_from(room / spacing(planned).as_mins().max(1) - 1).unwrap_or(0);
+    let slots = wanted.min(fitting);
+    if slots <= planned.len().saturating_sub(begun) {
+        return None;
+    }
+    let count = i64::try_from(slots).ok()?;
+    let at = |i: i64| first.saturating_add(SignedDuration::from_mins(room / (count + 1) * i)).unwrap_or(first);
+    Some(planned.iter().copied().take(begun).chain((1..=count).map(at)).collect())
 }
 
 /// Five minutes, or less where the plan itself is denser; never under a minute.

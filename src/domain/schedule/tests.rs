@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::imported::KeyStore;
 use super::plan::LAST_CALL;
-use super::respace::{MAX_SHARE, respaced};
+use super::respace::{MAX_SHARE, respaced, with_room};
 use super::*;
 use crate::domain::calendar::Calendar;
 use crate::domain::clock::from_kst;
@@ -329,5 +329,42 @@ proptest! {
         prop_assert!((1.0..=MAX_SHARE).contains(&again.share));
         let placed = again.share * again.times.len() as f64 + again.lost;
         prop_assert!((placed - left as f64).abs() < 1e-9 && again.lost >= 0.0);
+    }
+}
+
+#[test]
+fn room_is_made_only_for_slices_that_the_plan_has_no_place_for() {
+    let plan = plan_on(&Schedule::default(), date(2026, 7, 15));
+    let at = |hour, minute| from_kst(datetime(2026, 7, 16, hour, minute, 0, 0));
+    // 00:10 01:15 02:20 03:25 04:30, close 05:00.
+    assert_eq!(with_room(&plan.slices, 2, 3, at(1, 15), plan.close), None, "three are left");
+    let moved = with_room(&plan.slices, 3, 3, at(2, 20), plan.close).unwrap();
+    assert_eq!(clocks(&moved), ["16 00:10", "16 01:15", "16 02:20", "16 02:57", "16 03:34", "16 04:11"]);
+    let last = with_room(&plan.slices, 5, 1, at(4, 30), plan.close).unwrap();
+    assert_eq!(clocks(&last)[5..], ["16 04:40"], "not at the closing buy");
+    assert_eq!(clocks(&with_room(&last, 6, 3, at(4, 40), plan.close).unwrap())[6..], ["16 04:45"], "only one fits");
+    assert_eq!(with_room(&last, 6, 1, at(4, 46), plan.close), None);
+    assert_eq!(with_room(&last, 6, 1, plan.close, plan.close), None);
+    assert_eq!(with_room(&plan.slices, 5, 0, at(4, 30), plan.close), None);
+}
+
+proptest! {
+    /// Room that is made lies after now and before the close, keeps what was begun, and is never closer
+    /// than five minutes or the plan itself.
+    #[test]
+    fn made_room_stays_inside_the_session(count in 1_u32..40, begun in 0_usize..40, wanted in 0_usize..40, minute in 0_i64..389, second in 0_i64..60) {
+        let schedule = Schedule { twap_start: TimeRule::AfterOpen { minutes: 5 }, twap_count: count, ..Schedule::default() };
+        let plan = plan_on(&schedule, date(2026, 7, 15));
+        let now = plan.open + SignedDuration::from_secs(minute * 60 + second);
+        let begun = begun.min(plan.slices.len());
+        if let Some(moved) = with_room(&plan.slices, begun, wanted, now, plan.close) {
+            let fresh = &moved[begun..];
+            prop_assert_eq!(&moved[..begun], &plan.slices[..begun]);
+            prop_assert!(fresh.len() <= wanted && fresh.len() > plan.slices.len() - begun);
+            let least = plan.slices.windows(2).map(|w| w[1].duration_since(w[0])).min().unwrap_or(SignedDuration::from_mins(5));
+            let least = least.min(SignedDuration::from_mins(5));
+            prop_assert!(fresh.iter().all(|at| *at > now && *at < plan.close));
+            prop_assert!(fresh.windows(2).all(|w| w[1].duration_since(w[0]) >= least));
+        }
     }
 }

@@ -50,11 +50,11 @@ async fn healthz(_: Public) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok")
 }
 
-/// The data can be read.
+/// The data can be read and the scheduler runs.
 #[utoipa::path(get, path = "/readyz", tag = "system", responses((status = 200), (status = 503)))]
 async fn readyz(_: Public, app: AppData) -> HttpResponse {
-    match app.auth.settings() {
-        Ok(_) => HttpResponse::Ok().content_type("text/plain").body("ready"),
-        Err(_) => HttpResponse::ServiceUnavailable().content_type("text/plain").body("the store cannot be read"),
+    match app.ready() {
+        Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready"),
+        Err(problem) => HttpResponse::ServiceUnavailable().content_type("text/plain").body(problem),
     }
 }

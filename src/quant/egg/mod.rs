@@ -22,4 +22,5 @@ mod samples;
 pub mod sheet;
 pub mod slice;
 pub mod trailing;
+pub mod turn;
 pub mod wash;

@@ -3,6 +3,7 @@
 mod listings;
 mod nights;
 mod orders;
+mod outages;
 mod restarts;
 mod tickets;
 mod troubles;

@@ -86,7 +86,9 @@ async fn a_death_before_any_call_to_the_broker_sends_nothing_twice_and_loses_not
         assert_eq!((books.sheets, books.open_orders), (0, 0), "death before call {call}: {books:?}");
         // An order that had not left is given up, not sent again; every other is there.
         let given_up = world.orders(&kim).iter().filter(|o| o.is_not_placed()).count();
-        assert!(given_up <= 1 && world.orders(&kim).len() == 11, "death before call {call}");
+        // For a last slice that was given up there is one more: no other was left to take its share.
+        let orders = world.orders(&kim).len();
+        assert!(given_up <= 1 && (orders == 11 || orders == 11 + given_up), "death before call {call}");
         if given_up == 0 {
             assert_eq!(books, expected(), "death before call {call}");
         }

@@ -9,6 +9,7 @@ use eggmoney::domain::fact::BookingOrigin;
 use eggmoney::quant::egg::book;
 use eggmoney::quant::egg::closing::{self, ClosingInput, ClosingPlan};
 use eggmoney::quant::egg::event::EggEvent;
+use eggmoney::quant::egg::turn;
 
 use super::harness::{Case, Differences, run};
 use super::vectors::{
@@ -78,8 +79,9 @@ impl Case for ClosingCase {
         let mut request = None;
         let mut new_history = Vec::new();
 
-        diff.same("checked", &bot.active, &self.expect.checked);
-        if bot.active {
+        let checked = !turn::bots(std::slice::from_ref(&bot)).is_empty();
+        diff.same("checked", &checked, &self.expect.checked);
+        if checked {
             let check = closing::check(&ClosingInput {
                 bot: &bot,
                 holdings: &holdings,

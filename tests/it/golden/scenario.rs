@@ -21,6 +21,7 @@ use eggmoney::quant::egg::manage::{auto_start, bot_sync};
 use eggmoney::quant::egg::netting::{Books, net};
 use eggmoney::quant::egg::sheet::{self, Opening};
 use eggmoney::quant::egg::slice::{self, Completion, SlicePlan};
+use eggmoney::quant::egg::turn;
 
 use super::harness::{Case, Differences, run};
 use super::vectors::{BotVector, Outcome, OutcomeWord, TradeVector, at, book_ids, codes, fill_of, side_text};
@@ -156,8 +157,9 @@ impl Account<'_> {
         let last = day.slices.iter().map(|slice| slice.time).max();
         for slice in &day.slices {
             self.drop_outdated(day.date);
-            for bot in self.active() {
-                self.slice(bot, day.date, slice, last.is_some_and(|last| slice.time >= last), instant(slice.time));
+            let turns: Vec<SheetId> = turn::sheets(&self.books.bots, &self.books.sheets).iter().map(|sheet| sheet.id).collect();
+            for sheet in turns {
+                self.slice(sheet, day.date, slice, last.is_some_and(|last| slice.time >= last), instant(slice.time));
             }
         }
         for bot in self.active() {
@@ -171,7 +173,7 @@ impl Account<'_> {
     }
 
     fn active(&self) -> Vec<BotId> {
-        self.books.bots.iter().filter(|bot| bot.active).map(|bot| bot.id).collect()
+        turn::bots(&self.books.bots).iter().map(|bot| bot.id).collect()
     }
 
     fn bot(&mut self, id: BotId) -> &mut Bot {
@@ -228,8 +230,9 @@ impl Account<'_> {
         }
     }
 
-    fn slice(&mut self, id: BotId, today: Date, vector: &SliceVector, last_time_passed: bool, now: Timestamp) {
-        let Some(mut sheet) = self.sheet(id).cloned() else { return };
+    fn slice(&mut self, sheet: SheetId, today: Date, vector: &SliceVector, last_time_passed: bool, now: Timestamp) {
+        let Some(mut sheet) = self.books.sheets.iter().find(|other| other.id == sheet).cloned() else { return };
+        let Some(id) = sheet.bot_id else { return };
         if let Some(event) = slice::obstacle(&sheet, today) {
             self.events.push(event);
             return;

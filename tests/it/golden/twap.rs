@@ -9,6 +9,7 @@ use eggmoney::quant::egg::book;
 use eggmoney::quant::egg::event::EggEvent;
 use eggmoney::quant::egg::sheet;
 use eggmoney::quant::egg::slice::{self, Completion, SlicePlan};
+use eggmoney::quant::egg::turn;
 
 use super::harness::{Case, Differences, run};
 use super::vectors::{
@@ -158,7 +159,8 @@ impl TwapCase {
             done.events.push(event);
         }
         let Some(mut sheet) = books.sheet.take() else { return done };
-        if !bot_exists || !books.bot.active {
+        let bots = if bot_exists { std::slice::from_ref(&books.bot) } else { &[] };
+        if turn::sheets(bots, std::slice::from_ref(&sheet)).is_empty() {
             books.sheet = Some(sheet);
             return done;
         }

@@ -1037,7 +1037,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The data can be read. */
+        /** The data can be read and the scheduler runs. */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -2833,10 +2833,17 @@ export interface components {
              */
             disk_free_bytes: number | null;
             /**
+             * Format: date-time
+             * @description When the scheduler last ran.
+             */
+            last_tick: string;
+            /**
              * Format: int64
              * @description Memory of this process that is in RAM; `null` where the system does not tell.
              */
             memory_bytes: number | null;
+            /** @description Why the server is not ready; `null` when it is. */
+            problem: string | null;
             /**
              * Format: int64
              * @description Size of the database file.

@@ -148,7 +148,7 @@ fn intent(host: BrokerHost, side: Side) -> OrderIntent {
         venue: crate::domain::order::Venue::Krx,
         origin: OrderOrigin::Closing,
         session: jiff::civil::date(2026, 7, 20),
-        expires_at: start(),
+        expires_at: start() + jiff::SignedDuration::from_mins(5),
     }
 }
 

@@ -31,7 +31,8 @@ async fn the_order_date_is_the_day_in_new_york() {
     let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
     // 04:30 on the 21st in Korea, still the 20th in New York.
     rig.clock.advance_to("2026-07-20T19:30:00Z".parse().unwrap());
-    let ack = rig.client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap();
+    let late = OrderIntent { expires_at: "2026-07-20T19:35:00Z".parse().unwrap(), ..intent(BrokerHost::Mock, Side::Buy) };
+    let ack = rig.client.send(&late).await.unwrap();
     assert_eq!(ack.order_date, jiff::civil::date(2026, 7, 20));
 }
 

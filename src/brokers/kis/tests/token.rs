@@ -188,3 +188,41 @@ async fn an_order_without_a_token_was_certainly_not_placed() {
         assert!(server.seen().iter().all(|s| s.path == urls::TOKEN));
     }
 }
+
+#[tokio::test]
+async fn an_order_whose_time_passes_while_it_waits_for_a_token_never_leaves() {
+    // The broker refuses to issue before its minute is over, three times: the fourth token comes after 195 s.
+    let late_rig = async || {
+        let clock = Arc::new(SteppedClock::new(start()));
+        let served = AtomicUsize::new(0);
+        let server_clock = clock.clone();
+        let server = Server::start(move |seen| match seen.path.as_str() {
+            urls::TOKEN if served.fetch_add(1, Ordering::SeqCst) < 3 => fixture("token_too_early"),
+            urls::TOKEN => token_body(1, server_clock.now()),
+            _ => fixture("order"),
+        })
+        .await;
+        let client = client_at(BrokerHost::Mock, &server.base_url, &clock, &Arc::default());
+        (server, client)
+    };
+    let until = |secs| OrderIntent { expires_at: start() + SignedDuration::from_secs(secs), ..intent(BrokerHost::Mock, Side::Buy) };
+    let orders = |server: &Server| server.seen().iter().filter(|s| s.path != urls::TOKEN).count();
+
+    let (server, client) = late_rig().await;
+    let error = client.send(&until(195)).await.unwrap_err();
+    assert_eq!((error.code(), error.order_outcome(), orders(&server)), ("too_late", OrderOutcome::NotPlaced, 0), "{error}");
+
+    let (server, client) = late_rig().await;
+    client.send(&until(196)).await.unwrap();
+    assert_eq!(orders(&server), 1);
+}
+
+#[tokio::test]
+async fn an_order_that_meets_a_dead_token_is_not_sent_again_after_its_time() {
+    let rig = rig_with_tokens(&[2]).await;
+    let intent = OrderIntent { expires_at: start() + SignedDuration::from_secs(30), ..intent(BrokerHost::Mock, Side::Buy) };
+    let error = rig.client.send(&intent).await.unwrap_err();
+    assert_eq!((error.code(), rig.calls().len()), ("too_late", 1), "the second token came after 65 s");
+    // A cancel is never too late for us.
+    rig.client.send_cancel(&order(BrokerHost::Mock, Some("0000038614")), Exchange::Nasdaq).await.unwrap();
+}

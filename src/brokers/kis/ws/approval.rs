@@ -47,7 +47,9 @@ async fn ask(issuer: &Issuer<'_>) -> Result<SecretString, BrokerError> {
     });
     let request = issuer.http.post(&format!("{}{PATH}", issuer.base_url)).json(&body);
     let reply = issuer.http.send(request, issuer.secrets).await?;
-    let Ok(answer) = serde_json::from_slice::<Value>(&reply.body) else { return Err(unreadable(reply.status, &issuer.secrets.evidence(&reply.body))) };
+    let Ok(answer) = serde_json::from_slice::<Value>(&reply.body) else {
+        return Err(unreadable(reply.status, &issuer.secrets.evidence(&reply.body)));
+    };
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().trim();
     match text("approval_key") {
         "" if text("error_code").is_empty() => Err(unreadable(reply.status, &issuer.secrets.evidence(&reply.body))),
