@@ -393,6 +393,16 @@ impl Trading {
         })?)
     }
 
+    /// Forgets request keys that nobody can mean any more. Part of the daily housekeeping.
+    pub async fn forget_old_requests(&self) {
+        let users = self.store.read(|v| v.user_ids()).unwrap_or_default();
+        for user in users {
+            if let Err(error) = super::service::forget_old_keys(&self.store.user(user), self.clock.now()).await {
+                tracing::warn!(user_id = %user, %error, "old request keys cannot be removed");
+            }
+        }
+    }
+
     /// Asks for the cancel of everything that a kill switch concerns. What cannot be cancelled now is
     /// tried again with every tick.
     pub async fn cancel_halted(&self, scope: super::rules::HaltScope) {

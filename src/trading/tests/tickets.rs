@@ -67,6 +67,20 @@ async fn the_same_key_is_one_order_however_often_it_is_sent() {
 }
 
 #[tokio::test]
+async fn a_key_is_remembered_for_a_week_and_then_forgotten() {
+    let (world, kim) = trader(IN_SESSION).await;
+    let key = || Some(RequestKey::new("weekly", b"buy 3").unwrap());
+    let first = world.trading.place_ticket(kim.user, buy(&kim, "TQQQ", 3, "61"), key()).await.unwrap();
+    world.clock.advance_to(time("2026-05-21T15:00:00Z"));
+    world.trading.forget_old_requests().await;
+    assert_eq!(world.trading.place_ticket(kim.user, buy(&kim, "TQQQ", 3, "61"), key()).await.unwrap(), first);
+    world.clock.advance_to(time("2026-05-22T15:00:01Z"));
+    world.trading.forget_old_requests().await;
+    let again = world.trading.place_ticket(kim.user, buy(&kim, "TQQQ", 3, "61"), key()).await.unwrap();
+    assert_ne!(again.intent.order_id, first.intent.order_id);
+}
+
+#[tokio::test]
 async fn a_refusal_is_kept_and_answered_again() {
     let (world, kim) = trader("2026-05-14T12:00:00Z").await;
     let key = || Some(RequestKey::new("early", b"x").unwrap());
