@@ -53,6 +53,8 @@ pub struct TicketPreview {
     pub fee: Decimal,
     /// What the account may spend, and whose money that counts.
     pub power: Option<BuyingPower>,
+    /// Kinds of orders that the account's broker takes on this side of this market.
+    pub kinds: &'static [OrderKind],
     /// Why it would be refused.
     pub refusal: Option<Reason>,
 }
@@ -144,6 +146,7 @@ impl Trading {
         let intent = placement.intent.clone();
         let (window, seen) = (placement.window, placement.seen.clone());
         let worth = gate::worth(&intent, seen.quote.as_ref());
+        let kinds = seen.offer.map_or(&[] as &[OrderKind], |offer| if intent.side == Side::Buy { offer.buy } else { offer.sell });
         let rate = decimal_from_f64(account.settings.fee_rate).unwrap_or_default();
         let shown = (intent.clone(), seen.clone());
         let refusal = line
@@ -165,6 +168,7 @@ impl Trading {
             worth,
             fee: (worth * rate).round_dp(intent.market.currency().scale()),
             power: seen.power,
+            kinds,
             refusal,
         })
     }
