@@ -51,6 +51,12 @@ describe('live events', () => {
     expect(message(fill)).toMatchObject({ text: 'TQ_1: TQQQ 4주를 $63.10에 샀습니다.', to: '/orders/o1', tone: 'up' });
   });
 
+  it('tell a fill of an order by hand in its market’s currency', () => {
+    const fill = { type: 'fill', account_id: 'a1', order_id: 'o1', symbol: '005930', side: 'sell', bot_name: '' };
+    const event = { ...fill, quantity: '10', price: '70100', at: '2026-11-23T01:00:00Z' } as LiveEvent;
+    expect(message(event)?.text).toBe('005930 10주를 70,100원에 팔았습니다.');
+  });
+
   it('set the clock', () => {
     apply(new QueryClient(), { type: 'clock', market_time: '2026-01-05T00:00:00Z' }, vi.fn());
     expect(Math.abs(marketNow() - Date.parse('2026-01-05T00:00:00Z'))).toBeLessThan(1000);

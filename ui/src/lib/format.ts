@@ -76,6 +76,9 @@ export function turns(t: Amount, maxTier: Amount): string | null {
   return `${fixed(t, 2)} / ${quantity(maxTier)}`;
 }
 
+/** The same told from a symbol: Korean codes begin with a digit, US tickers with a letter. */
+export const currencyOfSymbol = (symbol: string): Currency => (/^\d/.test(symbol) ? 'KRW' : 'USD');
+
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 
 /** Sizes for the admin page: `1.5 GB`. */

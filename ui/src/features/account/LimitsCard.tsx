@@ -95,18 +95,20 @@ export function LimitsCard({ account }: { account: Account }) {
     <Card title={t('limits.title')} testId="limits">
       <p className="text-muted -mt-2 mb-3 text-sm">{t('limits.text')}</p>
       <form onSubmit={submit} noValidate className="space-y-4">
-        {LIMITS.map((name) => (
-          <TextField
-            key={name}
-            label={t(`limits.${name}`)}
-            hint={t(`limitsText.${name}`)}
-            inputMode={COUNTED.includes(name) ? 'numeric' : 'decimal'}
-            autoComplete="off"
-            placeholder={t('limits.none')}
-            {...(name === 'price_collar' && { unit: '%' })}
-            {...field(name)}
-          />
-        ))}
+        <div className="grid gap-4 sm:grid-cols-2">
+          {LIMITS.map((name) => (
+            <TextField
+              key={name}
+              label={t(`limits.${name}`)}
+              hint={t(`limitsText.${name}`)}
+              inputMode={COUNTED.includes(name) ? 'numeric' : 'decimal'}
+              autoComplete="off"
+              placeholder={t('limits.none')}
+              {...(name === 'price_collar' && { unit: '%' })}
+              {...field(name)}
+            />
+          ))}
+        </div>
         {isDirty && (
           <TextField
             label={t('auth.password')}

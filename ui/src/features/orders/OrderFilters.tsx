@@ -83,8 +83,9 @@ export function OrderFilters({
         )}
       </div>
       <details open={more > 0 || undefined}>
-        <summary className="text-muted inline-block min-h-8 text-sm">
-          {t('orders.moreFilters', { count: more })}
+        <summary className="text-muted min-h-8 text-sm">
+          {t('orders.moreFilters')}
+          {more > 0 && ` (${more})`}
         </summary>
         <div className="mt-2 grid grid-cols-2 gap-3 sm:grid-cols-4">
           <TextField

@@ -9,7 +9,8 @@ import { Button } from '../../components/ui/button';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Note, QueryView } from '../../components/ui/feedback';
 import { Missing, Money, Price, Shares, When } from '../../components/ui/value';
-import { type Currency, currencyOf } from '../../lib/format';
+import { type Currency, currencyOf, price } from '../../lib/format';
+import { useLocale } from '../../lib/locale';
 import { useAmountsHidden } from '../../lib/privacy';
 import { clock } from '../../lib/time';
 import { eventText } from './eventText';
@@ -94,7 +95,9 @@ function Detail({ order }: { order: OrderDetail }) {
         <Card title={t('orders.events')}>
           <ol className="space-y-2" data-testid="order-events">
             {order.events.map((event) => {
-              const key = `event.${event.type}`;
+              // Nothing leaves this server for an order of its own paper.
+              const sentHere = order.environment === 'own' && event.type === 'order_sent';
+              const key = sentHere ? 'event.order_sent_here' : `event.${event.type}`;
               return (
                 <li key={event.seq} className="border-line flex gap-3 border-l-2 pl-3 text-sm">
                   <time dateTime={event.at} className="num text-muted shrink-0">
@@ -119,6 +122,7 @@ function Detail({ order }: { order: OrderDetail }) {
 /** What matters of an event; the journal's other members are ids that this page shows already. */
 function EventDetail({ detail, currency }: { detail: unknown; currency: Currency }) {
   const hidden = useAmountsHidden();
-  const text = eventText(detail, useReasonText(), hidden, currency);
+  const locale = useLocale();
+  const text = eventText(detail, useReasonText(), hidden, (value) => price(value, currency, locale));
   return text && <span className="text-muted block text-xs">{text}</span>;
 }

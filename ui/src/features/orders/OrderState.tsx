@@ -1,8 +1,8 @@
 import { useTranslation } from 'react-i18next';
 import type { LimitHit, Order, OrderState } from '../../api/types';
 import { Badge, type BadgeTone } from '../../components/ui/badge';
-import { useLimitText } from '../../components/ui/refusal';
 import { quantity } from '../../lib/format';
+import { useLimitText } from '../../lib/limitText';
 import { useLocale } from '../../lib/locale';
 import { useAmountsHidden } from '../../lib/privacy';
 

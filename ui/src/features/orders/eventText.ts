@@ -1,4 +1,4 @@
-import { type Currency, price, quantity } from '../../lib/format';
+import { type Amount, price, quantity } from '../../lib/format';
 import { COVER } from '../../lib/privacy';
 import type { JournalReason } from './OrderState';
 
@@ -11,7 +11,7 @@ export function eventText(
   detail: unknown,
   reasonText: (reason: JournalReason) => string,
   hidden = false,
-  currency: Currency = 'USD',
+  priceText: (value: Amount) => string | null = price,
 ): string {
   if (typeof detail === 'string') return detail;
   const event = members(detail);
@@ -25,7 +25,7 @@ export function eventText(
   return parts.filter(Boolean).join(' · ');
 
   function times(shares: unknown, at: unknown): string | null {
-    const [count, value] = [quantity(amount(shares)), price(amount(at), currency)];
+    const [count, value] = [quantity(amount(shares)), priceText(amount(at))];
     if (!count) return null;
     const shown = hidden ? COVER : count;
     // An order without a limit has no price of its own.

@@ -66,7 +66,7 @@ function Ticket({ current }: { current: Account }) {
       </PageHead>
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <Card>
-          <form onSubmit={submit} noValidate className="space-y-4" data-testid="ticket-form">
+          <form id="ticket" onSubmit={submit} noValidate className="space-y-4" data-testid="ticket-form">
             {account.halted && <Note tone="error">{t('errors.halted')}</Note>}
             {accounts.length > 1 && (
               <SelectField
@@ -160,18 +160,21 @@ function Ticket({ current }: { current: Account }) {
                 />
               )}
             </div>
-            <Button
-              type="submit"
-              tone={text.side === 'buy' ? 'buy' : 'sell'}
-              className="w-full"
-              aria-disabled={!ready}
-              data-testid="ticket-review"
-            >
-              {t(`ticket.review_${text.side}`)}
-            </Button>
           </form>
         </Card>
-        <PreviewCard query={preview} complete={rested.complete} />
+        <div className="min-w-0 space-y-4">
+          <PreviewCard query={preview} complete={rested.complete} />
+          <Button
+            type="submit"
+            form="ticket"
+            tone={text.side === 'buy' ? 'buy' : 'sell'}
+            className="w-full aria-disabled:opacity-50"
+            aria-disabled={!ready}
+            data-testid="ticket-review"
+          >
+            {t(`ticket.review_${text.side}`)}
+          </Button>
+        </div>
       </div>
       {asking && preview.data && read.request && (
         <ConfirmOrder
