@@ -114,6 +114,7 @@ async fn an_order_reaches_the_simulated_broker_and_comes_back_filled() {
     assert_eq!(chan.post(&format!("{at}/start"), &json!({"old_server_stopped": true})).await.0, 200);
     let (_, preview) = chan.post(&format!("{ORDERS}/preview"), &order).await;
     assert_eq!((&preview["buying_power_basis"], &preview["refusal"]), (&json!("dollars_only"), &Value::Null), "{preview}");
+    assert!(preview["order_types"].as_array().unwrap().contains(&json!("limit")), "{preview}");
     assert_eq!(chan.get(&format!("{ORDERS}?account_id={}&symbol=TQQQ", mine.account)).await.1["items"].as_array().unwrap().len(), 1);
     let (status, placed) = chan.post(ORDERS, &order).await;
     assert_eq!((status, &placed["status"]), (201, &json!("pending")), "{placed}");

@@ -221,9 +221,22 @@ describe('the ticket', () => {
     expect(screen.getByTestId('ticket-price')).toHaveAccessibleDescription(/필수 항목/);
   });
 
+  it('is about the account that its link names, and lets the person change it', async () => {
+    const mine = [account({ id: 'a0', name: 'mock', environment: 'mock' }), account()];
+    const log = serve(({ path }) =>
+      path === 'trading/accounts' ? { body: { items: mine, next: null } } : { body: preview() },
+    );
+    ticket('/ticket?account=a1&symbol=005930&quantity=2');
+    await waitFor(() => expect(screen.getByTestId('ticket-account')).toHaveValue('a1'));
+    await userEvent.selectOptions(screen.getByTestId('ticket-account'), 'a0');
+    expect(screen.getByTestId('ticket-symbol')).toHaveValue('005930');
+    await waitFor(() => expect(log.at(-1)?.body).toMatchObject({ account: 'a0', symbol: '005930', quantity: '2' }), {
+      timeout: 3000,
+    });
+  });
+
   it('reads its fields exactly and leaves out prices that the kind has not', () => {
     const text: TicketText = {
-      account: 'a1',
       symbol: ' tqqq ',
       side: 'sell',
       kind: 'limit',
@@ -231,13 +244,19 @@ describe('the ticket', () => {
       price: '63.10',
       trigger: '60',
     };
-    expect(readTicket(text).request).toMatchObject({ symbol: 'TQQQ', quantity: '1000', price: '63.1' });
-    expect(readTicket(text).request).not.toHaveProperty('trigger_price');
-    const market = readTicket({ ...text, kind: 'market' });
+    expect(readTicket(text, 'a1').request).toMatchObject({ symbol: 'TQQQ', quantity: '1000', price: '63.1' });
+    expect(readTicket(text, 'a1').request).not.toHaveProperty('trigger_price');
+    const market = readTicket({ ...text, kind: 'market' }, 'a1');
     expect(market).toMatchObject({ complete: true, errors: {} });
     expect(market.request).not.toHaveProperty('price');
-    expect(readTicket({ ...text, kind: 'stop_limit' }).request).toMatchObject({ price: '63.1', trigger_price: '60' });
-    expect(readTicket({ ...text, price: '0' })).toMatchObject({ complete: false, errors: { price: 'form.above|0' } });
+    expect(readTicket({ ...text, kind: 'stop_limit' }, 'a1').request).toMatchObject({
+      price: '63.1',
+      trigger_price: '60',
+    });
+    expect(readTicket({ ...text, price: '0' }, 'a1')).toMatchObject({
+      complete: false,
+      errors: { price: 'form.above|0' },
+    });
   });
 });
 

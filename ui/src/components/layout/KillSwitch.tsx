@@ -1,6 +1,8 @@
 import { createContext, type FormEvent, type ReactNode, useContext, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 import { type SwitchInput, useKillSwitch, useSetKillSwitch } from '../../api/queries/safety';
+import { useSession } from '../../api/session';
 import type { KillSwitch } from '../../api/types';
 import { refusedFields } from '../../lib/forms';
 import { Badge } from '../ui/badge';
@@ -81,6 +83,7 @@ export function KillSwitchBanner() {
 
 function KillSwitchDialog({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
+  const { user } = useSession();
   const { account, accounts } = useCurrentAccount();
   const query = useKillSwitch();
   const state = query.data;
@@ -99,7 +102,14 @@ function KillSwitchDialog({ onClose }: { onClose: () => void }) {
       {query.error && <ErrorNote error={query.error} retry={() => void query.refetch()} />}
       {state?.installation && (
         <Note tone="error">
-          {t('killSwitch.stoppedInstallation')} <When at={state.installation} /> {t('killSwitch.onlyAdmin')}
+          {t('killSwitch.stoppedInstallation')} <When at={state.installation} />{' '}
+          {user?.role === 'admin' ? (
+            <Link to="/admin" className="font-semibold underline" onClick={onClose}>
+              {t('nav.admin')}
+            </Link>
+          ) : (
+            t('killSwitch.onlyAdmin')
+          )}
         </Note>
       )}
       <SwitchRow scope="user" label={t('killSwitch.all')} since={state?.user ?? null} testId="kill-user" />

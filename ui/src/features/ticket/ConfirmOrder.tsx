@@ -13,6 +13,7 @@ import { Note } from '../../components/ui/feedback';
 import { CheckField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
 import { Money, Price, Shares } from '../../components/ui/value';
+import { sign } from '../../lib/decimal';
 import type { Currency } from '../../lib/format';
 import type { RequestKey } from '../../lib/requestKey';
 
@@ -35,10 +36,12 @@ export function ConfirmOrder({
   const toast = useToast();
   const place = usePlaceOrder();
   const [agreed, setAgreed] = useState(false);
-  const live = preview.environment === 'live';
+  const live = preview.environment === 'live' || account.environment === 'live';
   const currency = preview.currency as Currency;
   const side = preview.side;
   const reused = place.error instanceof ApiError && place.error.code === 'idempotency_key_reused';
+  // Without limit and last price nobody knows what it is worth.
+  const amount = (value: string) => <Money value={sign(preview.worth) === 0 ? null : value} currency={currency} />;
   const send = () => {
     if (place.isPending) return;
     place.mutate(
@@ -66,7 +69,7 @@ export function ConfirmOrder({
       testId="ticket-confirm"
       onConfirm={send}
     >
-      <EnvironmentNote environment={preview.environment} />
+      <EnvironmentNote environment={live ? 'live' : preview.environment} />
       <p className="flex flex-wrap items-center gap-2 text-lg font-bold" data-testid="ticket-summary">
         <SideBadge side={side} /> {preview.symbol} <Shares value={String(request.quantity)} unit />
       </p>
@@ -85,8 +88,8 @@ export function ConfirmOrder({
                 },
               ]
             : []),
-          { label: t('ticket.worth'), value: <Money value={preview.worth} currency={currency} /> },
-          { label: t('ticket.fee'), value: <Money value={preview.fee} currency={currency} /> },
+          { label: t('ticket.worth'), value: amount(preview.worth) },
+          { label: t('ticket.fee'), value: amount(preview.fee) },
         ]}
       />
       {live && (

@@ -6,6 +6,7 @@ import { Card, Facts } from '../../components/ui/card';
 import { ErrorNote, Note } from '../../components/ui/feedback';
 import { Refusal } from '../../components/ui/refusal';
 import { Age, Missing, Money, Price } from '../../components/ui/value';
+import { sign } from '../../lib/decimal';
 import type { Currency } from '../../lib/format';
 import { refusalOf } from './ticket';
 
@@ -21,6 +22,8 @@ export function PreviewCard({
   const { data, error } = query;
   const refusal = query.isPlaceholderData ? null : refusalOf(data, complete);
   const currency = data?.currency as Currency | undefined;
+  // Without limit and last price nobody knows what it is worth.
+  const priced = complete && data !== undefined && sign(data.worth) !== 0;
   return (
     <Card title={t('ticket.preview')} testId="ticket-preview">
       {error ? (
@@ -57,11 +60,11 @@ export function PreviewCard({
               },
               {
                 label: t('ticket.worth'),
-                value: complete ? <Money value={data.worth} currency={currency} /> : <Missing />,
+                value: priced ? <Money value={data.worth} currency={currency} /> : <Missing />,
               },
               {
                 label: t('ticket.fee'),
-                value: complete ? <Money value={data.fee} currency={currency} /> : <Missing />,
+                value: priced ? <Money value={data.fee} currency={currency} /> : <Missing />,
               },
               ...(data.side === 'buy'
                 ? [

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 import { useTicketPreview } from '../../api/queries/trading';
@@ -18,18 +18,24 @@ import { PreviewCard } from './PreviewCard';
 import { hasLimit, hasTrigger, readTicket, refusalOf, type TicketField, type TicketText } from './ticket';
 
 export function TicketPage() {
+  const { accounts, choose } = useCurrentAccount();
   const [search] = useSearchParams();
+  // A link may name the account. The ticket is always about the one in the header, so that the two never differ.
+  const named = search.get('account');
+  const known = accounts.some((item) => item.id === named);
+  useEffect(() => {
+    if (named && known) choose(named);
+  }, [named, known, choose]);
   // Another link to the ticket is another order.
-  return <WithAccount>{(account) => <Ticket key={search.toString()} current={account} />}</WithAccount>;
+  return <WithAccount>{(current) => <Ticket key={search.toString()} account={current} />}</WithAccount>;
 }
 
-function Ticket({ current }: { current: Account }) {
+function Ticket({ account }: { account: Account }) {
   const { t } = useTranslation();
-  const { accounts } = useCurrentAccount();
+  const { accounts, choose } = useCurrentAccount();
   const [search] = useSearchParams();
   const requestKey = useRequestKey();
   const [text, setText] = useState<TicketText>(() => ({
-    account: search.get('account') ?? current.id,
     symbol: search.get('symbol') ?? '',
     side: search.get('side') === 'sell' ? 'sell' : 'buy',
     kind: 'limit',
@@ -39,10 +45,9 @@ function Ticket({ current }: { current: Account }) {
   }));
   const [tried, setTried] = useState(false);
   const [asking, setAsking] = useState(false);
-  const account = accounts.find((item) => item.id === text.account) ?? current;
   const set = (change: Partial<TicketText>) => setText((now) => ({ ...now, ...change }));
 
-  const read = readTicket({ ...text, account: account.id });
+  const read = readTicket(text, account.id);
   const rested = useRested(read);
   const preview = useTicketPreview(rested.request);
   const settled = JSON.stringify(rested) === JSON.stringify(read) && !preview.isPlaceholderData;
@@ -73,7 +78,7 @@ function Ticket({ current }: { current: Account }) {
                 label={t('ticket.account')}
                 value={account.id}
                 data-testid="ticket-account"
-                onChange={(event) => set({ account: event.target.value, kind: 'limit' })}
+                onChange={(event) => choose(event.target.value)}
               >
                 {accounts.map((item) => (
                   <option key={item.id} value={item.id}>

@@ -3,7 +3,6 @@ import { compare, readDecimal } from '../../lib/decimal';
 
 /** What the fields of the ticket hold. */
 export interface TicketText {
-  account: string;
   symbol: string;
   side: Side;
   kind: OrderKind;
@@ -49,8 +48,8 @@ function positive(text: string, whole = false): { value: string | null; error: s
   return { value, error: null };
 }
 
-/** Reads the fields. Pure. */
-export function readTicket(text: TicketText): ReadTicket {
+/** Reads the fields for an order of `account`. Pure. */
+export function readTicket(text: TicketText, account: string): ReadTicket {
   const symbol = text.symbol.trim().toUpperCase();
   const quantity = positive(text.quantity, true);
   const price = hasLimit(text.kind) ? positive(text.price) : { value: null, error: null };
@@ -65,7 +64,7 @@ export function readTicket(text: TicketText): ReadTicket {
     symbol === ''
       ? null
       : {
-          account: text.account,
+          account,
           symbol,
           side: text.side,
           order_type: text.kind,
