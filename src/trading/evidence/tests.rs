@@ -75,7 +75,7 @@ fn entry(filled: u64, open: u64) -> BrokerOrder {
 }
 
 fn read(order: &Order, listed: Vec<BrokerOrder>, own: &OwnNumbers, at: Timestamp) -> Finding {
-    examine(order, &Reading { listed, at, fee_rate: Decimal::new(9, 4) }, own, close())
+    examine(order, &Reading { listed, at, commission: Some(Decimal::new(9, 4)), funds: BTreeSet::new() }, own, close())
 }
 
 fn facts(order: &Order, listed: BrokerOrder, time: &str) -> Vec<String> {
