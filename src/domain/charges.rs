@@ -107,6 +107,9 @@ impl Rates {
     /// The charges of an order's further execution, whose executions came to `before` so far and come
     /// to `after` now. However an order is executed in parts, it pays the same in all.
     pub fn on_growth(&self, before: Decimal, after: Decimal) -> Charges {
+        if after <= before {
+            return Charges { fee: Decimal::ZERO, tax: Decimal::ZERO };
+        }
         let (then, now) = (self.on(before), self.on(after));
         Charges { fee: (now.fee - then.fee).max(Decimal::ZERO), tax: (now.tax - then.tax).max(Decimal::ZERO) }
     }
