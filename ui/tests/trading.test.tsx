@@ -44,6 +44,7 @@ const preview = (change: Partial<TicketPreview> = {}): TicketPreview => ({
   currency: 'KRW',
   worth: '700000',
   fee: '630',
+  tax: '0',
   buying_power: '100000000',
   buying_power_basis: 'cash_only',
   order_types: ['limit', 'market', 'stop_limit'],
