@@ -117,7 +117,7 @@ fn each_entry_proves_what_it_says() {
         ("cancelled after a part that was not known", &cancelling, entry(4, 0), "15:15:02", vec!["filled 4 for 244 fee 0.22", "cancelled"]),
         ("cancelled after a part that was known", &three_cancelling, entry(3, 0), "15:15:02", vec!["cancelled"]),
         ("filled before the cancel came", &three_cancelling, entry(10, 0), "15:15:02", vec!["filled 7 for 427 fee 0.39"]),
-        ("a late execution of a cancelled order", &cancelled, entry(4, 0), "15:16:00", vec!["filled 1 for 61 fee 0.05"]),
+        ("a late execution of a cancelled order", &cancelled, entry(4, 0), "15:16:00", vec!["filled 1 for 61 fee 0.06"]),
         ("refused by the exchange", &accepted, rejected(0), "15:10:05", vec!["rejected broker_rejected"]),
         ("refused after a part", &three, rejected(3), "15:10:05", vec!["cancelled"]),
         ("a list that lags behind the receipt", &accepted, entry(0, 0), "15:10:02", nothing.to_vec()),
