@@ -96,8 +96,8 @@ test('orders by hand on paper', async (t) => {
         await by('order-cancel-open').click();
         await by('order-cancel-confirm').click();
         await state('cancelled');
-        await page.getByText(words.event.order_cancelled, { exact: true }).waitFor();
-        assert.equal(await by('order-cancel-open').count(), 0);
+        await by('order-events').getByText(words.event.order_cancelled, { exact: true }).waitFor();
+        await by('order-cancel-open').waitFor({ state: 'detached' });
       });
 
       await t.test('says beforehand why an order would be refused, with the limit', async () => {
