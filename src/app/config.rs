@@ -255,10 +255,11 @@ fn build(mut values: Values) -> Result<Config, ConfigError> {
 }
 
 fn check_url(key: &'static str, value: String, from: Source, web_socket: bool) -> Result<String, ConfigError> {
-    let (schemes, remedy): ([&str; 2], _) = if web_socket {
-        (["ws://", "wss://"], "write ws://HOST:PORT or wss://HOST:PORT")
+    let (schemes, remedy): (&[&str], _) = if web_socket {
+        // The broker's websocket has no TLS: execution notices are encrypted inside it.
+        (&["ws://"], "write ws://HOST:PORT")
     } else {
-        (["http://", "https://"], "write http://HOST:PORT or https://HOST:PORT")
+        (&["http://", "https://"], "write http://HOST:PORT or https://HOST:PORT")
     };
     let host = schemes.iter().find_map(|s| value.strip_prefix(s)).unwrap_or_default();
     if host.is_empty() || host.starts_with(['/', ':']) || value.chars().any(char::is_whitespace) {

@@ -16,7 +16,7 @@ use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::Exchange;
 use crate::domain::order::{BrokerHost, Order, Side};
 use crate::storage::tables::{ACCOUNTS, secret};
-use crate::storage::{StoreError, UserView, account_key};
+use crate::storage::{StoreError, Tx, UserView, account_key};
 use crate::trading::TradingError;
 
 /// What is shown of a broker key.
@@ -25,6 +25,8 @@ pub struct MaskedKey {
     pub present: bool,
     pub masked_app_key: String,
     pub masked_account: String,
+    /// The login name for notices of executions is known.
+    pub has_hts_id: bool,
 }
 
 /// What is shown of a chat.
@@ -44,6 +46,9 @@ pub struct BrokerKey {
     pub cano: SecretString,
     /// Its last two digits.
     pub product: String,
+    /// The login name at the broker under which notices of executions are sent; `None` keeps what is
+    /// there.
+    pub hts_id: Option<SecretString>,
 }
 
 /// What a connection test tries.
@@ -125,7 +130,10 @@ impl App {
             let cano = self.vault.open(v, account, secret::CANO)?.map(|c| c.expose_secret().to_owned()).unwrap_or_default();
             let tail: String = cano.chars().skip(6).collect();
             Ok(Some(MaskedKey {
-                present: true, masked_app_key: mask(app_key.expose_secret()), masked_account: format!("••••••{tail}")
+                present: true,
+                masked_app_key: mask(app_key.expose_secret()),
+                masked_account: format!("••••••{tail}"),
+                has_hts_id: self.vault.open(v, account, secret::HTS_ID)?.is_some(),
             }))
         })
     }
@@ -158,13 +166,8 @@ impl App {
                 if let Some(old) = vault.open(&tx.view().user(user), account, secret::APP_KEY)? {
                     vault.release_app_key(tx, user, account, &old)?;
                 }
-                vault.claim_app_key(tx, user, account, &key.app_key)?;
+                seal_key(&vault, tx, user, account, &key)?;
                 let mut rows = tx.user(user);
-                vault.seal_into(&mut rows, account, secret::APP_KEY, &key.app_key)?;
-                vault.seal_into(&mut rows, account, secret::APP_SECRET, &key.app_secret)?;
-                vault.seal_into(&mut rows, account, secret::CANO, &key.cano)?;
-                vault.seal_into(&mut rows, account, secret::PRODUCT, &SecretString::from(key.product.clone()))?;
-                vault.remove(&mut rows, account, secret::TOKEN)?;
                 record.environment = key.host.into();
                 record.version += 1;
                 rows.put(&ACCOUNTS, &account_key(account), &record)?;
@@ -188,13 +191,36 @@ impl App {
                     vault.release_app_key(tx, user, account, &old)?;
                 }
                 let mut rows = tx.user(user);
-                for kind in [secret::APP_KEY, secret::APP_SECRET, secret::CANO, secret::PRODUCT, secret::TOKEN] {
+                for kind in [secret::APP_KEY, secret::APP_SECRET, secret::CANO, secret::PRODUCT, secret::HTS_ID, secret::TOKEN] {
                     vault.remove(&mut rows, account, kind)?;
                 }
                 rows.audit(now, Some(user), "broker_key.removed", json!({ "account": record.name }))?;
                 Ok(record)
             })
             .await
+    }
+
+    /// Sets or (with `None`) removes the login name under which the broker sends notices of executions.
+    /// It decides nothing but how fast fills are seen, so it may change while the account trades.
+    ///
+    /// # Errors
+    /// `Store`, `Unreadable`.
+    pub async fn set_hts_id(&self, user: UserId, account: AccountId, hts_id: Option<SecretString>) -> Result<Account, VaultError> {
+        let (vault, now) = (self.vault.clone(), self.market.now());
+        let record = self
+            .store
+            .user(user)
+            .write(move |tx| {
+                let record = tx.get(&ACCOUNTS, &account_key(account))?.ok_or_else(|| StoreError::not_found("account"))?;
+                match &hts_id {
+                    Some(id) => vault.seal_into(tx, account, secret::HTS_ID, id)?,
+                    None => vault.remove(tx, account, secret::HTS_ID)?,
+                }
+                tx.audit(now, Some(user), "hts_id.changed", json!({ "account": record.name, "present": hts_id.is_some() }))?;
+                Ok::<_, VaultError>(record)
+            })
+            .await?;
+        Ok(record)
     }
 
     /// Sets or (with `None`) removes an account's Telegram chat.
@@ -245,6 +271,20 @@ impl App {
             Check::new(CheckName::Balance, &power.map(|p| Some(p.amount))),
         ])
     }
+}
+
+/// Makes an app key the account's own and seals all that belongs to it.
+fn seal_key(vault: &Vault, tx: &mut Tx<'_>, user: UserId, account: AccountId, key: &BrokerKey) -> Result<(), VaultError> {
+    vault.claim_app_key(tx, user, account, &key.app_key)?;
+    let mut rows = tx.user(user);
+    vault.seal_into(&mut rows, account, secret::APP_KEY, &key.app_key)?;
+    vault.seal_into(&mut rows, account, secret::APP_SECRET, &key.app_secret)?;
+    vault.seal_into(&mut rows, account, secret::CANO, &key.cano)?;
+    vault.seal_into(&mut rows, account, secret::PRODUCT, &SecretString::from(key.product.clone()))?;
+    if let Some(hts_id) = &key.hts_id {
+        vault.seal_into(&mut rows, account, secret::HTS_ID, hts_id)?;
+    }
+    vault.remove(&mut rows, account, secret::TOKEN)
 }
 
 /// Longer than any session, so an order whose time ended so long ago is not open at any exchange.

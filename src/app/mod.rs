@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod connector;
 pub mod credentials;
+pub mod feeds;
 pub mod privacy;
 pub mod startup;
 pub mod state;

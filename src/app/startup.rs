@@ -15,6 +15,8 @@ use crate::schedule::{Ticker, TickerError};
 const FAST_TICK: Duration = Duration::from_millis(100);
 /// The outbox is emptied this often.
 const DELIVER: &str = "*/3 * * * * *";
+/// Feeds follow accounts, keys and holdings this often.
+const FOLLOW: &str = "*/5 * * * * *";
 /// Uploads that nobody confirmed are looked for this often.
 const SWEEP: &str = "0 */10 * * * *";
 
@@ -44,6 +46,7 @@ pub async fn start(app: &Arc<App>) -> Result<Background, TickerError> {
 /// acknowledged write is on disk already.
 pub async fn stop(app: &Arc<App>, background: Background) {
     background.ticker.stop().await;
+    app.feeds.close();
     tracing::info!(data_dir = %app.config.data_dir.display(), "stopped");
 }
 
@@ -51,6 +54,8 @@ pub async fn stop(app: &Arc<App>, background: Background) {
 async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError> {
     let (weak, busy) = (Arc::downgrade(app), Arc::new(Mutex::new(())));
     ticker.every(DELIVER, move || deliver(weak.clone(), busy.clone())).await?;
+    let weak = Arc::downgrade(app);
+    ticker.every(FOLLOW, move || follow(weak.clone())).await?;
     let weak = Arc::downgrade(app);
     let clean = move || {
         let app = weak.upgrade();
@@ -62,6 +67,14 @@ async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError
         }
     };
     ticker.every(SWEEP, clean).await
+}
+
+/// Brings the realtime feeds up to date.
+async fn follow(app: Weak<App>) {
+    let Some(app) = app.upgrade() else { return };
+    if let Err(error) = app.feeds.refresh() {
+        tracing::warn!(%error, "the realtime feeds cannot be brought up to date");
+    }
 }
 
 /// Empties the outbox; a pass that takes longer is not joined by a second one.

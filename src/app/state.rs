@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::config::Config;
 use super::connector::KisConnector;
+use super::feeds::Feeds;
 use super::privacy::{self, Tightened};
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, Vault, VaultError};
 use crate::domain::calendar::{Calendar, CalendarError};
@@ -28,6 +29,7 @@ pub struct App {
     /// Calendar, slots, orders, brokers: may be accelerated.
     pub market: Arc<dyn Clock>,
     pub trading: Arc<Trading>,
+    pub feeds: Feeds,
     pub telegram: Telegram,
     /// The scheduler's beat.
     pub pulse: Pulse,
@@ -79,10 +81,13 @@ impl App {
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
         let connector = KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?;
-        let telegram = Telegram::new(connector.http(), &config.telegram_url, wall.clone());
+        let http = connector.http();
+        let telegram = Telegram::new(http.clone(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
         let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendars, Arc::new(connector), surroundings));
-        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, telegram, pulse, opened_at }))
+        let clocks = (market.clone(), wall.clone());
+        let feeds = Feeds::new(store.clone(), vault.clone(), config.brokers.kis.clone(), http, clocks, trading.clone());
+        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, feeds, telegram, pulse, opened_at }))
     }
 }
 

@@ -130,7 +130,7 @@ struct Demo {
 /// broker goes on with the cash, positions and orders that it had.
 async fn open(args: &DemoArgs, data_dir: PathBuf, market: Arc<dyn Clock>) -> Result<Demo, String> {
     let calendar = Calendar::nyse().map_err(|e| e.to_string())?;
-    let sim = SimConfig { scenario: scenario(), state_file: Some(data_dir.join(BROKER_FILE)), ..SimConfig::default() };
+    let sim = SimConfig { scenario: scenario(), state_file: Some(data_dir.join(BROKER_FILE)), wall: Some(Arc::new(SystemClock)), ..SimConfig::default() };
     let simulator = KisSimulator::start(sim, market.clone(), Arc::new(calendar))
         .await
         .map_err(|e| format!("cannot start the simulated broker: {e}"))?;
@@ -172,6 +172,8 @@ fn configuration(args: &DemoArgs, data_dir: PathBuf, simulator: &KisSimulator) -
     let mut config = config::load(&flags, |_| None).map_err(|e| e.to_string())?;
     config.brokers.kis.live = simulator.live_url();
     config.brokers.kis.mock = simulator.mock_url();
+    config.brokers.kis.live_ws = simulator.live_ws_url();
+    config.brokers.kis.mock_ws = simulator.mock_ws_url();
     config.simulation_speed = Some(args.speed);
     Ok(config)
 }
@@ -189,6 +191,8 @@ async fn populate(app: &Arc<App>, simulator: &KisSimulator) -> Result<Vec<serde_
             let user = user(app, sample.username, Role::User).await?;
             let account = bring_along(app, user, sample).await?;
             answer_questions(app, user, account).await?;
+            let hts_id = Some(format!("demo{}", sample.username).into());
+            app.set_hts_id(user, account, hts_id).await.map_err(|e| e.to_string())?;
             app.trading.start_account(user, account, true).await.map_err(|e| e.to_string())?;
         }
         let user = app.auth.users().map_err(|e| e.to_string())?.into_iter().find(|u| u.username == sample.username);

@@ -261,6 +261,8 @@ pub struct Quirks {
     pub paper_totals_only: bool,
     /// A websocket frame of trades carries two records where it can.
     pub many_records: bool,
+    /// Notices are encrypted with another key than the one that the client was given.
+    pub wrong_notice_key: bool,
 }
 
 impl Default for Quirks {
@@ -273,6 +275,7 @@ impl Default for Quirks {
             repeat_holdings: false,
             paper_totals_only: false,
             many_records: false,
+            wrong_notice_key: false,
         }
     }
 }

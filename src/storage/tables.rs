@@ -184,6 +184,8 @@ pub mod secret {
     pub const CANO: &str = "kis_cano";
     /// Its last two digits.
     pub const PRODUCT: &str = "kis_product";
+    /// The login name at the broker under which it sends notices of executions.
+    pub const HTS_ID: &str = "kis_hts_id";
     /// The broker's access token with its expiry, as JSON; made here, never imported.
     pub const TOKEN: &str = "kis_token";
     pub const TELEGRAM_TOKEN: &str = "telegram_token";

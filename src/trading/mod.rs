@@ -22,6 +22,7 @@ mod line;
 mod listings;
 mod made_up;
 mod missed;
+mod notices;
 mod paper;
 mod preview;
 mod price_rules;

@@ -11,6 +11,9 @@ use rust_decimal::Decimal;
 use crate::brokers::{DailyBar, Quote};
 use crate::domain::id::AccountId;
 
+/// Trades move a price that is no older than this: a session lies well apart from the next.
+const TRADES_FOLLOW: SignedDuration = SignedDuration::from_hours(1);
+
 /// A figure with the time it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known<T> {
@@ -51,6 +54,19 @@ pub struct Quotes(Arc<RwLock<Inner>>);
 impl Quotes {
     pub fn put(&self, symbol: &str, quote: Quote) {
         self.write(|i| i.quotes.insert(symbol.to_owned(), quote));
+    }
+
+    /// A trade that a feed brought moves a price that was read lately; the day's other figures are left
+    /// to the next reading.
+    pub fn trade(&self, symbol: &str, price: Decimal, at: Timestamp) {
+        self.write(|i| {
+            if let Some(quote) = i.quotes.get_mut(symbol)
+                && at >= quote.at
+                && at.duration_since(quote.at) < TRADES_FOLLOW
+            {
+                (quote.last, quote.at) = (price, at);
+            }
+        });
     }
 
     pub fn get(&self, symbol: &str) -> Option<Quote> {

@@ -167,6 +167,11 @@ impl OrderService {
         self.sending.lock().contains(&order)
     }
 
+    /// Returns once this process is not sending the order (any more).
+    pub(super) async fn answered(&self, order: OrderId) {
+        self.sending.ended(order).await;
+    }
+
     /// Places one order: checks it, journals it, sends it once. The same order id or the same request
     /// key again gives the order as it stands and sends nothing.
     ///

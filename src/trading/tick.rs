@@ -16,6 +16,7 @@ use super::gate::Window;
 use super::line::{Connector, Line};
 use super::listings::Relistings;
 use super::missed::Hindrance;
+use super::notices::Watched;
 use super::paper::own_account_id;
 use super::quotes::Quotes;
 use super::reconcile::{Searches, keep};
@@ -78,6 +79,7 @@ pub struct Trading {
     pub(super) quotes: Quotes,
     pub(super) searches: Searches,
     pub(super) relistings: Relistings,
+    pub(super) watched: Watched,
     /// Accounts that a tick is working on: the next tick leaves them alone.
     busy: Mutex<HashSet<AccountId>>,
     trouble: Mutex<HashMap<AccountId, Trouble>>,
@@ -128,6 +130,7 @@ impl Trading {
             quotes: Quotes::default(),
             searches: Searches::default(),
             relistings: Relistings::default(),
+            watched: Watched::default(),
             busy: Mutex::default(),
             trouble: Mutex::default(),
             heard: Mutex::default(),

@@ -233,6 +233,7 @@ impl Trading {
             }
         } else {
             exchange = self.exchange_of(&line, market, &intent.symbol).await.map_err(unknown_symbol)?;
+            self.watched.put(account_id, exchange, &intent.symbol, now);
             if from <= now && now < to {
                 seen.quote = Some(
                     self.price_in(&line, market, &intent.symbol)

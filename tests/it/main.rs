@@ -16,6 +16,7 @@ mod kis_client;
 mod kis_feed;
 mod korean;
 mod night;
+mod notices;
 mod openapi;
 mod private_files;
 mod scripts;

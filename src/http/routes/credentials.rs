@@ -19,6 +19,7 @@ pub fn routes() -> Vec<Route> {
         route::<__path_put_broker_key, _, _>(put_broker_key),
         route::<__path_delete_broker_key, _, _>(delete_broker_key),
         route::<__path_test_broker_key, _, _>(test_broker_key),
+        route::<__path_put_hts_id, _, _>(put_hts_id),
         route::<__path_put_telegram, _, _>(put_telegram),
         route::<__path_delete_telegram, _, _>(delete_telegram),
         route::<__path_test_telegram, _, _>(test_telegram),
@@ -36,6 +37,18 @@ struct NewBrokerKey {
     app_secret: SecretString,
     /// `12345678-01`
     account_no: String,
+    /// The login name at the broker, for notices of executions; absent keeps what is there.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    hts_id: Option<SecretString>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewHtsId {
+    /// `null` removes it.
+    #[schema(value_type = Option<String>)]
+    hts_id: Option<SecretString>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -60,6 +73,30 @@ struct ChatTest {
     detail: String,
 }
 
+impl NewBrokerKey {
+    fn read(self) -> Result<BrokerKey, ApiError> {
+        let (cano, product) = account_number(&self.account_no).map_err(|detail| ApiError::invalid("/account_no", detail))?;
+        Ok(BrokerKey {
+            host: self.environment,
+            app_key: trimmed(&self.app_key, "/app_key", "the app key")?,
+            app_secret: trimmed(&self.app_secret, "/app_secret", "the app secret")?,
+            cano: cano.into(),
+            product,
+            hts_id: self.hts_id.as_ref().map(login_name).transpose()?,
+        })
+    }
+}
+
+/// A login name at the broker.
+fn login_name(text: &SecretString) -> Result<SecretString, ApiError> {
+    use secrecy::ExposeSecret;
+    let text = text.expose_secret().trim();
+    if text.is_empty() || text.len() > 40 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(ApiError::invalid("/hts_id", "the HTS id is the login name at the broker, without blanks; leave it out to have none"));
+    }
+    Ok(SecretString::from(text))
+}
+
 fn trimmed(text: &SecretString, pointer: &'static str, what: &str) -> Result<SecretString, ApiError> {
     use secrecy::ExposeSecret;
     let text = text.expose_secret().trim();
@@ -77,14 +114,7 @@ async fn put_broker_key(
     id: web::Path<AccountId>,
     body: Json<NewBrokerKey>,
 ) -> Result<web::Json<AccountView>, ApiError> {
-    let (cano, product) = account_number(&body.0.account_no).map_err(|detail| ApiError::invalid("/account_no", detail))?;
-    let key = BrokerKey {
-        host: body.0.environment,
-        app_key: trimmed(&body.0.app_key, "/app_key", "the app key")?,
-        app_secret: trimmed(&body.0.app_secret, "/app_secret", "the app secret")?,
-        cano: cano.into(),
-        product,
-    };
+    let key = body.0.read()?;
     let account = app.set_broker_key(who.user_id, *id, key).await?;
     Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
 }
@@ -109,6 +139,19 @@ async fn test_broker_key(
 ) -> Result<web::Json<KeyTest>, ApiError> {
     let checks = app.test_broker_key(who.user_id, *id).await?;
     Ok(web::Json(KeyTest { ok: checks.iter().all(|c| c.ok), checks }))
+}
+
+/// Sets or removes the login name under which the broker sends notices of executions.
+#[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/hts-id", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewHtsId, responses((status = 200, body = AccountView)))]
+async fn put_hts_id(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<NewHtsId>,
+) -> Result<web::Json<AccountView>, ApiError> {
+    let hts_id = body.0.hts_id.as_ref().map(login_name).transpose()?;
+    let account = app.set_hts_id(who.user_id, *id, hts_id).await?;
+    Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
 }
 
 /// Sets the Telegram chat of an account.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::app::credentials::{MaskedChat, MaskedKey};
+use crate::app::feeds::NoticeState;
 use crate::domain::account::{Account, AccountMode, Unsettled};
 use crate::domain::id::UserId;
 use crate::domain::limits::AccountLimits;
@@ -47,6 +48,10 @@ pub struct AccountView {
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
     pub broker_key: Option<MaskedKey>,
+    /// How notices of executions come.
+    pub notices: NoticeState,
+    /// Why they do not come, in the broker's or the connection's words.
+    pub notices_detail: Option<String>,
     pub telegram: Option<MaskedChat>,
     pub settings: SettingsView,
     pub limits: AccountLimits,
@@ -63,6 +68,8 @@ impl AccountView {
     /// # Errors
     /// When the vault or the store cannot be read.
     pub fn new(app: &App, user: UserId, account: &Account) -> Result<Self, ApiError> {
+        let broker_key = app.masked_key(user, account.id)?;
+        let (notices, notices_detail) = app.feeds.notices(account.id, broker_key.as_ref().is_some_and(|key| key.has_hts_id));
         Ok(Self {
             id: account.id.0,
             name: account.name.clone(),
@@ -71,7 +78,9 @@ impl AccountView {
             version: account.version,
             created_at: account.created_at,
             started_at: account.started_at,
-            broker_key: app.masked_key(user, account.id)?,
+            broker_key,
+            notices,
+            notices_detail,
             telegram: app.masked_chat(user, account)?,
             settings: SettingsView {
                 schedule: account.settings.schedule,

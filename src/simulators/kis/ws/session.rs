@@ -232,7 +232,9 @@ impl Session {
         });
         let Some((tr_id, customer)) = wanted else { return Some(()) };
         let Some(record) = notices::record(event, customer) else { return Some(()) };
-        let frame = wire::encrypted(tr_id, &record, &self.key);
+        let wrong = self.shared.gate().quirks.wrong_notice_key;
+        let key = if wrong { SessionKey::new(Noise::new(self.shared.seed).named("another key")) } else { self.key.clone() };
+        let frame = wire::encrypted(tr_id, &record, &key);
         self.last_notice = Some(frame.clone());
         self.say(frame).await
     }
