@@ -10,14 +10,14 @@ use utoipa::ToSchema;
 
 use super::state::App;
 use crate::auth::{Vault, VaultError};
-use crate::brokers::BrokerError;
+use crate::brokers::{Broker, BrokerError, OrderGateway, PowerBasis};
 use crate::domain::account::{Account, AccountMode};
 use crate::domain::id::{AccountId, UserId};
-use crate::domain::instrument::Exchange;
+use crate::domain::instrument::{Exchange, Market};
 use crate::domain::order::{BrokerHost, Order, Side};
 use crate::storage::tables::{ACCOUNTS, secret};
-use crate::storage::{StoreError, Tx, UserView, account_key};
-use crate::trading::TradingError;
+use crate::storage::{StoreError, Tx, UserView, account_key, time_ordered};
+use crate::trading::{TradingError, account_name, new_account};
 
 /// What is shown of a broker key.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -57,7 +57,10 @@ pub struct BrokerKey {
 pub enum CheckName {
     Token,
     Price,
+    /// Dollars that can be spent.
     Balance,
+    /// Won that can be spent.
+    BalanceKrw,
 }
 
 /// One part of a connection test.
@@ -65,9 +68,11 @@ pub enum CheckName {
 pub struct Check {
     pub name: CheckName,
     pub ok: bool,
-    /// USD: the price of the symbol that was asked for, or the cash that can be spent.
+    /// The price of the symbol that was asked for, or what can be spent; won for `balance_krw`, else USD.
     #[schema(value_type = Option<String>)]
     pub value: Option<Decimal>,
+    /// Whose money `balance` counts: dollars only, or won as well (통합증거금).
+    pub basis: Option<PowerBasis>,
     pub symbol: Option<&'static str>,
     /// Kind of the failure.
     pub code: Option<&'static str>,
@@ -78,18 +83,53 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(name: CheckName, result: &Result<Option<Decimal>, BrokerError>) -> Self {
+    fn new(name: CheckName, host: BrokerHost, result: &Result<Option<Decimal>, BrokerError>) -> Self {
         let error = result.as_ref().err();
         Self {
             name,
             ok: error.is_none(),
             value: result.as_ref().ok().copied().flatten(),
+            basis: None,
             symbol: (name == CheckName::Price).then_some(TESTED),
-            code: error.map(BrokerError::kind),
+            code: error.map(|e| misplaced(host, e).unwrap_or(e.kind())),
             broker_code: error.and_then(BrokerError::said).map(|(code, _)| code.to_owned()),
             detail: error.map(BrokerError::words).unwrap_or_default(),
         }
     }
+}
+
+/// A key of the other environment, or an account number of somebody else, as the broker's codes tell.
+fn misplaced(host: BrokerHost, error: &BrokerError) -> Option<&'static str> {
+    let (code, _) = error.said()?;
+    match (code, host) {
+        ("EGW02004" | "EGW2004" | "EGW02005", BrokerHost::Live) => Some(PAPER_KEY_AT_LIVE),
+        ("EGW02007", BrokerHost::Mock) => Some("live_key_at_mock"),
+        ("EGW00103", _) => Some("app_key_unknown"),
+        ("EGW00105", _) => Some("app_secret_wrong"),
+        ("OPSQ2000", _) => Some("account_not_of_key"),
+        _ => None,
+    }
+}
+
+const PAPER_KEY_AT_LIVE: &str = "paper_key_at_live";
+
+/// Asks a broker for all that an account needs of it.
+async fn check_connection(gateway: &dyn OrderGateway, host: BrokerHost) -> Vec<Check> {
+    let token = Check::new(CheckName::Token, host, &gateway.check_token().await.map(|()| None));
+    if !token.ok {
+        return vec![token];
+    }
+    let quote = gateway.quote(Exchange::Nasdaq, TESTED).await;
+    let price = quote.as_ref().map_or(Decimal::ONE_HUNDRED, |q| q.last);
+    let power = gateway.buying_power(Exchange::Nasdaq, TESTED, Some(price)).await;
+    let basis = power.as_ref().ok().map(|p| p.basis);
+    let won = gateway.cash(Market::Krx).await;
+    vec![
+        token,
+        Check::new(CheckName::Price, host, &quote.map(|q| Some(q.last))),
+        Check { basis, ..Check::new(CheckName::Balance, host, &power.map(|p| Some(p.amount))) },
+        Check::new(CheckName::BalanceKrw, host, &won.map(|cash| Some(cash.amount))),
+    ]
 }
 
 /// The symbol whose price a connection test asks for.
@@ -258,19 +298,57 @@ impl App {
     /// When the account does not exist or has no key.
     pub async fn test_broker_key(&self, user: UserId, account: AccountId) -> Result<Vec<Check>, TradingError> {
         let line = self.trading.line(user, account).await?;
-        let token = Check::new(CheckName::Token, &line.gateway.check_token().await.map(|()| None));
-        if !token.ok {
-            return Ok(vec![token]);
-        }
-        let quote = line.gateway.quote(Exchange::Nasdaq, TESTED).await;
-        let price = quote.as_ref().map_or(Decimal::ONE_HUNDRED, |q| q.last);
-        let power = line.gateway.buying_power(Exchange::Nasdaq, TESTED, Some(price)).await;
-        Ok(vec![
-            token,
-            Check::new(CheckName::Price, &quote.map(|q| Some(q.last))),
-            Check::new(CheckName::Balance, &power.map(|p| Some(p.amount))),
-        ])
+        let host = line.gateway.environment().host().unwrap_or(BrokerHost::Mock);
+        Ok(check_connection(&*line.gateway, host).await)
     }
+
+    /// Tries a key before it is given to an account, and tells a paper key from a live one: with a key
+    /// that the live host does not know the mock host is asked as well. A key that is meant for paper
+    /// never goes to the live host.
+    ///
+    /// # Errors
+    /// `AppKeyTaken` when any account of the installation has the key.
+    pub async fn try_broker_key(&self, key: &BrokerKey) -> Result<Vec<Check>, TryError> {
+        if self.store.read(|view| self.vault.is_claimed(view, &key.app_key))? {
+            return Err(VaultError::AppKeyTaken.into());
+        }
+        let mut checks = check_connection(&self.connector.try_out(key, key.host)?, key.host).await;
+        if let Some(token) = checks.first_mut()
+            && key.host == BrokerHost::Live
+            && token.code == Some("app_key_unknown")
+            && self.connector.try_out(key, BrokerHost::Mock)?.check_token().await.is_ok()
+        {
+            token.code = Some(PAPER_KEY_AT_LIVE);
+        }
+        Ok(checks)
+    }
+
+    /// Makes an account together with its key: both or none.
+    ///
+    /// # Errors
+    /// `Invalid` or `Conflict` about the name, `AppKeyTaken`.
+    pub async fn create_account_with_key(&self, user: UserId, name: &str, key: BrokerKey) -> Result<Account, TryError> {
+        let (vault, now, name) = (self.vault.clone(), self.market.now(), account_name(name)?);
+        let id = AccountId(time_ordered(now));
+        let made = self
+            .store
+            .write(move |tx| {
+                let account = new_account(&mut tx.user(user), id, &name, key.host.into(), now)?;
+                seal_key(&vault, tx, user, id, &key)?;
+                Ok::<_, VaultError>(account)
+            })
+            .await?;
+        Ok(made)
+    }
+}
+
+/// Why a key cannot be tried or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum TryError {
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Trading(#[from] TradingError),
 }
 
 /// Makes an app key the account's own and seals all that belongs to it.

@@ -30,6 +30,7 @@ pub struct App {
     pub market: Arc<dyn Clock>,
     pub trading: Arc<Trading>,
     pub feeds: Feeds,
+    pub connector: Arc<KisConnector>,
     pub telegram: Telegram,
     /// The scheduler's beat.
     pub pulse: Pulse,
@@ -80,14 +81,14 @@ impl App {
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?;
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
-        let connector = KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?;
+        let connector = Arc::new(KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?);
         let http = connector.http();
         let telegram = Telegram::new(http.clone(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
-        let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendars, Arc::new(connector), surroundings));
+        let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendars, connector.clone(), surroundings));
         let clocks = (market.clone(), wall.clone());
         let feeds = Feeds::new(store.clone(), vault.clone(), config.brokers.kis.clone(), http, clocks, trading.clone());
-        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, feeds, telegram, pulse, opened_at }))
+        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, feeds, connector, telegram, pulse, opened_at }))
     }
 }
 

@@ -16,7 +16,7 @@ use super::master_key::MasterKey;
 use super::random_bytes;
 use crate::domain::id::{AccountId, UserId};
 use crate::storage::tables::{APP_KEY_OWNERS, AccountRef, DATA_KEYS, SECRETS, Sealed, SystemTable};
-use crate::storage::{Key, StoreError, Tx, UserTx, UserView, account_key};
+use crate::storage::{Key, StoreError, Tx, UserTx, UserView, View, account_key};
 
 const NONCE: usize = 12;
 /// Version of the wrapping by the master key.
@@ -93,6 +93,14 @@ impl Vault {
             Some(_) => Ok(()),
             None => Ok(tx.put(&APP_KEY_OWNERS, &key, &claim)?),
         }
+    }
+
+    /// Whether any account of the installation has an app key.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn is_claimed(&self, view: &View<'_>, app_key: &SecretString) -> Result<bool, VaultError> {
+        Ok(view.get(&APP_KEY_OWNERS, &self.app_key_key(app_key))?.is_some())
     }
 
     /// Frees an app key, if this account has it.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::trace;
+use crate::app::credentials::TryError;
 use crate::auth::{AuthError, VaultError};
 use crate::brokers::BrokerError;
 use crate::domain::remark::Remark;
@@ -336,6 +337,15 @@ impl From<VaultError> for ApiError {
             VaultError::AppKeyTaken => Self::new(ErrorCode::AppKeyTaken, error.to_string()).at("/app_key"),
             VaultError::Unreadable => Self::internal(error),
             VaultError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TryError> for ApiError {
+    fn from(error: TryError) -> Self {
+        match error {
+            TryError::Vault(error) => error.into(),
+            TryError::Trading(error) => error.into(),
         }
     }
 }

@@ -130,7 +130,12 @@ struct Demo {
 /// broker goes on with the cash, positions and orders that it had.
 async fn open(args: &DemoArgs, data_dir: PathBuf, market: Arc<dyn Clock>) -> Result<Demo, String> {
     let calendar = Calendar::nyse().map_err(|e| e.to_string())?;
-    let sim = SimConfig { scenario: scenario(), state_file: Some(data_dir.join(BROKER_FILE)), wall: Some(Arc::new(SystemClock)), ..SimConfig::default() };
+    let sim = SimConfig {
+        scenario: scenario(),
+        state_file: Some(data_dir.join(BROKER_FILE)),
+        wall: Some(Arc::new(SystemClock)),
+        ..SimConfig::default()
+    };
     let simulator = KisSimulator::start(sim, market.clone(), Arc::new(calendar))
         .await
         .map_err(|e| format!("cannot start the simulated broker: {e}"))?;

@@ -103,6 +103,36 @@ fn owned(tx: &UserTx<'_>, id: AccountId) -> Result<Account, StoreError> {
     tx.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account"))
 }
 
+/// Writes an account that its owner adds by hand: observing, empty, with the limits of a new one.
+///
+/// # Errors
+/// `Conflict` with `name_taken`.
+pub fn new_account(
+    tx: &mut UserTx<'_>,
+    id: AccountId,
+    name: &str,
+    environment: Environment,
+    now: jiff::Timestamp,
+) -> Result<Account, StoreError> {
+    free_name(tx, id, name)?;
+    let account = Account {
+        id,
+        name: name.to_owned(),
+        environment,
+        mode: AccountMode::Observe,
+        settings: AccountSettings { limits: AccountLimits::of_new_account(environment), ..AccountSettings::new() },
+        version: 1,
+        created_at: now,
+        started_at: None,
+        unsettled: Vec::new(),
+        imported: None,
+    };
+    tx.put(&ACCOUNTS, &account_key(id), &account)?;
+    let user = tx.user_id();
+    tx.audit(now, Some(user), "account.created", json!({ "account": account.name, "environment": environment }))?;
+    Ok(account)
+}
+
 impl Trading {
     /// Makes an empty account, observing.
     ///
@@ -111,28 +141,7 @@ impl Trading {
     pub async fn create_account(&self, user: UserId, name: &str, environment: Environment) -> Result<Account, TradingError> {
         let (name, now) = (account_name(name)?, self.clock.now());
         let id = AccountId(time_ordered(now));
-        Ok(self
-            .store
-            .user(user)
-            .write(move |tx| -> Result<Account, StoreError> {
-                free_name(tx, id, &name)?;
-                let account = Account {
-                    id,
-                    name: name.clone(),
-                    environment,
-                    mode: AccountMode::Observe,
-                    settings: AccountSettings { limits: AccountLimits::of_new_account(environment), ..AccountSettings::new() },
-                    version: 1,
-                    created_at: now,
-                    started_at: None,
-                    unsettled: Vec::new(),
-                    imported: None,
-                };
-                tx.put(&ACCOUNTS, &account_key(id), &account)?;
-                tx.audit(now, Some(user), "account.created", json!({ "account": account.name, "environment": environment }))?;
-                Ok(account)
-            })
-            .await?)
+        Ok(self.store.user(user).write(move |tx| new_account(tx, id, &name, environment, now)).await?)
     }
 
     /// One of the user's accounts.

@@ -5,6 +5,7 @@
 //! (`evidence`), and its result goes into sheets and books in one transaction (`settle`).
 
 mod accounts;
+mod balance;
 mod bars;
 mod books;
 mod bot_settings;
@@ -45,7 +46,8 @@ mod tests;
 mod tick;
 mod ticket;
 
-pub use accounts::AccountPatch;
+pub use accounts::{AccountPatch, account_name, new_account};
+pub use balance::{AtBroker, Balance};
 pub use books::Books;
 pub use bot_settings::{BotPatch, NewBot};
 pub use bus::{Addressed, Bus, LiveEvent};

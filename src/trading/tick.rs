@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::balance::BrokerBalances;
 use super::bus::{Bus, LiveEvent};
 use super::error::TradingError;
 use super::gate::Window;
@@ -80,6 +81,7 @@ pub struct Trading {
     pub(super) searches: Searches,
     pub(super) relistings: Relistings,
     pub(super) watched: Watched,
+    pub(super) at_broker: BrokerBalances,
     /// Accounts that a tick is working on: the next tick leaves them alone.
     busy: Mutex<HashSet<AccountId>>,
     trouble: Mutex<HashMap<AccountId, Trouble>>,
@@ -131,6 +133,7 @@ impl Trading {
             searches: Searches::default(),
             relistings: Relistings::default(),
             watched: Watched::default(),
+            at_broker: BrokerBalances::default(),
             busy: Mutex::default(),
             trouble: Mutex::default(),
             heard: Mutex::default(),

@@ -21,6 +21,7 @@ const BODILESS: &[&str] = &[
     "POST /api/v1/trading/accounts/{id}/stop",
     "POST /api/v1/trading/accounts/{id}/send-status",
     "POST /api/v1/trading/accounts/{id}/broker-key/test",
+    "POST /api/v1/trading/accounts/{id}/balance",
     "POST /api/v1/trading/accounts/{id}/telegram/test",
 ];
 /// Has a form instead of JSON; it is tried in a test of its own.
@@ -353,6 +354,11 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let body =
         json!({"environment": "mock", "app_key": owned.app_key, "app_secret": format!("{:s<180}", "chan"), "account_no": "50010004-01"});
     t.on("PUT /api/v1/trading/accounts/{id}/broker-key", &format!("{at}/broker-key"), &fields, body).await;
+    let fields = [must("environment", Choice), must("app_key", Words), must("app_secret", Words), must("account_no", Words)];
+    let body = json!({"environment": "mock", "app_key": "PSnobody", "app_secret": "secret", "account_no": "50010009-01"});
+    t.on("POST /api/v1/trading/broker-keys/test", "/api/v1/trading/broker-keys/test", &fields, body).await;
+    let fields = [may("hts_id", Words)];
+    t.on("PUT /api/v1/trading/accounts/{id}/hts-id", &format!("{at}/hts-id"), &fields, json!({"hts_id": "chan01"})).await;
     let fields = [must("bot_token", Words), must("chat_id", Words)];
     let body = json!({"bot_token": "123456789:AAH-secret_Token", "chat_id": "-100200"});
     t.on("PUT /api/v1/trading/accounts/{id}/telegram", &format!("{at}/telegram"), &fields, body).await;

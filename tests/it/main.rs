@@ -1,5 +1,6 @@
 //! One integration-test binary: linking is what costs time.
 
+mod accounts;
 mod architecture;
 mod auth;
 mod bad_input;

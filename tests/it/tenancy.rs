@@ -330,8 +330,11 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     t.of(&one("POST", "/stop"), &format!("{at}/stop"), &account, Value::Null).await;
     let key = format!("{at}/broker-key");
     t.of(&one("POST", "/broker-key/test"), &format!("{key}/test"), &account, Value::Null).await;
+    t.of(&one("POST", "/balance"), &format!("{at}/balance"), &account, Value::Null).await;
     let body = json!({"environment": "mock", "app_key": "PSother", "app_secret": "secret", "account_no": "50019999-01"});
     t.of(&one("PUT", "/broker-key"), &key, &account, body).await;
+    t.of(&one("PUT", "/hts-id"), &format!("{at}/hts-id"), &account, json!({"hts_id": "chan01"})).await;
+    t.of(&one("GET", "/balance"), &format!("{at}/balance"), &account, Value::Null).await;
     t.of(&one("DELETE", "/broker-key"), &key, &account, Value::Null).await;
 
     // Uploads.

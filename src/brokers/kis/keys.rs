@@ -20,14 +20,23 @@ pub struct KeyLine {
 
 /// The lines of one process, by host and by the hash of the app key.
 #[derive(Debug, Default)]
-pub struct KeyRing(Mutex<HashMap<(BrokerHost, [u8; 32]), KeyLine>>);
+pub struct KeyRing(Mutex<HashMap<KeyName, KeyLine>>);
+
+/// An app key at a host, without the key itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyName(BrokerHost, [u8; 32]);
+
+impl KeyName {
+    pub fn of(host: BrokerHost, app_key: &SecretString) -> Self {
+        Self(host, Sha256::digest(app_key.expose_secret().as_bytes()).into())
+    }
+}
 
 impl KeyRing {
     /// The line of an app key; the first to ask opens it.
-    pub fn line(&self, host: BrokerHost, app_key: &SecretString, open: impl FnOnce() -> KeyLine) -> KeyLine {
-        let hash: [u8; 32] = Sha256::digest(app_key.expose_secret().as_bytes()).into();
+    pub fn line(&self, name: KeyName, open: impl FnOnce() -> KeyLine) -> KeyLine {
         let mut lines = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        lines.entry((host, hash)).or_insert_with(open).clone()
+        lines.entry(name).or_insert_with(open).clone()
     }
 }
 
@@ -42,7 +51,7 @@ mod tests {
         let ring = KeyRing::default();
         let clock = Arc::new(SteppedClock::new("2026-07-20T14:00:00Z".parse().unwrap()));
         let line = |host, key: &str| {
-            ring.line(host, &key.into(), || KeyLine {
+            ring.line(KeyName::of(host, &key.into()), || KeyLine {
                 tokens: Arc::new(TokenKeeper::new(Arc::new(MemoryTokenStore::default()), clock.clone())),
                 limiter: Arc::new(RateLimiter::new(clock.clone(), 1.0)),
             })

@@ -25,7 +25,7 @@ use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use auth::{MemoryTokenStore, StoredToken, TokenKeeper, TokenStore};
-pub use keys::{KeyLine, KeyRing};
+pub use keys::{KeyLine, KeyName, KeyRing};
 
 use self::domestic::Domestic;
 use self::flights::Flights;

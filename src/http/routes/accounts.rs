@@ -1,19 +1,23 @@
 //! The caller's accounts.
 
 use actix_web::{HttpResponse, web};
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
+use super::credentials::NewBrokerKey;
 use super::schedule_input::ScheduleInput;
+use crate::app::credentials::BrokerKey;
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::order::{BrokerHost, Environment};
 use crate::domain::schedule::Schedule;
 use crate::http::access::{AppData, Require, perm};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorCode};
 use crate::http::extract::{Json, List, Object};
 use crate::http::route::{Route, route};
 use crate::http::views::account::AccountView;
+use crate::http::views::balance::BalanceView;
 use crate::trading::AccountPatch;
 
 pub fn routes() -> Vec<Route> {
@@ -24,6 +28,8 @@ pub fn routes() -> Vec<Route> {
         route::<__path_update_account, _, _>(update_account),
         route::<__path_start_account, _, _>(start_account),
         route::<__path_stop_account, _, _>(stop_account),
+        route::<__path_get_balance, _, _>(get_balance),
+        route::<__path_ask_balance, _, _>(ask_balance),
     ]
 }
 
@@ -33,6 +39,41 @@ struct NewAccount {
     name: String,
     /// `mock` or `live`
     environment: BrokerHost,
+    /// With it the account is made together with its broker key, or not at all.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    app_key: Option<SecretString>,
+    /// Goes with `app_key`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    app_secret: Option<SecretString>,
+    /// `12345678-01`; goes with `app_key`.
+    #[serde(default)]
+    account_no: Option<String>,
+    /// The login name at the broker, for notices of executions.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    hts_id: Option<SecretString>,
+}
+
+impl NewAccount {
+    /// Its broker key, if any part of one is there.
+    fn key(self) -> Result<Option<BrokerKey>, ApiError> {
+        let Self { environment, app_key, app_secret, account_no, hts_id, .. } = self;
+        if app_key.is_none() && app_secret.is_none() && account_no.is_none() && hts_id.is_none() {
+            return Ok(None);
+        }
+        let missing =
+            |field: &str| ApiError::new(ErrorCode::MissingField, "a broker key has all of app_key, app_secret and account_no").at(field);
+        let key = NewBrokerKey {
+            environment,
+            app_key: app_key.ok_or_else(|| missing("/app_key"))?,
+            app_secret: app_secret.ok_or_else(|| missing("/app_secret"))?,
+            account_no: account_no.ok_or_else(|| missing("/account_no"))?,
+            hts_id,
+        };
+        key.read().map(Some)
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -93,10 +134,14 @@ async fn list_accounts(who: Require<perm::AccountsRead>, app: AppData) -> Result
     Ok(web::Json(List::whole(items?)))
 }
 
-/// Makes an empty account, observing.
+/// Makes an account, observing; with a broker key or without.
 #[utoipa::path(post, path = "/api/v1/trading/accounts", tag = "trading", request_body = NewAccount, responses((status = 201, body = AccountView)))]
 async fn create_account(who: Require<perm::AccountsManage>, app: AppData, body: Json<NewAccount>) -> Result<HttpResponse, ApiError> {
-    let account = app.trading.create_account(who.user_id, &body.0.name, body.0.environment.into()).await?;
+    let (name, environment) = (body.0.name.clone(), body.0.environment);
+    let account = match body.0.key()? {
+        None => app.trading.create_account(who.user_id, &name, environment.into()).await?,
+        Some(key) => app.create_account_with_key(who.user_id, &name, key).await?,
+    };
     Ok(HttpResponse::Created().json(AccountView::new(&app, who.user_id, &account)?))
 }
 
@@ -150,4 +195,16 @@ async fn stop_account(
 ) -> Result<web::Json<AccountView>, ApiError> {
     let account = app.trading.stop_account(who.user_id, *id).await?;
     view(&app, who.user_id, &account)
+}
+
+/// Cash and positions by the account's own books, with what its broker said last.
+#[utoipa::path(get, path = "/api/v1/trading/accounts/{id}/balance", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = BalanceView)))]
+async fn get_balance(who: Require<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<BalanceView>, ApiError> {
+    Ok(web::Json(app.trading.balance(who.user_id, *id)?.into()))
+}
+
+/// The same, after asking the broker anew.
+#[utoipa::path(post, path = "/api/v1/trading/accounts/{id}/balance", tag = "trading", params(("id" = uuid::Uuid, Path)), responses((status = 200, body = BalanceView)))]
+async fn ask_balance(who: Require<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<BalanceView>, ApiError> {
+    Ok(web::Json(app.trading.ask_balance(who.user_id, *id).await?.into()))
 }

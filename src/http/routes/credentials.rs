@@ -19,6 +19,7 @@ pub fn routes() -> Vec<Route> {
         route::<__path_put_broker_key, _, _>(put_broker_key),
         route::<__path_delete_broker_key, _, _>(delete_broker_key),
         route::<__path_test_broker_key, _, _>(test_broker_key),
+        route::<__path_try_broker_key, _, _>(try_broker_key),
         route::<__path_put_hts_id, _, _>(put_hts_id),
         route::<__path_put_telegram, _, _>(put_telegram),
         route::<__path_delete_telegram, _, _>(delete_telegram),
@@ -28,19 +29,19 @@ pub fn routes() -> Vec<Route> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewBrokerKey {
+pub(super) struct NewBrokerKey {
     /// `mock` or `live`
-    environment: BrokerHost,
+    pub(super) environment: BrokerHost,
     #[schema(value_type = String)]
-    app_key: SecretString,
+    pub(super) app_key: SecretString,
     #[schema(value_type = String)]
-    app_secret: SecretString,
+    pub(super) app_secret: SecretString,
     /// `12345678-01`
-    account_no: String,
+    pub(super) account_no: String,
     /// The login name at the broker, for notices of executions; absent keeps what is there.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    hts_id: Option<SecretString>,
+    pub(super) hts_id: Option<SecretString>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -74,7 +75,7 @@ struct ChatTest {
 }
 
 impl NewBrokerKey {
-    fn read(self) -> Result<BrokerKey, ApiError> {
+    pub(super) fn read(self) -> Result<BrokerKey, ApiError> {
         let (cano, product) = account_number(&self.account_no).map_err(|detail| ApiError::invalid("/account_no", detail))?;
         Ok(BrokerKey {
             host: self.environment,
@@ -138,6 +139,13 @@ async fn test_broker_key(
     id: web::Path<AccountId>,
 ) -> Result<web::Json<KeyTest>, ApiError> {
     let checks = app.test_broker_key(who.user_id, *id).await?;
+    Ok(web::Json(KeyTest { ok: checks.iter().all(|c| c.ok), checks }))
+}
+
+/// Tries a key before an account is made with it, and tells paper keys from live ones.
+#[utoipa::path(post, path = "/api/v1/trading/broker-keys/test", tag = "trading", request_body = NewBrokerKey, responses((status = 200, body = KeyTest)))]
+async fn try_broker_key(_: Require<perm::AccountsManage>, app: AppData, body: Json<NewBrokerKey>) -> Result<web::Json<KeyTest>, ApiError> {
+    let checks = app.try_broker_key(&body.0.read()?).await?;
     Ok(web::Json(KeyTest { ok: checks.iter().all(|c| c.ok), checks }))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod alert;
+pub mod balance;
 pub mod bot;
 pub mod history;
 pub mod order;

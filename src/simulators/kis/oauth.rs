@@ -173,7 +173,11 @@ fn check_key(gate: &mut Gate, permissive: bool, environment: BrokerHost, app_key
     if permissive {
         gate.keys.entry((environment, app_key.to_owned())).or_insert_with(|| secret.to_owned());
     }
+    let at_live = gate.keys.contains_key(&(BrokerHost::Live, app_key.to_owned()));
     match gate.keys.get(&(environment, app_key.to_owned())) {
+        None if environment == BrokerHost::Mock && at_live => {
+            Err(Denied::Key("EGW02007", "실전투자 AppKey는 모의투자에서 사용할 수 없습니다."))
+        }
         None => Err(Denied::Key("EGW00103", "유효하지 않은 AppKey입니다.")),
         Some(_) if secret.is_empty() => Err(Denied::Key("EGW00104", "AppSecret은 필수입니다.")),
         Some(known) if known != secret && !permissive => Err(Denied::Key("EGW00105", "유효하지 않은 AppSecret입니다.")),
