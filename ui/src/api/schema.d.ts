@@ -343,7 +343,7 @@ export interface paths {
         /** The caller's accounts. */
         get: operations["list_accounts"];
         put?: never;
-        /** Makes an empty account, observing. */
+        /** Makes an account, observing; with a broker key or without. */
         post: operations["create_account"];
         delete?: never;
         options?: never;
@@ -367,6 +367,24 @@ export interface paths {
         head?: never;
         /** Changes name or settings of an account. */
         patch: operations["update_account"];
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/balance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cash and positions by the account's own books, with what its broker said last. */
+        get: operations["get_balance"];
+        put?: never;
+        /** The same, after asking the broker anew. */
+        post: operations["ask_balance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/trading/accounts/{id}/broker-key": {
@@ -398,6 +416,23 @@ export interface paths {
         put?: never;
         /** Tries the broker key: token, price, cash. */
         post: operations["test_broker_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/hts-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets or removes the login name under which the broker sends notices of executions. */
+        put: operations["put_hts_id"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -692,6 +727,23 @@ export interface paths {
         put?: never;
         /** Gives a bot another name. Its position and its sheet go along, history rows keep the old name. */
         post: operations["rename_bot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/broker-keys/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a key before an account is made with it, and tells paper keys from live ones. */
+        post: operations["try_broker_key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1132,6 +1184,10 @@ export interface components {
             /** @description `observe` or `trading` */
             mode: components["schemas"]["AccountMode"];
             name: string;
+            /** @description How notices of executions come. */
+            notices: components["schemas"]["NoticeState"];
+            /** @description Why they do not come, in the broker's or the connection's words. */
+            notices_detail: string | null;
             settings: components["schemas"]["SettingsView"];
             /** Format: date-time */
             started_at: string | null;
@@ -1188,6 +1244,17 @@ export interface components {
             detail: string;
             /** Format: date-time */
             since: string;
+        };
+        /** @description What an account holds. */
+        BalanceView: {
+            /**
+             * Format: date-time
+             * @description When the broker was asked; `null` when it was not since the server started.
+             */
+            asked_at: string | null;
+            cash: components["schemas"]["CashView"][];
+            positions: components["schemas"]["SharesView"][];
+            refused: components["schemas"]["RefusedMarket"][];
         };
         /** @description Why a renewal cannot be carried out now. */
         BlockerView: {
@@ -1372,6 +1439,15 @@ export interface components {
              */
             account?: string | null;
         };
+        /** @description Cash of one currency. */
+        CashView: {
+            /** @description What the broker says. */
+            at_broker: string | null;
+            /** @description What the journal accounts for: all of the money on paper, at a broker what trades moved. */
+            booked: string | null;
+            /** @description `KRW` or `USD` */
+            currency: string;
+        };
         ChatTest: {
             /** @description Kind of the failure. */
             code: string | null;
@@ -1380,6 +1456,7 @@ export interface components {
         };
         /** @description One part of a connection test. */
         Check: {
+            basis: components["schemas"]["PowerBasis"] | null;
             /** @description The broker's own code. */
             broker_code: string | null;
             /** @description Kind of the failure. */
@@ -1389,14 +1466,14 @@ export interface components {
             name: components["schemas"]["CheckName"];
             ok: boolean;
             symbol: string | null;
-            /** @description USD: the price of the symbol that was asked for, or the cash that can be spent. */
+            /** @description The price of the symbol that was asked for, or what can be spent; won for `balance_krw`, else USD. */
             value: string | null;
         };
         /**
          * @description What a connection test tries.
          * @enum {string}
          */
-        CheckName: "token" | "price" | "balance";
+        CheckName: "token" | "price" | "balance" | "balance_krw";
         CloseView: {
             close: string;
             date: string;
@@ -1795,6 +1872,10 @@ export interface components {
                 /** @description `observe` or `trading` */
                 mode: components["schemas"]["AccountMode"];
                 name: string;
+                /** @description How notices of executions come. */
+                notices: components["schemas"]["NoticeState"];
+                /** @description Why they do not come, in the broker's or the connection's words. */
+                notices_detail: string | null;
                 settings: components["schemas"]["SettingsView"];
                 /** Format: date-time */
                 started_at: string | null;
@@ -2065,6 +2146,8 @@ export interface components {
         };
         /** @description What is shown of a broker key. */
         MaskedKey: {
+            /** @description The login name for notices of executions is known. */
+            has_hts_id: boolean;
             masked_account: string;
             masked_app_key: string;
             present: boolean;
@@ -2125,8 +2208,16 @@ export interface components {
             wanted: string;
         };
         NewAccount: {
+            /** @description `12345678-01`; goes with `app_key`. */
+            account_no?: string | null;
+            /** @description With it the account is made together with its broker key, or not at all. */
+            app_key?: string | null;
+            /** @description Goes with `app_key`. */
+            app_secret?: string | null;
             /** @description `mock` or `live` */
             environment: components["schemas"]["BrokerHost"];
+            /** @description The login name at the broker, for notices of executions. */
+            hts_id?: string | null;
             name: string;
         };
         /** @description A new bot; everything after `max_tier` may be left out. */
@@ -2163,16 +2254,27 @@ export interface components {
             app_secret: string;
             /** @description `mock` or `live` */
             environment: components["schemas"]["BrokerHost"];
+            /** @description The login name at the broker, for notices of executions; absent keeps what is there. */
+            hts_id?: string | null;
         };
         NewChat: {
             bot_token: string;
             chat_id: string;
+        };
+        NewHtsId: {
+            /** @description `null` removes it. */
+            hts_id?: string | null;
         };
         NewSchedule: {
             schedule: components["schemas"]["Schedule"];
             /** Format: int64 */
             version: number;
         };
+        /**
+         * @description How the notices of an account's executions come.
+         * @enum {string}
+         */
+        NoticeState: "no_hts_id" | "connecting" | "live" | "interrupted";
         OpenRow: {
             /** Format: double */
             amount: number;
@@ -2454,6 +2556,12 @@ export interface components {
         RefreshRequest: {
             refresh_token?: string | null;
         };
+        /** @description A market that the broker would not show. */
+        RefusedMarket: {
+            code: string;
+            detail: string;
+            market: string;
+        };
         /** @description A person who registers. The first one needs the setup code. */
         RegisterRequest: {
             email?: string | null;
@@ -2708,6 +2816,20 @@ export interface components {
             name: string;
             /** @description `unbooked_fills` or `duplicate_holdings` */
             type: components["schemas"]["QuestionKind"];
+        };
+        /** @description One instrument, by the books and at the broker. */
+        SharesView: {
+            /** @description `null` where the broker was not asked. */
+            at_broker: string | null;
+            /** @description `0` without shares. */
+            average_price: string;
+            booked: string;
+            broker_average_price: string | null;
+            /** @description The broker's own last price. */
+            last_price: string | null;
+            /** @description `KRX` or `US` */
+            market: string;
+            symbol: string;
         };
         /** @description A sliced order of one night. */
         SheetView: {
@@ -3835,6 +3957,66 @@ export interface operations {
             };
         };
     };
+    get_balance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_balance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     put_broker_key: {
         parameters: {
             query?: never;
@@ -3916,6 +4098,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyTest"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_hts_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHtsId"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
                 };
             };
             /** @description Problem details */
@@ -4613,6 +4829,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_broker_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBrokerKey"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyTest"];
                 };
             };
             /** @description Problem details */

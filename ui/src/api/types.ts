@@ -51,6 +51,8 @@ export type Account = Schemas['AccountView'];
 export type BrokerKeyInput = Schemas['NewBrokerKey'];
 export type ChatTest = Schemas['ChatTest'];
 export type BrokerCheck = Schemas['KeyTest'];
+export type NewAccount = Schemas['NewAccount'];
+export type Balance = Schemas['BalanceView'];
 export type UpcomingSession = Schemas['SessionTimes'];
 /** Of an account's schedule, or as an import's report tells them. */
 export type SeasonTimes = Schemas['EffectiveTimes'] | Schemas['SeasonClock'];

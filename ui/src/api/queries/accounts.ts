@@ -4,10 +4,11 @@ import type {
   Account,
   AccountLimits,
   AccountPatch,
+  Balance,
   BrokerCheck,
-  BrokerHost,
   BrokerKeyInput,
   ChatTest,
+  NewAccount,
   Page,
   Run,
   Schedule,
@@ -50,7 +51,7 @@ function useAccountMutation<Input>(call: (input: Input) => Promise<Account>) {
 const at = (id: string, rest = '') => `trading/accounts/${encodeURIComponent(id)}${rest}`;
 
 export const useCreateAccount = () =>
-  useAccountMutation((input: { name: string; environment: BrokerHost }) => post<Account>('trading/accounts', input));
+  useAccountMutation((input: NewAccount) => post<Account>('trading/accounts', input));
 
 export const useSaveAccount = (id: string) =>
   useAccountMutation((input: AccountPatch) => patch<Account>(at(id), input));
@@ -59,6 +60,8 @@ export const useStartAccount = (id: string) =>
 export const useStopAccount = (id: string) => useAccountMutation((_: undefined) => post<Account>(at(id, '/stop'), {}));
 export const useSaveBrokerKey = (id: string) =>
   useAccountMutation((input: BrokerKeyInput) => put<Account>(at(id, '/broker-key'), input));
+export const useSaveHtsId = (id: string) =>
+  useAccountMutation((hts_id: string | null) => put<Account>(at(id, '/hts-id'), { hts_id }));
 export const useSaveTelegram = (id: string) =>
   useAccountMutation((input: { bot_token: string; chat_id: string }) => put<Account>(at(id, '/telegram'), input));
 
@@ -79,6 +82,9 @@ export const useRemoveTelegram = (id: string) => useAccountRemoval(at(id, '/tele
 
 export const useTestBrokerKey = (id: string) =>
   useMutation({ mutationFn: () => post<BrokerCheck>(at(id, '/broker-key/test'), {}) });
+/** Tries a key that belongs to no account yet. */
+export const useTryBrokerKey = () =>
+  useMutation({ mutationFn: (input: BrokerKeyInput) => post<BrokerCheck>('trading/broker-keys/test', input) });
 export const useTestTelegram = (id: string) =>
   useMutation({ mutationFn: () => post<ChatTest>(at(id, '/telegram/test'), {}) });
 export const useSendStatus = (id: string) =>
@@ -116,5 +122,21 @@ export function useRuns(id: string) {
     queryKey: keys.runs(id),
     queryFn: ({ signal }) => get<Page<Run>>(at(id, '/runs'), undefined, signal),
     refetchInterval: 30_000,
+  });
+}
+
+export function useBalance(id: string) {
+  return useQuery({
+    queryKey: keys.balance(id),
+    queryFn: ({ signal }) => get<Balance>(at(id, '/balance'), undefined, signal),
+    refetchInterval: 30_000,
+  });
+}
+
+export function useAskBalance(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => post<Balance>(at(id, '/balance'), {}),
+    onSuccess: (balance) => client.setQueryData(keys.balance(id), balance),
   });
 }

@@ -15,6 +15,7 @@ export const keys = {
   orders: ['orders'] as const,
   order: (id: string) => ['order', id] as const,
   positions: (account: string) => ['positions', account] as const,
+  balance: (account: string) => ['balance', account] as const,
   history: (account: string) => ['history', account] as const,
   historySummary: (account: string) => ['history-summary', account] as const,
   summary: (account?: string) => (account ? (['summary', account] as const) : (['summary'] as const)),

@@ -5,9 +5,11 @@ import { Badge } from '../../components/ui/badge';
 import { ButtonLink } from '../../components/ui/button';
 import { Card, PageHead } from '../../components/ui/card';
 import { When } from '../../components/ui/value';
+import { BalanceCard } from './BalanceCard';
 import { BrokerKeyCard } from './BrokerKeyCard';
 import { LimitsCard } from './LimitsCard';
 import { ModeCard } from './ModeCard';
+import { NoticesCard } from './NoticesCard';
 import { SettingsCard } from './SettingsCard';
 import { TelegramCard } from './TelegramCard';
 import { UnsettledCard } from './UnsettledCard';
@@ -45,6 +47,7 @@ function Sections({ account }: { account: Account }) {
         <div className="min-w-0 space-y-4">
           <ModeCard account={account} />
           <UnsettledCard account={account} />
+          <BalanceCard account={account} />
           <SettingsCard account={account} />
         </div>
         <div className="min-w-0 space-y-4">
@@ -55,6 +58,7 @@ function Sections({ account }: { account: Account }) {
           ) : (
             <>
               <BrokerKeyCard account={account} />
+              <NoticesCard account={account} />
               <TelegramCard account={account} />
             </>
           )}

@@ -4,16 +4,16 @@ import { useForm } from 'react-hook-form';
 import { useTranslation } from 'react-i18next';
 import { z } from 'zod';
 import { useRemoveBrokerKey, useSaveBrokerKey, useTestBrokerKey } from '../../api/queries/accounts';
-import type { Account, BrokerCheck } from '../../api/types';
+import type { Account } from '../../api/types';
 import { EnvironmentBadge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card, Facts } from '../../components/ui/card';
 import { ConfirmDialog } from '../../components/ui/dialog';
-import { ErrorNote, Foreign, Note } from '../../components/ui/feedback';
+import { ErrorNote, Note } from '../../components/ui/feedback';
 import { SelectField, TextField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
-import { Money, Price } from '../../components/ui/value';
 import { issueText, refusedFields } from '../../lib/forms';
+import { CheckList } from './CheckList';
 
 const schema = z.object({
   environment: z.enum(['mock', 'live']),
@@ -67,21 +67,7 @@ export function BrokerKeyCard({ account }: { account: Account }) {
           <ErrorNote error={test.error} />
         </div>
       )}
-      {test.data && (
-        <ul className="mt-3 space-y-1 text-sm" data-testid="broker-key-checks" data-ok={test.data.ok}>
-          {test.data.checks.map((check) => (
-            <li key={check.name} className="flex gap-2">
-              <span aria-hidden="true" className={check.ok ? 'text-ok' : 'text-danger'}>
-                {check.ok ? '✓' : '✕'}
-              </span>
-              <span>
-                <strong>{t(`check.${check.name}`)}</strong>{' '}
-                <span className="sr-only">{t(check.ok ? 'check.ok' : 'check.failed')}</span> <CheckText check={check} />
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
+      {test.data && <CheckList result={test.data} />}
       {editing && <KeyForm account={account} onDone={() => setEditing(false)} />}
       {removing && (
         <ConfirmDialog
@@ -105,26 +91,6 @@ export function BrokerKeyCard({ account }: { account: Account }) {
         </ConfirmDialog>
       )}
     </Card>
-  );
-}
-
-/** What a part of the connection test found, or why it failed. */
-function CheckText({ check }: { check: BrokerCheck['checks'][number] }) {
-  const { t } = useTranslation();
-  if (check.ok) {
-    return check.symbol ? (
-      <>
-        {check.symbol} <Price value={check.value} />
-      </>
-    ) : (
-      check.value !== null && <Money value={check.value} />
-    );
-  }
-  return (
-    <>
-      {t(`errors.${check.code}`)} {check.broker_code && <code>({check.broker_code})</code>}
-      <Foreign text={check.detail} />
-    </>
   );
 }
 
