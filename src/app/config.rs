@@ -33,8 +33,11 @@ pub enum Scheme {
 pub struct BrokerHosts {
     pub live: String,
     pub mock: String,
+    /// Empty: no websocket is used.
     pub live_ws: String,
     pub mock_ws: String,
+    /// Folder of the master files.
+    pub masters: String,
 }
 
 /// Addresses of all brokers. Only the server's configuration sets them.
@@ -67,6 +70,7 @@ impl Config {
                     mock: "https://openapivts.koreainvestment.com:29443".to_owned(),
                     live_ws: "ws://ops.koreainvestment.com:21000".to_owned(),
                     mock_ws: "ws://ops.koreainvestment.com:31000".to_owned(),
+                    masters: "https://new.real.download.dws.co.kr/common/master".to_owned(),
                 },
             },
             telegram_url: "https://api.telegram.org".to_owned(),
@@ -123,6 +127,7 @@ const SETTINGS: &[Setting] = &[
     Setting { key: "brokers.kis.live", variable: "EGGMONEY_KIS_LIVE", flag: None },
     Setting { key: "brokers.kis.mock", variable: "EGGMONEY_KIS_MOCK", flag: None },
     Setting { key: "brokers.kis.live_ws", variable: "EGGMONEY_KIS_LIVE_WS", flag: None },
+    Setting { key: "brokers.kis.masters", variable: "EGGMONEY_KIS_MASTERS", flag: None },
     Setting { key: "brokers.kis.mock_ws", variable: "EGGMONEY_KIS_MOCK_WS", flag: None },
 ];
 
@@ -152,6 +157,7 @@ struct FileHosts {
     mock: Option<String>,
     live_ws: Option<String>,
     mock_ws: Option<String>,
+    masters: Option<String>,
 }
 
 /// What the command line gives.
@@ -204,6 +210,7 @@ fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
         ("brokers.kis.mock", kis.mock),
         ("brokers.kis.live_ws", kis.live_ws),
         ("brokers.kis.mock_ws", kis.mock_ws),
+        ("brokers.kis.masters", kis.masters),
     ] {
         if let Some(value) = value {
             values.insert(key, (value, Source::File(path.to_path_buf())));
@@ -240,12 +247,28 @@ fn build(mut values: Values) -> Result<Config, ConfigError> {
         };
     }
     let kis = &mut config.brokers.kis;
+    if !values.contains_key("brokers.kis.masters")
+        && let Some((live, from)) = values.get("brokers.kis.live")
+        && let Ok(live) = check_url("brokers.kis.live", live.clone(), from.clone(), false)
+    {
+        // Who stands in for the broker's host has its files as well; nothing goes to the real one then.
+        kis.masters = format!("{live}/common/master");
+    }
+    // Its websocket is used when it is named: a key of the stand-in must not go to the real one.
+    for (host, socket, target) in
+        [("brokers.kis.live", "brokers.kis.live_ws", &mut kis.live_ws), ("brokers.kis.mock", "brokers.kis.mock_ws", &mut kis.mock_ws)]
+    {
+        if values.contains_key(host) && !values.contains_key(socket) {
+            target.clear();
+        }
+    }
     for (key, target, web_socket) in [
         ("telegram_url", &mut config.telegram_url, false),
         ("brokers.kis.live", &mut kis.live, false),
         ("brokers.kis.mock", &mut kis.mock, false),
         ("brokers.kis.live_ws", &mut kis.live_ws, true),
         ("brokers.kis.mock_ws", &mut kis.mock_ws, true),
+        ("brokers.kis.masters", &mut kis.masters, false),
     ] {
         if let Some((value, from)) = values.remove(key) {
             *target = check_url(key, value, from, web_socket)?;
@@ -295,7 +318,15 @@ mod tests {
         assert_eq!(config.listen, Listen::At("127.0.0.1:2".parse().unwrap()));
         assert_eq!(config.brokers.kis.live, "http://variable:1");
         assert_eq!(config.brokers.kis.mock, "http://file:2");
-        assert_eq!(config.brokers.kis.live_ws, "ws://ops.koreainvestment.com:21000");
+        assert_eq!(config.brokers.kis.masters, "http://variable:1/common/master", "who stands in for the host has its files");
+        assert_eq!((config.brokers.kis.live_ws.as_str(), config.brokers.kis.mock_ws.as_str()), ("", ""), "no key goes to the real socket");
+        let named = load_with(
+            Some(file),
+            &[("EGGMONEY_KIS_LIVE_WS", "ws://socket:1/"), ("EGGMONEY_KIS_MASTERS", "http://lists:1/m")],
+            Flags::default(),
+        );
+        let named = named.unwrap().brokers.kis;
+        assert_eq!((named.live_ws.as_str(), named.mock_ws.as_str(), named.masters.as_str()), ("ws://socket:1", "", "http://lists:1/m"));
         assert_eq!(load_with(None, &[("EGGMONEY_DATA_DIR", "/x")], Flags::default()).unwrap(), Config::new("/x"));
     }
 

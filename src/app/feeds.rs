@@ -112,11 +112,13 @@ impl Feeds {
     /// # Errors
     /// When the accounts cannot be read; one account's failure is logged and harms no other.
     pub fn refresh(&self) -> Result<(), StoreError> {
-        let keyed = self.keyed()?;
+        let keyed: HashMap<AccountId, Keyed> = self.keyed()?.into_iter().map(|keyed| (keyed.account, keyed)).collect();
         let mut running = lock(&self.running);
-        running.retain(|_, feed| keyed.contains(&feed.keyed));
-        for keyed in keyed {
-            let account = keyed.account;
+        running.retain(|account, feed| keyed.get(account) == Some(&feed.keyed));
+        for (account, keyed) in keyed {
+            if self.socket(keyed.host).is_empty() {
+                continue;
+            }
             if !running.contains_key(&account) {
                 match self.start(keyed) {
                     Ok(started) => {
@@ -159,9 +161,21 @@ impl Feeds {
         }
     }
 
+    /// Whether any account has a broker key.
+    pub fn is_anybody_keyed(&self) -> bool {
+        self.keyed().is_ok_and(|keyed| !keyed.is_empty())
+    }
+
     /// Counters of an account's feed; `None` where it has none.
     pub fn stats(&self, account: AccountId) -> Option<FeedStats> {
         lock(&self.running).get(&account).map(|running| running.feed.stats())
+    }
+
+    fn socket(&self, host: BrokerHost) -> &str {
+        match host {
+            BrokerHost::Live => &self.hosts.live_ws,
+            BrokerHost::Mock => &self.hosts.mock_ws,
+        }
     }
 
     /// Every account that has a broker key.
@@ -195,14 +209,14 @@ impl Feeds {
         let need = |kind| open(kind)?.ok_or_else(|| TradingError::refused("no_broker_key", "the broker key is not complete"));
         let hts_id = open(secret::HTS_ID)?;
         let has_hts_id = hts_id.is_some();
-        let (base_url, ws_url) = match host {
-            BrokerHost::Live => (self.hosts.live.clone(), self.hosts.live_ws.clone()),
-            BrokerHost::Mock => (self.hosts.mock.clone(), self.hosts.mock_ws.clone()),
+        let base_url = match host {
+            BrokerHost::Live => self.hosts.live.clone(),
+            BrokerHost::Mock => self.hosts.mock.clone(),
         };
         let config = KisFeedConfig {
             host,
             base_url,
-            ws_url,
+            ws_url: self.socket(host).to_owned(),
             app_key: need(secret::APP_KEY)?,
             app_secret: need(secret::APP_SECRET)?,
             accounts: vec![KisFeedAccount {

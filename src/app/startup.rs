@@ -17,6 +17,8 @@ const FAST_TICK: Duration = Duration::from_millis(100);
 const DELIVER: &str = "*/3 * * * * *";
 /// Feeds follow accounts, keys and holdings this often.
 const FOLLOW: &str = "*/5 * * * * *";
+/// The day's master files are looked for this often.
+const LISTS: &str = "*/30 * * * * *";
 /// Uploads that nobody confirmed are looked for this often.
 const SWEEP: &str = "0 */10 * * * *";
 
@@ -57,6 +59,8 @@ async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError
     let weak = Arc::downgrade(app);
     ticker.every(FOLLOW, move || follow(weak.clone())).await?;
     let weak = Arc::downgrade(app);
+    ticker.every(LISTS, move || lists(weak.clone())).await?;
+    let weak = Arc::downgrade(app);
     let clean = move || {
         let app = weak.upgrade();
         async move {
@@ -74,6 +78,14 @@ async fn follow(app: Weak<App>) {
     let Some(app) = app.upgrade() else { return };
     if let Err(error) = app.feeds.refresh() {
         tracing::warn!(%error, "the realtime feeds cannot be brought up to date");
+    }
+}
+
+/// Fetches the day's lists of instruments, once somebody has a broker: nothing else needs them.
+async fn lists(app: Weak<App>) {
+    let Some(app) = app.upgrade() else { return };
+    if app.feeds.is_anybody_keyed() {
+        app.masters.refresh_if_due().await;
     }
 }
 

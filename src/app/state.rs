@@ -12,6 +12,7 @@ use super::privacy::{self, Tightened};
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, Vault, VaultError};
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
+use crate::market::MasterFiles;
 use crate::notify::telegram::Telegram;
 use crate::schedule::Pulse;
 use crate::storage::{DATABASE_FILE, Store, StoreError};
@@ -31,6 +32,7 @@ pub struct App {
     pub trading: Arc<Trading>,
     pub feeds: Feeds,
     pub connector: Arc<KisConnector>,
+    pub masters: MasterFiles,
     pub telegram: Telegram,
     /// The scheduler's beat.
     pub pulse: Pulse,
@@ -87,10 +89,16 @@ impl App {
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
         let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendars, connector.clone(), surroundings));
         let clocks = (market.clone(), wall.clone());
+        let address = config.brokers.kis.masters.clone();
+        let masters = MasterFiles::new(dir.join(MASTERS_FOLDER), address, http.clone(), clocks.clone(), trading.listed().clone());
+        masters.load();
         let feeds = Feeds::new(store.clone(), vault.clone(), config.brokers.kis.clone(), http, clocks, trading.clone());
-        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, feeds, connector, telegram, pulse, opened_at }))
+        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, feeds, connector, masters, telegram, pulse, opened_at }))
     }
 }
+
+/// Folder in the data folder with the brokers' lists of instruments.
+const MASTERS_FOLDER: &str = "masters";
 
 /// File in the data folder with sessions that the program does not know yet: closures by decree,
 /// years to come. Same format as `data-fixtures/calendars/nyse.toml`.

@@ -37,7 +37,7 @@ impl Market {
 }
 
 /// The exchange that lists a US instrument. Brokers want it by name in every order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Exchange {
     Nasdaq,

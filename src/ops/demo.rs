@@ -177,6 +177,7 @@ fn configuration(args: &DemoArgs, data_dir: PathBuf, simulator: &KisSimulator) -
     let mut config = config::load(&flags, |_| None).map_err(|e| e.to_string())?;
     config.brokers.kis.live = simulator.live_url();
     config.brokers.kis.mock = simulator.mock_url();
+    config.brokers.kis.masters = format!("{}/common/master", simulator.live_url());
     config.brokers.kis.live_ws = simulator.live_ws_url();
     config.brokers.kis.mock_ws = simulator.mock_ws_url();
     config.simulation_speed = Some(args.speed);

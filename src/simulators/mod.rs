@@ -12,7 +12,10 @@ use std::sync::Arc;
 pub use config::{ConfigError, EmptyList, Limits, Quirks, Scenario, SimAccount, SimConfig, SimPosition};
 pub use exchange::calendar::{Session, SessionCalendar};
 pub use exchange::{ExchangeEvent, FillPlan, Happened, PlanRule};
-pub use kis::{BookedExecution, Control, Fault, FaultPlan, FaultRule, KisSimulator, MaintenanceWindow, RequestRecord};
+pub use kis::{
+    BookedExecution, Control, Fault, FaultPlan, FaultRule, KisSimulator, MaintenanceWindow, RequestRecord,
+    master_archive as kis_master_archive,
+};
 
 use crate::domain::clock::Clock;
 

@@ -9,7 +9,7 @@ use super::{price_rules, rules};
 use crate::brokers::{BuyingPower, MarketOffer, Quote};
 use crate::domain::account::AccountMode;
 use crate::domain::instrument::Market;
-use crate::domain::limits::DayUse;
+use crate::domain::limits::{DayUse, Product};
 use crate::domain::money::decimal_from_f64;
 use crate::domain::order::OrderKind::{Loo, Moo};
 use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED, LimitHit, Order, OrderIntent, OrderOrigin, OrderState, Reason, Side, Venue};
@@ -51,6 +51,8 @@ pub(super) struct Candidate<'a> {
     pub seen: &'a Seen,
     /// Orders that left this account within the last second.
     pub last_second: usize,
+    /// What the instrument is, as the master files tell; `None` when they do not.
+    pub product: Option<Product>,
     pub now: Timestamp,
 }
 
@@ -245,6 +247,24 @@ fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Result<O
         && candidate.now.duration_since(quote.at) > FRESH
     {
         return Ok(refuse("stale_quote", format!("the last price of {} is older than {} s", intent.symbol, FRESH.as_secs())));
+    }
+    if let Some(allowed) = rules::user(&tx.view())?.allowed_products {
+        match candidate.product {
+            Some(product) if allowed.contains(&product) => {}
+            Some(_) => {
+                return Ok(refuse(
+                    "product_not_allowed",
+                    format!("the administrator has not allowed you to buy products such as {}", intent.symbol),
+                ));
+            }
+            None => {
+                let message = format!(
+                    "what kind of product {} is, is not known, and you may only buy some kinds: try again when the lists are loaded",
+                    intent.symbol
+                );
+                return Ok(refuse("product_unknown", message));
+            }
+        }
     }
     let limits = &books.account.settings.limits;
     let worth = worth(intent, seen.quote.as_ref());

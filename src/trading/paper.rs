@@ -176,7 +176,7 @@ impl Trading {
     async fn fill_at(&self, line: &Line, order: &Order, price: Decimal) -> Result<(), TradingError> {
         let (account, order_id, now) = (line.account_id, order.intent.order_id, self.clock.now());
         let rate = self.quotes.usd_krw().map(|known| known.value);
-        let is_fund = self.quotes.get(&order.intent.symbol).and_then(|quote| quote.is_etf) == Some(true);
+        let is_fund = self.is_fund(order.intent.market, &order.intent.symbol) == Some(true);
         let (after, filled) = line
             .user
             .write(move |tx| -> Result<(Order, u64), StoreError> {

@@ -193,6 +193,12 @@ impl Trading {
             open.into_iter().filter(|o| o.intent.market == market && o.intent.side == Side::Sell).map(|o| o.intent.symbol).collect();
         let mut funds = BTreeSet::new();
         for symbol in sold {
+            if let Some(is_fund) = self.is_fund(market, &symbol) {
+                if is_fund {
+                    funds.insert(symbol);
+                }
+                continue;
+            }
             let known = match self.quotes.get(&symbol) {
                 Some(quote) => Some(quote),
                 None => self.price_in(line, market, &symbol).await.ok().flatten(),

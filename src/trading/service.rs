@@ -19,8 +19,10 @@ use crate::domain::clock::Clock;
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId};
 use crate::domain::instrument::Exchange;
+use crate::domain::limits::Product;
 use crate::domain::message::Notice;
 use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Reason};
+use crate::market::Catalog;
 use crate::storage::tables::{Answered, IDEMPOTENCY, ORDERS};
 use crate::storage::{Key, StoreError, UserStore, UserTx, UserView, account_key};
 
@@ -136,6 +138,7 @@ pub struct OrderService {
     bus: Bus,
     sending: Sending,
     pace: Pace,
+    listed: Catalog,
 }
 
 /// When orders left each account within the last second.
@@ -158,8 +161,8 @@ impl Pace {
 }
 
 impl OrderService {
-    pub fn new(bus: Bus) -> Self {
-        Self { bus, sending: Sending::default(), pace: Pace::default() }
+    pub fn new(bus: Bus, listed: Catalog) -> Self {
+        Self { bus, sending: Sending::default(), pace: Pace::default(), listed }
     }
 
     /// The order's request is on its way from this process.
@@ -193,7 +196,8 @@ impl OrderService {
             .write({
                 let (placement, gateway, now) = (placement.clone(), line.gateway.environment(), clock.now());
                 let last_second = self.pace.last_second(account, now);
-                move |tx| journal(tx, &placement, gateway, last_second, now)
+                let product = self.listed.product(placement.intent.market, &placement.intent.symbol);
+                move |tx| journal(tx, &placement, gateway, (last_second, product), now)
             })
             .await?;
         let order = match journalled {
@@ -435,7 +439,7 @@ fn journal(
     tx: &mut UserTx<'_>,
     placement: &Placement,
     gateway: Environment,
-    last_second: usize,
+    (last_second, product): (usize, Option<Product>),
     now: Timestamp,
 ) -> Result<Journalled, TradingError> {
     let intent = &placement.intent;
@@ -456,7 +460,7 @@ fn journal(
     {
         return Err(TradingError::refused("books_changed", "the bot's shares changed meanwhile: look at them again"));
     }
-    let candidate = Candidate { intent, gateway, window: placement.window, seen: &placement.seen, last_second, now };
+    let candidate = Candidate { intent, gateway, window: placement.window, seen: &placement.seen, last_second, product, now };
     let refusal = gate::check(tx, &candidate)?;
     let refused = refusal.is_some();
     let order_id = intent.order_id;

@@ -30,6 +30,7 @@ use crate::domain::id::{AccountId, MessageId, UserId};
 use crate::domain::instrument::{Exchange, Market};
 use crate::domain::message::{Message, Notice};
 use crate::domain::order::Environment;
+use crate::market::Catalog;
 use crate::storage::tables::{LISTINGS, Listing, MESSAGES};
 use crate::storage::{Key, Store, StoreError};
 
@@ -81,6 +82,7 @@ pub struct Trading {
     pub(super) searches: Searches,
     pub(super) relistings: Relistings,
     pub(super) watched: Watched,
+    pub(super) listed: Catalog,
     pub(super) at_broker: BrokerBalances,
     /// Accounts that a tick is working on: the next tick leaves them alone.
     busy: Mutex<HashSet<AccountId>>,
@@ -119,7 +121,7 @@ impl Trading {
         connector: Arc<dyn Connector>,
         surroundings: Arc<dyn Surroundings>,
     ) -> Self {
-        let bus = Bus::default();
+        let (bus, listed) = (Bus::default(), Catalog::default());
         Self {
             store,
             clock,
@@ -127,12 +129,13 @@ impl Trading {
             krx: calendars.krx,
             connector,
             surroundings,
-            service: OrderService::new(bus.clone()),
+            service: OrderService::new(bus.clone(), listed.clone()),
             bus,
             quotes: Quotes::default(),
             searches: Searches::default(),
             relistings: Relistings::default(),
             watched: Watched::default(),
+            listed,
             at_broker: BrokerBalances::default(),
             busy: Mutex::default(),
             trouble: Mutex::default(),
@@ -153,6 +156,20 @@ impl Trading {
 
     pub fn quotes(&self) -> &Quotes {
         &self.quotes
+    }
+
+    /// What is listed, as far as it is known.
+    pub fn listed(&self) -> &Catalog {
+        &self.listed
+    }
+
+    /// Whether a Korean instrument is an ETF or ETN: by the master files, else by its tick as the broker
+    /// showed it; `None` when neither tells.
+    pub(super) fn is_fund(&self, market: Market, symbol: &str) -> Option<bool> {
+        if market != Market::Krx {
+            return None;
+        }
+        self.listed.is_fund(market, symbol).or_else(|| self.quotes.get(symbol).and_then(|quote| quote.is_etf))
     }
 
     pub fn calendar(&self) -> &Calendar {

@@ -153,10 +153,11 @@ impl Trading {
         let trade = Trade { market: intent.market, side: intent.side, session: intent.session, is_fund: seen.is_etf == Some(true) };
         let charges = charges::rates(trade, account.settings.commission(intent.market)).on(worth);
         let shown = (intent.clone(), seen.clone());
+        let product = self.listed.product(intent.market, &intent.symbol);
         let refusal = line
             .user
             .write(move |tx| {
-                let candidate = gate::Candidate { intent: &intent, gateway, window, seen: &seen, last_second: 0, now };
+                let candidate = gate::Candidate { intent: &intent, gateway, window, seen: &seen, last_second: 0, product, now };
                 gate::check(tx, &candidate)
             })
             .await?;
@@ -191,6 +192,10 @@ impl Trading {
             None => return Err(TradingError::field("/side", "missing_field", "say whether to buy or to sell: side is 'buy' or 'sell'")),
         };
         let Instrument { market, symbol } = instrument(new.market, &new.symbol)?;
+        if side == Side::Buy && self.listed.is_complete(market) && self.listed.get(market, &symbol).is_none() {
+            let detail = format!("'{symbol}' is not listed on the {} market: look it up by its name or code", market.code());
+            return Err(TradingError::field("/symbol", "unknown_symbol", detail));
+        }
         let line = self.line(user, account_id).await?;
         let now = self.clock.now();
         let open = self.calendar_of(market).session_at(now).map_err(calendar)?;
@@ -246,7 +251,7 @@ impl Trading {
                 }
             }
         }
-        seen.is_etf = self.quotes.get(&intent.symbol).and_then(|quote| quote.is_etf);
+        seen.is_etf = self.is_fund(market, &intent.symbol);
         let placement = Placement { intent, exchange, window, seen, actor: Actor::User(user), key, premise: None };
         Ok(MadeOut { line, account, placement })
     }
@@ -344,7 +349,7 @@ impl Trading {
         }
         let exchange = self.exchange_of(&line, order.intent.market, &order.intent.symbol).await?;
         if let Some(price) = limit_price {
-            let seen = Seen { is_etf: self.quotes.get(&order.intent.symbol).and_then(|quote| quote.is_etf), ..Seen::default() };
+            let seen = Seen { is_etf: self.is_fund(order.intent.market, &order.intent.symbol), ..Seen::default() };
             if let Some(fault) = price_rules::fault(order.intent.market, "price", price, &seen) {
                 return Err(TradingError::field("/price", fault.code, fault.message));
             }

@@ -16,6 +16,7 @@ mod import;
 mod kis_client;
 mod kis_feed;
 mod korean;
+mod masters;
 mod night;
 mod notices;
 mod openapi;

@@ -17,6 +17,7 @@ use crate::support::{Answer, Caller, PASSWORD, answer};
 /// Routes that name nobody's data: what they answer is the caller's own or everybody's.
 const NAMELESS: &[&str] = &[
     "POST /api/v1/trading/broker-keys/test",
+    "GET /api/v1/market/search",
     "GET /api/v1/system",
     "GET /healthz",
     "GET /readyz",

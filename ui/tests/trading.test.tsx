@@ -100,6 +100,28 @@ async function fill(quantity = '10', price = '70000') {
 const placed = (log: Sent[]) => log.filter((sent) => sent.path === 'trading/orders');
 
 describe('the ticket', () => {
+  it('finds instruments by their name and takes one over', async () => {
+    const samsung = {
+      market: 'KRX',
+      exchange: 'KRX',
+      symbol: '005930',
+      name_ko: '삼성전자',
+      name_en: null,
+      product: 'stock',
+      halted: true,
+    };
+    const log = exchange((sent) => ({ body: { items: sent.path.startsWith('market/search') ? [samsung] : [] } }));
+    ticket();
+    await userEvent.type(await screen.findByTestId('ticket-symbol'), '삼성');
+    await userEvent.click(await within(await screen.findByTestId('ticket-found')).findByRole('button'));
+    expect(screen.getByTestId('ticket-symbol')).toHaveValue('005930');
+    const shown = await screen.findByTestId('ticket-instrument');
+    expect(shown).toHaveTextContent('삼성전자 · 국내 · 주식 거래정지');
+    expect(screen.queryByTestId('ticket-found')).toBeNull();
+    const asked = log.filter((sent) => sent.path.startsWith('market/search')).map((sent) => sent.path);
+    expect(asked).toEqual([`market/search?q=${encodeURIComponent('삼성')}&limit=8`, 'market/search?q=005930&limit=8']);
+  });
+
   it('shows what the order comes to and whose money counts, then sends it once for two presses', async () => {
     let answer: (value: Answer) => void = () => undefined;
     const log = serve((sent) => {

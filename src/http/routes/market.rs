@@ -11,6 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::account::Account;
 use crate::domain::clock::kst_date;
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::instrument::Exchange;
+use crate::domain::limits::Product;
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
@@ -28,7 +30,11 @@ const MOST_DAYS: i64 = 400;
 const USUAL_DAYS: i64 = 60;
 
 pub fn routes() -> Vec<Route> {
-    vec![route::<__path_get_indicators, _, _>(get_indicators), route::<__path_get_calendar, _, _>(get_calendar)]
+    vec![
+        route::<__path_get_indicators, _, _>(get_indicators),
+        route::<__path_get_calendar, _, _>(get_calendar),
+        route::<__path_search, _, _>(search),
+    ]
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -50,6 +56,35 @@ struct CalendarQuery {
     /// Last trading date; 60 days on when absent.
     #[param(value_type = Option<String>)]
     to: Option<Date>,
+}
+
+/// Most instruments of a search.
+const MOST_FOUND: usize = 50;
+const USUALLY_FOUND: usize = 10;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct SearchQuery {
+    /// A code, a ticker, or part of a Korean or English name; 1 to 40 characters.
+    q: String,
+    /// 1 to 50; 10 when absent.
+    limit: Option<usize>,
+}
+
+/// A listed instrument.
+#[derive(Serialize, ToSchema)]
+struct InstrumentView {
+    /// `KRX` or `US`
+    market: &'static str,
+    exchange: Exchange,
+    symbol: String,
+    name_ko: String,
+    name_en: Option<String>,
+    /// `stock` or `etf`; `null` for anything else.
+    product: Option<Product>,
+    /// Trading is halted (거래정지).
+    halted: bool,
 }
 
 /// One session of the US market.
@@ -128,5 +163,37 @@ async fn get_calendar(
     }
     let sessions = app.trading.calendar().sessions(from, to).map_err(|e| ApiError::invalid("/from", e.to_string()))?;
     let items = sessions.into_iter().map(|s| SessionView { date: s.date.to_string(), open: s.open, close: s.close, early: s.early });
+    Ok(web::Json(List::whole(items.collect())))
+}
+
+/// Instruments whose code or name has a text in it, best first. Empty until the lists are loaded.
+#[utoipa::path(get, path = "/api/v1/market/search", tag = "market", params(SearchQuery),
+    responses((status = 200, body = List<InstrumentView>)))]
+async fn search(
+    _: Require<perm::MarketRead>,
+    app: AppData,
+    query: Query<SearchQuery>,
+) -> Result<web::Json<List<InstrumentView>>, ApiError> {
+    let text = query.q.trim();
+    if text.is_empty() || text.chars().count() > 40 {
+        return Err(ApiError::invalid("/q", "give 1 to 40 characters of a code or name"));
+    }
+    let limit = query.limit.unwrap_or(USUALLY_FOUND);
+    if !(1..=MOST_FOUND).contains(&limit) {
+        return Err(ApiError::invalid("/limit", format!("ask for 1 to {MOST_FOUND} instruments")));
+    }
+    let listed = app.trading.listed();
+    let items = listed.search(text, limit).into_iter().map(|found| {
+        let instrument = &found.instrument;
+        InstrumentView {
+            market: instrument.market.code(),
+            exchange: found.exchange,
+            symbol: instrument.symbol.clone(),
+            name_ko: found.name_ko.clone(),
+            name_en: found.name_en.clone(),
+            product: listed.product(instrument.market, &instrument.symbol),
+            halted: found.krx.is_some_and(|standing| standing.halted),
+        }
+    });
     Ok(web::Json(List::whole(items.collect())))
 }

@@ -26,7 +26,7 @@ use calendar::Calendars;
 use event::KEPT_EVENTS;
 pub use event::{ExchangeEvent, Happened};
 pub use fx::{RateDay, UsdKrw};
-pub use listing::{LISTINGS, Listing, find_listing};
+pub use listing::{Family, LISTINGS, Listing, find_listing};
 pub use market::{Bar, Levels, MarketModel, Minute, ModelConfig, Snapshot};
 use matching::{Event, next_event, next_second};
 pub(super) use noise::Noise;

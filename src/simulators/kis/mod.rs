@@ -11,6 +11,7 @@ mod format;
 mod intraday;
 mod keeper;
 mod lists;
+mod masters;
 mod oauth;
 mod orders;
 mod paging;
@@ -33,6 +34,7 @@ use jiff::Timestamp;
 
 pub use control::{BookedExecution, Control};
 pub use faults::{Fault, FaultPlan, FaultRule, MaintenanceWindow};
+pub use masters::archive as master_archive;
 use server::Host;
 pub use state::RequestRecord;
 use state::Shared;

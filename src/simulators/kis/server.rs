@@ -17,7 +17,7 @@ use super::oauth::{self, Endpoint};
 use super::registry::{self, Action, Mismatch, Transaction};
 use super::state::{Gate, RequestRecord, Shared};
 use super::tokens::TokenCheck;
-use super::{balances, domestic, intraday, lists, orders, quotes};
+use super::{balances, domestic, intraday, lists, masters, orders, quotes};
 use crate::domain::clock::kst_datetime;
 use crate::domain::order::BrokerHost;
 
@@ -38,6 +38,11 @@ impl Handler for Host {
             let (app_key, tr_id) = (request.header("appkey").unwrap_or_default(), request.header("tr_id").unwrap_or_default());
             self.record(now, app_key, tr_id, 503, String::new());
             return Reply::Send(maintenance_page());
+        }
+        if request.path.starts_with(masters::FOLDER) {
+            let response = masters::answer(&request);
+            self.record(now, "", masters::FOLDER, response.status, String::new());
+            return Reply::Send(response);
         }
         let (response, fault) = match Endpoint::find(&request.path) {
             Some(endpoint) => self.oauth(endpoint, &request, now),

@@ -84,6 +84,7 @@ export type OrderKind = Schemas['OrderKind'];
 export type OrderRequest = Schemas['OrderRequest'];
 export type OrderChange = Schemas['OrderChange'];
 export type TicketPreview = Schemas['OrderPreview'];
+export type Instrument = Schemas['InstrumentView'];
 export type PowerBasis = Schemas['PowerBasis'];
 export type Reason = Schemas['ReasonView'];
 export type LimitHit = Schemas['LimitHit'];

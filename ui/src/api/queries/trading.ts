@@ -5,6 +5,7 @@ import type {
   HistoryPage,
   HistorySummary,
   HoldingCorrection,
+  Instrument,
   Order,
   OrderChange,
   OrderDetail,
@@ -82,6 +83,16 @@ export function useTicketPreview(request: OrderRequest | null) {
     enabled: request !== null,
     refetchInterval: 10_000,
     placeholderData: (last) => (last && last.symbol === request?.symbol ? last : undefined),
+  });
+}
+
+/** Instruments by code or name; the lists change once a day. */
+export function useInstruments(text: string) {
+  return useQuery({
+    queryKey: ['instruments', text],
+    queryFn: ({ signal }) => get<Page<Instrument>>('market/search', { q: text, limit: 8 }, signal),
+    enabled: text !== '' && text.length <= 40,
+    staleTime: 300_000,
   });
 }
 

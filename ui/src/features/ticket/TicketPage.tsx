@@ -15,6 +15,7 @@ import { issueText } from '../../lib/forms';
 import { useRequestKey } from '../../lib/requestKey';
 import { ConfirmOrder } from './ConfirmOrder';
 import { PreviewCard } from './PreviewCard';
+import { SymbolSearch } from './SymbolSearch';
 import { hasLimit, hasTrigger, readTicket, refusalOf, type TicketField, type TicketText } from './ticket';
 
 export function TicketPage() {
@@ -92,13 +93,13 @@ function Ticket({ account }: { account: Account }) {
               hint={t('ticket.symbolHint')}
               value={text.symbol}
               error={error('symbol')}
-              maxLength={12}
+              maxLength={40}
               autoComplete="off"
-              autoCapitalize="characters"
               spellCheck={false}
               data-testid="ticket-symbol"
               onChange={(event) => set({ symbol: event.target.value })}
             />
+            <SymbolSearch text={text.symbol} onPick={(symbol) => set({ symbol })} />
             <Choice<Side>
               label={t('ticket.side')}
               value={text.side}
