@@ -74,10 +74,11 @@ const anOrder = (change: Partial<Order> = {}) =>
   }) as Order;
 
 /** A server with one account; `place` answers orders. */
-function exchange(place: (sent: Sent) => Answer, shown = preview(), mine = account()) {
+function exchange(place: (sent: Sent) => Answer, shown = preview(), mine = account(), listed: object[] = []) {
   return serve((sent) => {
     if (sent.path === 'trading/accounts') return { body: { items: [mine], next: null } };
     if (sent.path === 'trading/orders/preview') return { body: shown };
+    if (sent.path.startsWith('market/search')) return { body: { items: listed, next: null } };
     return place(sent);
   });
 }
@@ -110,7 +111,7 @@ describe('the ticket', () => {
       product: 'stock',
       halted: true,
     };
-    const log = exchange((sent) => ({ body: { items: sent.path.startsWith('market/search') ? [samsung] : [] } }));
+    const log = exchange(() => ({ status: 404 }), preview(), account(), [samsung]);
     ticket();
     await userEvent.type(await screen.findByTestId('ticket-symbol'), '삼성');
     await userEvent.click(await within(await screen.findByTestId('ticket-found')).findByRole('button'));
@@ -127,6 +128,7 @@ describe('the ticket', () => {
     const log = serve((sent) => {
       if (sent.path === 'trading/accounts') return { body: { items: [account()], next: null } };
       if (sent.path === 'trading/orders/preview') return { body: preview() };
+      if (sent.path.startsWith('market/search')) return { body: { items: [], next: null } };
       return new Promise<Answer>((resolve) => {
         answer = resolve;
       });

@@ -299,6 +299,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/market/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Instruments whose code or name has a text in it, best first. Empty until the lists are loaded. */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolio/summary": {
         parameters: {
             query?: never;
@@ -1544,6 +1561,11 @@ export interface components {
          * @enum {string}
          */
         Environment: "own" | "mock" | "live";
+        /**
+         * @description The exchange that lists a US instrument. Brokers want it by name in every order.
+         * @enum {string}
+         */
+        Exchange: "NASDAQ" | "NYSE" | "AMEX" | "KRX";
         /** @description A row or a setting that was not accepted. */
         Fault: {
             reason: string;
@@ -1752,6 +1774,18 @@ export interface components {
             /** @description Required to lift it. */
             password?: string | null;
         };
+        /** @description A listed instrument. */
+        InstrumentView: {
+            exchange: components["schemas"]["Exchange"];
+            /** @description Trading is halted (거래정지). */
+            halted: boolean;
+            /** @description `KRX` or `US` */
+            market: string;
+            name_en: string | null;
+            name_ko: string;
+            product: components["schemas"]["Product"] | null;
+            symbol: string;
+        };
         /**
          * @description A kind of slot. Slots of one instant run in this order.
          * @enum {string}
@@ -1911,6 +1945,25 @@ export interface components {
                  */
                 t: number;
             })[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_InstrumentView: {
+            items: {
+                exchange: components["schemas"]["Exchange"];
+                /** @description Trading is halted (거래정지). */
+                halted: boolean;
+                /** @description `KRX` or `US` */
+                market: string;
+                name_en: string | null;
+                name_ko: string;
+                product: components["schemas"]["Product"] | null;
+                symbol: string;
+            }[];
             /**
              * Format: uuid
              * @description Where the next page begins; `null` on the last.
@@ -3761,6 +3814,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IndicatorsView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                /** @description A code, a ticker, or part of a Korean or English name; 1 to 40 characters. */
+                q: string;
+                /** @description 1 to 50; 10 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_InstrumentView"];
                 };
             };
             /** @description Problem details */

@@ -17,13 +17,18 @@ export function SymbolSearch({ text, onPick }: { text: string; onPick: (symbol: 
     return (
       <p className="text-muted -mt-3 text-sm" data-testid="ticket-instrument">
         {name(exact)} · {t(`exchange.${exact.market}`)}
-        {exact.product && ` · ${t(`product.${exact.product}`)}`} {exact.halted && <Badge tone="red">{t('ticket.halted')}</Badge>}
+        {exact.product && ` · ${t(`product.${exact.product}`)}`}{' '}
+        {exact.halted && <Badge tone="red">{t('ticket.halted')}</Badge>}
       </p>
     );
   }
   if (items.length === 0 || wanted !== text.trim()) return null;
   return (
-    <ul aria-label={t('ticket.found')} className="border-line -mt-3 divide-y rounded-lg border" data-testid="ticket-found">
+    <ul
+      aria-label={t('ticket.found')}
+      className="border-line -mt-3 divide-y rounded-lg border"
+      data-testid="ticket-found"
+    >
       {items.map((item) => (
         <li key={`${item.market} ${item.symbol}`} className="border-line">
           <button
