@@ -159,6 +159,13 @@ impl State {
     }
 }
 
+impl Placed {
+    /// More was filled than this order's owner knows of; of an order under its first number.
+    fn filled_unseen(&self, order: &Order) -> bool {
+        self.listed.filled_quantity > order.filled_quantity || (!order.earlier.is_empty() && self.listed.filled_quantity > 0)
+    }
+}
+
 /// The broker of one account.
 #[derive(Debug)]
 pub struct ScriptedBroker {
@@ -441,7 +448,9 @@ impl ScriptedBroker {
             return Err(BrokerError::Rejected { code: "APBK0400".to_owned(), message, kind: RejectionKind::Other });
         };
         let quantity = terms.quantity.saturating_sub(order.filled_quantity);
-        if quantity > placed.listed.open_quantity {
+        // An amendment names what is left to fill; executions that whoever asks has not seen yet would
+        // make the whole larger than the new terms. This broker refuses it then; KIS may not.
+        if quantity > placed.listed.open_quantity || placed.filled_unseen(order) {
             let message = "정정가능수량 초과".to_owned();
             return Err(BrokerError::Rejected { code: "APBK0410".to_owned(), message, kind: RejectionKind::Other });
         }
@@ -797,7 +806,8 @@ impl World {
             Ok(())
         });
         let journal = (self.store.clone(), user, account);
-        let broker = Arc::new(ScriptedBroker { clock: self.clock.clone(), environment, state: Mutex::default(), died: self.died.clone(), journal });
+        let broker =
+            Arc::new(ScriptedBroker { clock: self.clock.clone(), environment, state: Mutex::default(), died: self.died.clone(), journal });
         broker.set_price("TQQQ", "60", "65");
         broker.set_price("SOXL", "30", "30");
         self.desk.0.lock().unwrap().insert(account, broker.clone());

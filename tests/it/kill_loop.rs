@@ -259,7 +259,8 @@ async fn kills_at_random_points_neither_double_nor_lose_an_order() {
     let clock = Arc::new(SharedClock::open(&clock_file));
     clock.set(start);
     let market = Market::open(clock.clone(), speed);
-    let limits = Limits { paper_calls_per_second: 100_000, live_calls_per_second: 100_000, token_once_per_minute: false, ..Limits::default() };
+    let limits =
+        Limits { paper_calls_per_second: 100_000, live_calls_per_second: 100_000, token_once_per_minute: false, ..Limits::default() };
     let config = SimConfig { scenario: Scenario { limits, ..Scenario::default() }, ..SimConfig::default() };
     let broker = KisSimulator::start(config, clock, Arc::new(Calendar::nyse().unwrap())).await.unwrap();
     let (live, mock) = (broker.live_url(), broker.mock_url());
