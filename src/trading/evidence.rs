@@ -87,7 +87,7 @@ pub(super) fn examine(order: &Order, reading: &Reading, own: &OwnNumbers, close:
     let mut amended = Vec::new();
     let mut order = std::borrow::Cow::Borrowed(order);
     if order.amending.is_some() {
-        if let Some(event) = amendment(&order, reading) {
+        if let Some(event) = amendment(&order, reading, close) {
             order = std::borrow::Cow::Owned(after_amendment(&order, &event));
             amended.push(event);
         }
@@ -110,8 +110,9 @@ pub(super) fn examine(order: &Order, reading: &Reading, own: &OwnNumbers, close:
 }
 
 /// What the list tells about an amendment whose answer never came: it goes on under a number that
-/// names ours as its original, or it never arrived and the old number is still open.
-fn amendment(order: &Order, reading: &Reading) -> Option<Event> {
+/// names ours as its original, or it never arrived and the old number is still open. A cancel or the
+/// close may have ended the old number meanwhile: then the day's final list decides.
+fn amendment(order: &Order, reading: &Reading, close: Timestamp) -> Option<Event> {
     let order_id = order.intent.order_id;
     let (number, asked) = (order.broker_order_no.as_deref().map(bare)?, order.amending.as_ref()?);
     let successor =
@@ -121,8 +122,9 @@ fn amendment(order: &Order, reading: &Reading) -> Option<Event> {
         return Some(Event::OrderAmended { order_id, broker_order_no, broker_order_date });
     }
     let arrived = asked.asked_at.saturating_add(LIST_LAG).is_ok_and(|until| reading.at >= until);
-    let old = listed(order, &reading.listed)?;
-    (arrived && (old.open_quantity > 0 || old.filled_quantity >= order.intent.quantity)).then(|| {
+    let is_told = |old: &BrokerOrder| old.open_quantity > 0 || old.filled_quantity >= order.intent.quantity;
+    let told = listed(order, &reading.listed).is_some_and(is_told) || is_final_list(reading.at, close);
+    (arrived && told).then(|| {
         let message = "the change never reached the broker: the order stands as it was";
         Event::AmendRefused { order_id, reason: Reason::new("amend_not_placed", message) }
     })
