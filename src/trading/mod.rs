@@ -24,6 +24,7 @@ mod made_up;
 mod missed;
 mod paper;
 mod preview;
+mod price_rules;
 mod quotes;
 mod rates;
 mod readiness;

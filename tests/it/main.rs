@@ -15,6 +15,7 @@ mod import;
 mod kill_loop;
 mod kis_client;
 mod kis_feed;
+mod korean;
 mod night;
 mod openapi;
 mod private_files;

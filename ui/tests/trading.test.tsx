@@ -44,6 +44,7 @@ const preview = (change: Partial<TicketPreview> = {}): TicketPreview => ({
   currency: 'KRW',
   worth: '700000',
   fee: '630',
+  tax: '0',
   buying_power: '100000000',
   buying_power_basis: 'cash_only',
   order_types: ['limit', 'market', 'stop_limit'],
@@ -93,9 +94,7 @@ async function fill(quantity = '10', price = '70000') {
   await userEvent.type(await screen.findByTestId('ticket-symbol'), '005930');
   await userEvent.type(screen.getByTestId('ticket-quantity'), quantity);
   await userEvent.type(screen.getByTestId('ticket-price'), price);
-  await waitFor(() => expect(screen.getByTestId('ticket-review')).toHaveAttribute('aria-disabled', 'false'), {
-    timeout: 3000,
-  });
+  await waitFor(() => expect(screen.getByTestId('ticket-review')).toHaveAttribute('aria-disabled', 'false'));
 }
 
 const placed = (log: Sent[]) => log.filter((sent) => sent.path === 'trading/orders');
@@ -230,9 +229,7 @@ describe('the ticket', () => {
     await waitFor(() => expect(screen.getByTestId('ticket-account')).toHaveValue('a1'));
     await userEvent.selectOptions(screen.getByTestId('ticket-account'), 'a0');
     expect(screen.getByTestId('ticket-symbol')).toHaveValue('005930');
-    await waitFor(() => expect(log.at(-1)?.body).toMatchObject({ account: 'a0', symbol: '005930', quantity: '2' }), {
-      timeout: 3000,
-    });
+    await waitFor(() => expect(log.at(-1)?.body).toMatchObject({ account: 'a0', symbol: '005930', quantity: '2' }));
   });
 
   it('reads its fields exactly and leaves out prices that the kind has not', () => {
@@ -444,6 +441,19 @@ describe('limits', () => {
         price_collar: '2.5',
       },
     });
+  });
+
+  it('are refused at their field', async () => {
+    const errors = [{ pointer: '/limits/price_collar', code: 'invalid', detail: 'the limit must be above zero' }];
+    serve(() => ({ status: 422, body: { code: 'invalid', detail: 'no', errors } }));
+    show(<LimitsCard account={account()} />);
+    await userEvent.type(screen.getByTestId('limit-price_collar'), '2');
+    await userEvent.type(screen.getByTestId('limit-password'), 'secret words');
+    await userEvent.click(screen.getByTestId('limits-save'));
+    await waitFor(() =>
+      expect(screen.getByTestId('limit-price_collar')).toHaveAccessibleDescription(/must be above zero/),
+    );
+    expect(screen.getByTestId('limit-password')).toHaveValue('');
   });
 
   it('of a refusal are covered when amounts are hidden, counts are not', () => {

@@ -95,6 +95,8 @@ struct OrderPreview {
     currency: String,
     worth: String,
     fee: String,
+    /// What the state takes of a sale.
+    tax: String,
     buying_power: Option<String>,
     /// `cash_only`, `dollars_only` or `integrated_margin`
     buying_power_basis: Option<PowerBasis>,
@@ -202,6 +204,7 @@ async fn preview_order(
         currency: preview.market.currency().code().to_owned(),
         worth: preview.worth.normalize().to_string(),
         fee: preview.fee.normalize().to_string(),
+        tax: preview.tax.normalize().to_string(),
         buying_power: preview.power.as_ref().map(|p| p.amount.normalize().to_string()),
         buying_power_basis: preview.power.as_ref().map(|p| p.basis),
         order_types: preview.kinds.to_vec(),

@@ -2224,6 +2224,8 @@ export interface components {
             session_open: boolean;
             side: components["schemas"]["Side"];
             symbol: string;
+            /** @description What the state takes of a sale. */
+            tax: string;
             worth: string;
         };
         OrderRequest: {

@@ -16,8 +16,8 @@ import { useToast } from '../../components/ui/toast';
 import { canonical } from '../../lib/decimal';
 import { issueText, optionalDecimalField, refusedFields } from '../../lib/forms';
 
-const count = optionalDecimalField({ min: '0', max: '1000000', places: 0 });
-const value = optionalDecimalField({ above: '0' });
+const count = optionalDecimalField({ min: '1', max: '1000000', places: 0 });
+const value = optionalDecimalField({ above: '0', max: '1000000000000000' });
 
 const schema = z.object({
   max_order_value: value,
@@ -79,8 +79,8 @@ export function LimitsCard({ account }: { account: Account }) {
         onError: (error) => {
           form.setValue('password', '');
           if (isConflict(error)) void client.invalidateQueries({ queryKey: keys.accounts });
-          for (const { field, detail } of refusedFields(error, [...LIMITS, 'password', 'limits'])) {
-            form.setError((field === 'limits' ? 'max_order_value' : field) as keyof Text, { message: detail });
+          for (const { field, detail } of refusedFields(error, [...LIMITS, 'password'], 'limits')) {
+            form.setError(field as keyof Text, { message: detail });
           }
         },
       },

@@ -31,7 +31,8 @@ function readLimit(text: string): { value: number | null; error: string | null }
   const value = readDecimal(text);
   if (value === null) return { value: null, error: 'form.number' };
   if (value.includes('.')) return { value: null, error: 'form.places|0' };
-  if (compare(value, '0') < 0) return { value: null, error: 'form.min|0' };
+  // Nothing at all is a matter of the permissions above.
+  if (compare(value, '1') < 0) return { value: null, error: 'form.min|1' };
   if (compare(value, MOST) > 0) return { value: null, error: `form.max|${MOST}` };
   return { value: Number(value), error: null };
 }

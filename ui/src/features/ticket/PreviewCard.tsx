@@ -66,6 +66,10 @@ export function PreviewCard({
                 label: t('ticket.fee'),
                 value: priced ? <Money value={data.fee} currency={currency} /> : <Missing />,
               },
+              {
+                label: t('ticket.tax'),
+                value: priced ? <Money value={data.tax} currency={currency} /> : <Missing />,
+              },
               ...(data.side === 'buy'
                 ? [
                     {
