@@ -159,13 +159,6 @@ impl State {
     }
 }
 
-impl Placed {
-    /// More was filled than this order's owner knows of; of an order under its first number.
-    fn filled_unseen(&self, order: &Order) -> bool {
-        self.listed.filled_quantity > order.filled_quantity || (!order.earlier.is_empty() && self.listed.filled_quantity > 0)
-    }
-}
-
 /// The broker of one account.
 #[derive(Debug)]
 pub struct ScriptedBroker {
@@ -448,9 +441,9 @@ impl ScriptedBroker {
             return Err(BrokerError::Rejected { code: "APBK0400".to_owned(), message, kind: RejectionKind::Other });
         };
         let quantity = terms.quantity.saturating_sub(order.filled_quantity);
-        // An amendment names what is left to fill; executions that whoever asks has not seen yet would
-        // make the whole larger than the new terms. This broker refuses it then; KIS may not.
-        if quantity > placed.listed.open_quantity || placed.filled_unseen(order) {
+        // An amendment names what is left to fill: executions that whoever asks has not seen yet make the
+        // whole larger than the new terms.
+        if quantity > placed.listed.open_quantity {
             let message = "정정가능수량 초과".to_owned();
             return Err(BrokerError::Rejected { code: "APBK0410".to_owned(), message, kind: RejectionKind::Other });
         }
@@ -964,7 +957,7 @@ impl World {
                 .filter(|o| o.intent.symbol == position.symbol && (!o.settled || by_hand(o)))
                 .map(|o| o.filled_quantity as f64 * sign(o.intent.side == Side::Buy))
                 .sum();
-            let quantity = f64_from_decimal(position.quantity);
+            let quantity = f64_from_decimal(position.quantity + position.oversold);
             assert_eq!(held + in_sheets + between, quantity, "{}: bots, sheets and orders against the position", position.symbol);
         }
     }

@@ -95,10 +95,6 @@ struct Simulation {
     story: Vec<String>,
 }
 
-/// Seeds of the ordinary run that show a defect which is known and not mended yet. 19: the account's
-/// position ends two shares below what the person's own orders say. Named by `EGGMONEY_SEED` it runs.
-const OPEN_FINDINGS: [u64; 1] = [19];
-
 const SYMBOLS: [&str; 2] = ["TQQQ", "SOXL"];
 
 impl Simulation {
@@ -448,9 +444,6 @@ fn try_all(seeds: std::ops::Range<u64>) -> (Vec<(u64, String)>, BTreeSet<String>
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     if seed >= seeds.end {
                         return;
-                    }
-                    if OPEN_FINDINGS.contains(&seed) && number("EGGMONEY_SEED").is_none() {
-                        continue;
                     }
                     match try_seed(seed, None) {
                         Ok(outcome) => seen.lock().unwrap().extend(outcome),
