@@ -17,6 +17,7 @@ mod kis_client;
 mod kis_feed;
 mod korean;
 mod night;
+mod no_live;
 mod openapi;
 mod private_files;
 mod scripts;
