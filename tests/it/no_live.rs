@@ -17,13 +17,16 @@ use eggmoney::simulators::{Control, KisSimulator, Limits, Scenario, SimConfig};
 use eggmoney::storage::account_key;
 use eggmoney::storage::tables::{BOTS, ORDERS};
 use eggmoney::trading::{HaltScope, NewOrder, Trading};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use crate::support::TestServer;
 use crate::support::old::Night;
 
+/// Ten minutes after the open.
 const START: &str = "2026-05-15T13:40:00Z";
+/// Until shortly after the close.
+const SESSION: SignedDuration = SignedDuration::from_mins(385);
 
 /// A listener in a live host's place: it counts who comes and hangs up.
 async fn trap() -> (String, Arc<AtomicUsize>) {
@@ -54,17 +57,23 @@ impl Luck {
         &of[usize::try_from(self.below(of.len() as u64)).unwrap()]
     }
 
-    fn order(&mut self, account: AccountId) -> NewOrder {
-        let symbol = *self.one(&["TQQQ", "SOXL", "QQQ", "005930", "KO", "NOPE"]);
+    /// Near the last trade, mostly below.
+    fn price(&mut self, trading: &Trading, symbol: &str) -> Decimal {
+        let last = trading.quotes().get(symbol).map_or(Decimal::from(50), |quote| quote.last);
+        (last * Decimal::new(95 + i64::try_from(self.below(8)).unwrap(), 2)).round_dp(2)
+    }
+
+    fn order(&mut self, trading: &Trading, account: AccountId) -> NewOrder {
+        let symbol = *self.one(&["TQQQ", "SOXL", "QQQ", "TQQQ", "KO", "SOXL", "005930", "NOPE"]);
         let limit = self.below(100) < 75;
         NewOrder {
-            account: (self.below(10) > 0).then_some(account),
+            account: (self.below(20) > 0).then_some(account),
             market: None,
             symbol: symbol.to_owned(),
             side: Some(if self.below(3) < 2 { Side::Buy } else { Side::Sell }),
             quantity: 1 + self.below(5),
             kind: if limit { OrderKind::Limit } else { OrderKind::Market },
-            limit_price: limit.then(|| Decimal::from(1 + self.below(120))),
+            limit_price: limit.then(|| self.price(trading, symbol)),
             trigger_price: None,
             venue: Venue::Krx,
         }
@@ -89,13 +98,13 @@ async fn act(server: &TestServer, luck: &mut Luck, person: &mut Person) -> (&'st
     let open = open_orders(server, person);
     match luck.below(100) {
         0..30 => {
-            let placed = trading.place_ticket(user, luck.order(account), None).await;
+            let placed = trading.place_ticket(user, luck.order(trading, account), None).await;
             ("place", placed.is_ok_and(|o| o.reason.is_none()))
         }
-        30..38 => ("preview", trading.preview_ticket(user, luck.order(account)).await.is_ok()),
+        30..38 => ("preview", trading.preview_ticket(user, luck.order(trading, account)).await.is_ok()),
         38..48 if !open.is_empty() => {
             let order = luck.one(&open).clone();
-            let (quantity, price) = (1 + luck.below(5), Decimal::from(1 + luck.below(120)));
+            let (quantity, price) = (1 + luck.below(5), luck.price(trading, &order.intent.symbol));
             ("amend", trading.amend_ticket(user, order.intent.order_id, Some(quantity), Some(price)).await.is_ok())
         }
         48..58 if !open.is_empty() => ("cancel", trading.cancel_ticket(user, luck.one(&open).intent.order_id).await.is_ok()),
@@ -108,7 +117,7 @@ async fn act(server: &TestServer, luck: &mut Luck, person: &mut Person) -> (&'st
                 1 => HaltScope::User(user),
                 _ => HaltScope::Account(user, account),
             };
-            let on = luck.below(100) < 25;
+            let on = luck.below(100) < 10;
             let done = trading.set_halt(Some(user), scope, on).await.is_ok();
             trading.cancel_halted(scope).await;
             ("kill switch", done)
@@ -166,25 +175,26 @@ async fn whatever_people_with_paper_accounts_do_no_live_host_hears_of_it() {
     let night = Night { server, broker };
     let control = night.broker.control();
     let mut people = Vec::new();
-    for name in ["chan", "young"] {
+    for name in ["chan", "sk"] {
         let owned = night.bring(name, name, 50_000).await;
         let user = night.server.app.auth.find_user(name).unwrap().unwrap().id;
         let own = night.server.app.trading.own_account(user).await.unwrap();
+        night.server.app.trading.start_account(user, owned.account, true).await.unwrap();
         people.push(Person { user, accounts: vec![own, owned.account] });
     }
     let server = &night.server;
     let mut done: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    let mut days = 0;
+    let (start, day, mut days) = (START.parse::<Timestamp>().unwrap(), SignedDuration::from_hours(24), 0);
     for _ in 0..actions {
         let place = usize::try_from(luck.below(2)).unwrap();
         let (name, came_through) = act(server, &mut luck, &mut people[place]).await;
         let counts = done.entry(name).or_default();
         counts.0 += 1;
         counts.1 += usize::from(came_through);
-        if server.app.market.now() > format!("2026-05-{}T19:50:00Z", 15 + days).parse().unwrap() && days < 14 {
+        if server.app.market.now() > start + day * days + SESSION {
             // On to the next day's session (on a weekend there is none, and that is tried, too).
             days += 1;
-            server.market.advance_to(format!("2026-05-{}T13:40:00Z", 15 + days).parse().unwrap());
+            server.market.advance_to(start + day * days);
         }
     }
     let orders = |p: &Person| {
