@@ -398,7 +398,10 @@ async fn until_the_kill(market: &Market, judge: &Judge, begun: u64, round: usize
             Duration::ZERO
         }
         // Some orders have passed: the server is anywhere in its work.
-        2 => spread(450) + Duration::from_millis(20),
+        2 => {
+            market.run_until(|| judge.asked(since) >= 2 || Instant::now() >= late).await;
+            spread(450) + Duration::from_millis(20)
+        }
         // Orders have arrived: their answers are on the way, being written down, or written down and
         // nobody outside has them.
         3 => {
