@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::domain::order::BrokerHost;
+
 /// Port that is listened on when nothing is configured.
 pub const DEFAULT_PORT: u16 = 8740;
 
@@ -33,11 +35,36 @@ pub enum Scheme {
 pub struct BrokerHosts {
     pub live: String,
     pub mock: String,
-    /// Empty: no websocket is used.
     pub live_ws: String,
     pub mock_ws: String,
     /// Folder of the master files.
     pub masters: String,
+}
+
+const KIS_LIVE: &str = "https://openapi.koreainvestment.com:9443";
+const KIS_MOCK: &str = "https://openapivts.koreainvestment.com:29443";
+const KIS_LIVE_WS: &str = "ws://ops.koreainvestment.com:21000";
+const KIS_MOCK_WS: &str = "ws://ops.koreainvestment.com:31000";
+const KIS_MASTERS: &str = "https://new.real.download.dws.co.kr/common/master";
+
+impl BrokerHosts {
+    /// The websocket of a host. Where another server stands in for the host, only a websocket that was
+    /// named as well: a key that belongs to the stand-in must not go to the real one.
+    pub fn socket(&self, host: BrokerHost) -> Option<&str> {
+        let (is_real, socket, real) = match host {
+            BrokerHost::Live => (self.live == KIS_LIVE, &self.live_ws, KIS_LIVE_WS),
+            BrokerHost::Mock => (self.mock == KIS_MOCK, &self.mock_ws, KIS_MOCK_WS),
+        };
+        (is_real || socket != real).then_some(socket)
+    }
+
+    /// Folder of the master files. Who stands in for the live host has them as well.
+    pub fn masters_url(&self) -> String {
+        if self.masters == KIS_MASTERS && self.live != KIS_LIVE {
+            return format!("{}/common/master", self.live);
+        }
+        self.masters.clone()
+    }
 }
 
 /// Addresses of all brokers. Only the server's configuration sets them.
@@ -66,11 +93,11 @@ impl Config {
             listen: Listen::Default,
             brokers: Brokers {
                 kis: BrokerHosts {
-                    live: "https://openapi.koreainvestment.com:9443".to_owned(),
-                    mock: "https://openapivts.koreainvestment.com:29443".to_owned(),
-                    live_ws: "ws://ops.koreainvestment.com:21000".to_owned(),
-                    mock_ws: "ws://ops.koreainvestment.com:31000".to_owned(),
-                    masters: "https://new.real.download.dws.co.kr/common/master".to_owned(),
+                    live: KIS_LIVE.to_owned(),
+                    mock: KIS_MOCK.to_owned(),
+                    live_ws: KIS_LIVE_WS.to_owned(),
+                    mock_ws: KIS_MOCK_WS.to_owned(),
+                    masters: KIS_MASTERS.to_owned(),
                 },
             },
             telegram_url: "https://api.telegram.org".to_owned(),
@@ -247,21 +274,6 @@ fn build(mut values: Values) -> Result<Config, ConfigError> {
         };
     }
     let kis = &mut config.brokers.kis;
-    if !values.contains_key("brokers.kis.masters")
-        && let Some((live, from)) = values.get("brokers.kis.live")
-        && let Ok(live) = check_url("brokers.kis.live", live.clone(), from.clone(), false)
-    {
-        // Who stands in for the broker's host has its files as well; nothing goes to the real one then.
-        kis.masters = format!("{live}/common/master");
-    }
-    // Its websocket is used when it is named: a key of the stand-in must not go to the real one.
-    for (host, socket, target) in
-        [("brokers.kis.live", "brokers.kis.live_ws", &mut kis.live_ws), ("brokers.kis.mock", "brokers.kis.mock_ws", &mut kis.mock_ws)]
-    {
-        if values.contains_key(host) && !values.contains_key(socket) {
-            target.clear();
-        }
-    }
     for (key, target, web_socket) in [
         ("telegram_url", &mut config.telegram_url, false),
         ("brokers.kis.live", &mut kis.live, false),
@@ -318,15 +330,14 @@ mod tests {
         assert_eq!(config.listen, Listen::At("127.0.0.1:2".parse().unwrap()));
         assert_eq!(config.brokers.kis.live, "http://variable:1");
         assert_eq!(config.brokers.kis.mock, "http://file:2");
-        assert_eq!(config.brokers.kis.masters, "http://variable:1/common/master", "who stands in for the host has its files");
-        assert_eq!((config.brokers.kis.live_ws.as_str(), config.brokers.kis.mock_ws.as_str()), ("", ""), "no key goes to the real socket");
-        let named = load_with(
-            Some(file),
-            &[("EGGMONEY_KIS_LIVE_WS", "ws://socket:1/"), ("EGGMONEY_KIS_MASTERS", "http://lists:1/m")],
-            Flags::default(),
-        );
-        let named = named.unwrap().brokers.kis;
-        assert_eq!((named.live_ws.as_str(), named.mock_ws.as_str(), named.masters.as_str()), ("ws://socket:1", "", "http://lists:1/m"));
+        let sockets = |kis: &BrokerHosts| [BrokerHost::Live, BrokerHost::Mock].map(|host| kis.socket(host).map(str::to_owned));
+        assert_eq!(config.brokers.kis.masters_url(), "http://variable:1/common/master", "who stands in for the host has its files");
+        assert_eq!(sockets(&config.brokers.kis), [None, None], "no key goes to the real socket");
+        let named = [("EGGMONEY_KIS_LIVE_WS", "ws://socket:1/"), ("EGGMONEY_KIS_MASTERS", "http://lists:1/m")];
+        let named = load_with(Some(file), &named, Flags::default()).unwrap().brokers.kis;
+        assert_eq!((sockets(&named), named.masters_url()), ([Some("ws://socket:1".to_owned()), None], "http://lists:1/m".to_owned()));
+        let real = Config::new("/x").brokers.kis;
+        assert!(sockets(&real).iter().all(Option::is_some) && real.masters_url() == KIS_MASTERS);
         assert_eq!(load_with(None, &[("EGGMONEY_DATA_DIR", "/x")], Flags::default()).unwrap(), Config::new("/x"));
     }
 

@@ -2,6 +2,7 @@
 //! belongs to one account of the installation, so accounts and feeds go together. A feed makes things
 //! faster and nothing else: what it does not bring is polled.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -116,23 +117,20 @@ impl Feeds {
         let mut running = lock(&self.running);
         running.retain(|account, feed| keyed.get(account) == Some(&feed.keyed));
         for (account, keyed) in keyed {
-            if self.socket(keyed.host).is_empty() {
+            if self.hosts.socket(keyed.host).is_none() {
                 continue;
             }
-            if !running.contains_key(&account) {
-                match self.start(keyed) {
-                    Ok(started) => {
-                        running.insert(account, started);
-                    }
+            let feed = match running.entry(account) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => match self.start(keyed) {
+                    Ok(started) => free.insert(started),
                     Err(error) => {
                         tracing::warn!(account_id = %account, %error, "no realtime feed for this account");
                         continue;
                     }
-                }
-            }
-            if let Some(feed) = running.get_mut(&account)
-                && let Err(error) = feed.follow(&self.trading)
-            {
+                },
+            };
+            if let Err(error) = feed.follow(&self.trading) {
                 tracing::warn!(account_id = %account, %error, "the topics of a feed cannot be told");
             }
         }
@@ -169,13 +167,6 @@ impl Feeds {
     /// Counters of an account's feed; `None` where it has none.
     pub fn stats(&self, account: AccountId) -> Option<FeedStats> {
         lock(&self.running).get(&account).map(|running| running.feed.stats())
-    }
-
-    fn socket(&self, host: BrokerHost) -> &str {
-        match host {
-            BrokerHost::Live => &self.hosts.live_ws,
-            BrokerHost::Mock => &self.hosts.mock_ws,
-        }
     }
 
     /// Every account that has a broker key.
@@ -216,7 +207,7 @@ impl Feeds {
         let config = KisFeedConfig {
             host,
             base_url,
-            ws_url: self.socket(host).to_owned(),
+            ws_url: self.hosts.socket(host).unwrap_or_default().to_owned(),
             app_key: need(secret::APP_KEY)?,
             app_secret: need(secret::APP_SECRET)?,
             accounts: vec![KisFeedAccount {

@@ -89,7 +89,7 @@ impl App {
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
         let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendars, connector.clone(), surroundings));
         let clocks = (market.clone(), wall.clone());
-        let address = config.brokers.kis.masters.clone();
+        let address = config.brokers.kis.masters_url();
         let masters = MasterFiles::new(dir.join(MASTERS_FOLDER), address, http.clone(), clocks.clone(), trading.listed().clone());
         masters.load();
         let feeds = Feeds::new(store.clone(), vault.clone(), config.brokers.kis.clone(), http, clocks, trading.clone());

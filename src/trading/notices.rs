@@ -24,7 +24,10 @@ const MOST_WATCHED: usize = 10;
 
 /// Instruments that somebody looked at lately, by account.
 #[derive(Debug, Default)]
-pub(super) struct Watched(Mutex<HashMap<AccountId, BTreeMap<(Exchange, String), Timestamp>>>);
+pub(super) struct Watched(Mutex<HashMap<AccountId, Seen>>);
+
+/// When each instrument was looked at last.
+type Seen = BTreeMap<(Exchange, String), Timestamp>;
 
 impl Watched {
     pub fn put(&self, account: AccountId, exchange: Exchange, symbol: &str, now: Timestamp) {
