@@ -66,6 +66,9 @@ pub enum Unsettled {
 pub struct ImportMark {
     /// SHA-256 of the database file, hex.
     pub db_sha256: String,
+    /// What that file was called.
+    #[serde(default)]
+    pub db_name: String,
     pub key_store_sha256: Option<String>,
     pub env_sha256: Option<String>,
     pub at: Timestamp,

@@ -191,7 +191,7 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     t.tried.insert("GET /ws/events".to_owned());
 
     // Reading.
-    for rest in ["/runs", "/schedule"] {
+    for rest in ["/runs", "/schedule", "/export/eggmoney", "/export/eggmoney/database", "/export/eggmoney/settings"] {
         t.of(&one("GET", rest), &format!("{at}{rest}"), &account, Value::Null).await;
     }
     for route in [

@@ -7,6 +7,7 @@ mod auth;
 mod bots;
 mod corrections;
 mod credentials;
+mod exports;
 mod history;
 mod imports;
 mod limits;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Route> {
         corrections::routes(),
         credentials::routes(),
         imports::routes(),
+        exports::routes(),
         history::routes(),
         market::routes(),
         tickets::routes(),

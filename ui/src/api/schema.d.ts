@@ -404,6 +404,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trading/accounts/{id}/export/eggmoney": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an export for the old EggMoney program would hold, and what it leaves out. */
+        get: operations["describe_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/export/eggmoney/database": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account as the old EggMoney program's database. */
+        get: operations["export_database"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/export/eggmoney/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's settings as the old EggMoney program's `key_store.json`, without secrets. */
+        get: operations["export_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trading/accounts/{id}/limits": {
         parameters: {
             query?: never;
@@ -1372,6 +1423,38 @@ export interface components {
              */
             account?: string | null;
         };
+        /** @description A row that a newer copy has otherwise. */
+        Change: {
+            change: components["schemas"]["ChangeKind"];
+            fields: components["schemas"]["FieldChange"][];
+            /** @description The bot's name, or the setting's. */
+            name: string;
+            /** @description The old program's table, or `key_store`. */
+            table: string;
+        };
+        /**
+         * @description What happens to a row.
+         * @enum {string}
+         */
+        ChangeKind: "added" | "changed" | "removed";
+        /** @description What a newer copy changes in the account that it updates. */
+        Changes: {
+            /** Format: uuid */
+            account_id: string;
+            account_name: string;
+            /**
+             * Format: date-time
+             * @description When the account was brought up to date the last time.
+             */
+            imported_at: string | null;
+            /** @description The first of the rows that change. */
+            items: components["schemas"]["Change"][];
+            /** @description Rows that change and are not listed. */
+            more: number;
+            tables: {
+                [key: string]: components["schemas"]["Counts"];
+            };
+        };
         ChatTest: {
             /** @description Kind of the failure. */
             code: string | null;
@@ -1437,6 +1520,13 @@ export interface components {
             /** Format: int64 */
             fact_seq: number;
         };
+        /** @description How many rows of a table change. */
+        Counts: {
+            added: number;
+            changed: number;
+            removed: number;
+            same: number;
+        };
         /** @description The report's part about times: as stored, as proposed, and in effect in summer and winter. */
         DescribedSchedule: {
             as_stored: components["schemas"]["StoredTimes"];
@@ -1467,6 +1557,16 @@ export interface components {
          * @enum {string}
          */
         Environment: "own" | "mock" | "live";
+        /** @description What an export holds, and what it leaves out. */
+        ExportReport: {
+            account_name: string;
+            /** @description What the old program has no place for, or what it does otherwise. */
+            notes: components["schemas"]["Warning"][];
+            /** @description Rows by the old program's tables. */
+            rows: {
+                [key: string]: number;
+            };
+        };
         /** @description A row or a setting that was not accepted. */
         Fault: {
             reason: string;
@@ -1474,6 +1574,12 @@ export interface components {
             remarks: components["schemas"]["Remark"][];
             row: string;
             table: string;
+        };
+        /** @description A value that a newer copy has otherwise; `null` where there is none. */
+        FieldChange: {
+            after: unknown;
+            before: unknown;
+            field: string;
         };
         /** @description One detail of an invalid request. */
         FieldError: {
@@ -2522,6 +2628,7 @@ export interface components {
             /** @description Questions to be answered before the account can be started. */
             unbooked: components["schemas"]["Unbooked"][];
             unplaced: components["schemas"]["Unplaced"][];
+            updates: components["schemas"]["Changes"] | null;
             warnings: components["schemas"]["Warning"][];
         };
         /** @enum {string} */
@@ -3916,6 +4023,98 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyTest"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportReport"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_database: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description egg_NAME.db */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.sqlite3": unknown;
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description key_store.json */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description Problem details */
