@@ -8,6 +8,7 @@ mod bots;
 mod corrections;
 mod credentials;
 mod exports;
+mod going_live;
 mod history;
 mod imports;
 mod limits;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Route> {
         credentials::routes(),
         imports::routes(),
         exports::routes(),
+        going_live::routes(),
         history::routes(),
         market::routes(),
         tickets::routes(),

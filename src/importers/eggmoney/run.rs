@@ -382,6 +382,7 @@ fn account(target: &Target, name: String, plan: &Plan, old: &OldAccount, request
             last_fact: 0,
             version,
         }),
+        going_live: Default::default(),
     }
 }
 

@@ -455,6 +455,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trading/accounts/{id}/going-live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where an account stands on its way to live trading, and what is missing for the next rung. */
+        get: operations["get_going_live"];
+        put?: never;
+        /** Moves a live account, or one of its bots, to another rung. */
+        post: operations["climb"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trading/accounts/{id}/limits": {
         parameters: {
             query?: never;
@@ -465,6 +483,23 @@ export interface paths {
         get?: never;
         /** Replaces the limits of an account. */
         put: operations["set_account_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/nights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Observed nights of an account, newest first: what its bots decided beside what was really done. */
+        get: operations["list_nights"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1178,11 +1213,13 @@ export interface components {
             /** Format: date-time */
             imported_at: string | null;
             limits: components["schemas"]["AccountLimits"];
-            /** @description This build sends nothing to live hosts. */
+            /** @description A live account that may not send: administrator, permission or rung are missing. */
             live_locked: boolean;
             /** @description `observe` or `trading` */
             mode: components["schemas"]["AccountMode"];
             name: string;
+            /** @description How far a live account may go; others trade in full once they are started. */
+            rung: components["schemas"]["Rung"];
             settings: components["schemas"]["SettingsView"];
             /** Format: date-time */
             started_at: string | null;
@@ -1334,6 +1371,15 @@ export interface components {
             /** @description Lowest first. */
             ranges: components["schemas"]["RangeView"][];
             symbol: string;
+        };
+        /** @description One bot's place on the ladder. */
+        BotRung: {
+            active: boolean;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description Never above the account's. */
+            rung: components["schemas"]["Rung"];
         };
         /** @description A bot's settings and the state that its rules carry. */
         BotSettingsView: {
@@ -1557,6 +1603,23 @@ export interface components {
          * @enum {string}
          */
         Environment: "own" | "mock" | "live";
+        /** @description Executions of one symbol in one session. */
+        Executed: {
+            /** Format: int64 */
+            bought: number;
+            /**
+             * Format: double
+             * @description USD, gross.
+             */
+            bought_usd: number;
+            /** Format: int64 */
+            sold: number;
+            /**
+             * Format: double
+             * @description USD, gross.
+             */
+            sold_usd: number;
+        };
         /** @description What an export holds, and what it leaves out. */
         ExportReport: {
             account_name: string;
@@ -1615,6 +1678,23 @@ export interface components {
         ForceSell: {
             /** @description Above 0, at most 100. */
             ratio_percent: components["schemas"]["Amount"];
+        };
+        /** @description Where an account stands on the way to live trading. */
+        GoingLiveView: {
+            /** @description Only live accounts climb. */
+            applies: boolean;
+            bots: components["schemas"]["BotRung"][];
+            clean_night: boolean;
+            last_night: components["schemas"]["NightView"] | null;
+            /**
+             * @description What stands against the next rung: `live_not_allowed`, `real_trade_not_permitted`, `no_broker_key`,
+             *     `unsettled`, `clean_night_missing`. Only the last one can be skipped.
+             */
+            missing: string[];
+            next: components["schemas"]["Rung"] | null;
+            rung: components["schemas"]["Rung"];
+            /** Format: date-time */
+            since: string | null;
         };
         /** @description What a bot holds. */
         HeldView: {
@@ -1896,11 +1976,13 @@ export interface components {
                 /** Format: date-time */
                 imported_at: string | null;
                 limits: components["schemas"]["AccountLimits"];
-                /** @description This build sends nothing to live hosts. */
+                /** @description A live account that may not send: administrator, permission or rung are missing. */
                 live_locked: boolean;
                 /** @description `observe` or `trading` */
                 mode: components["schemas"]["AccountMode"];
                 name: string;
+                /** @description How far a live account may go; others trade in full once they are started. */
+                rung: components["schemas"]["Rung"];
                 settings: components["schemas"]["SettingsView"];
                 /** Format: date-time */
                 started_at: string | null;
@@ -1936,6 +2018,21 @@ export interface components {
                  */
                 t: number;
             })[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_NightView: {
+            items: {
+                /** Format: date-time */
+                compared_at: string | null;
+                lines: components["schemas"]["NightLine"][];
+                session: string;
+                verdict: components["schemas"]["Verdict"] | null;
+            }[];
             /**
              * Format: uuid
              * @description Where the next page begins; `null` on the last.
@@ -2202,6 +2299,22 @@ export interface components {
          * @enum {string}
          */
         Mood: "extreme_greed" | "greed" | "neutral" | "fear" | "extreme_fear";
+        /** @description A move on the ladder. Going down needs nothing but the rung. */
+        Move: {
+            /**
+             * Format: uuid
+             * @description Only this bot, which may lag behind its account.
+             */
+            bot_id?: string | null;
+            /** @description The owner's word that no other program trades the account any more; required upwards. */
+            old_server_stopped?: boolean;
+            /** @description Required upwards. */
+            password?: string | null;
+            /** @description `observe`, `one_share` or `full`; upwards one rung at a time. */
+            rung: components["schemas"]["Rung"];
+            /** @description Go on although the last night was not clean or there was none. */
+            skip_night?: boolean;
+        };
         /**
          * @description Why a slot does not run when its rule says.
          * @enum {string}
@@ -2278,6 +2391,38 @@ export interface components {
             schedule: components["schemas"]["Schedule"];
             /** Format: int64 */
             version: number;
+        };
+        /** @description One bot's night, both sides. */
+        NightLine: {
+            bot: string;
+            /** Format: uuid */
+            bot_id: string;
+            /**
+             * Format: double
+             * @description Buys that were decided, USD.
+             */
+            buy_usd: number;
+            /** @description What was executed in the symbol, by whichever bot of the other program. */
+            executed: components["schemas"]["Executed"];
+            /** @description `side`, `amount`, `only_here`, `only_there`; `not_decided`, `no_price`, `books_outdated`. */
+            reason: string | null;
+            /**
+             * Format: double
+             * @description Sells that were decided, shares.
+             */
+            sell_shares: number;
+            symbol: string;
+            /** @description Other bots on the same symbol: executions do not tell them apart, so they are compared together. */
+            together_with: string[];
+            verdict: components["schemas"]["Verdict"];
+        };
+        /** @description An observed night. */
+        NightView: {
+            /** Format: date-time */
+            compared_at: string | null;
+            lines: components["schemas"]["NightLine"][];
+            session: string;
+            verdict: components["schemas"]["Verdict"] | null;
         };
         OpenRow: {
             /** Format: double */
@@ -2676,6 +2821,11 @@ export interface components {
             started_at: string;
             state: components["schemas"]["RunState"];
         };
+        /**
+         * @description How far a live account, or one bot of it, may go.
+         * @enum {string}
+         */
+        Rung: "observe" | "one_share" | "full";
         /** @description An account's schedule. */
         Schedule: {
             /** @description The closing-drop check. */
@@ -3106,6 +3256,11 @@ export interface components {
          * @enum {string}
          */
         Venue: "KRX" | "NXT" | "SOR";
+        /**
+         * @description How a bot's night compares.
+         * @enum {string}
+         */
+        Verdict: "same" | "different" | "nothing" | "not_comparable";
         /** @description Something that the owner should know. */
         Warning: {
             code: string;
@@ -4128,6 +4283,70 @@ export interface operations {
             };
         };
     };
+    get_going_live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoingLiveView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    climb: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Move"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoingLiveView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_account_limits: {
         parameters: {
             query?: never;
@@ -4149,6 +4368,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_nights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_NightView"];
                 };
             };
             /** @description Problem details */
