@@ -6,6 +6,8 @@ import { ButtonLink } from '../../components/ui/button';
 import { Card, PageHead } from '../../components/ui/card';
 import { When } from '../../components/ui/value';
 import { BrokerKeyCard } from './BrokerKeyCard';
+import { ExportCard } from './ExportCard';
+import { GoingLiveCard } from './GoingLiveCard';
 import { LimitsCard } from './LimitsCard';
 import { ModeCard } from './ModeCard';
 import { SettingsCard } from './SettingsCard';
@@ -44,6 +46,7 @@ function Sections({ account }: { account: Account }) {
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <div className="min-w-0 space-y-4">
           <ModeCard account={account} />
+          {!own && <GoingLiveCard account={account} />}
           <UnsettledCard account={account} />
           <SettingsCard account={account} />
         </div>
@@ -59,6 +62,7 @@ function Sections({ account }: { account: Account }) {
             </>
           )}
           <LimitsCard account={account} />
+          {!own && <ExportCard account={account} />}
         </div>
       </div>
     </>
