@@ -541,6 +541,36 @@ mod tests {
     }
 
     #[test]
+    fn a_compared_night_shows_both_sides_in_both_languages() {
+        let line = NightLine {
+            bot_id: crate::domain::id::BotId(uuid::Uuid::nil()),
+            bot: "TQ_1".to_owned(),
+            symbol: "TQQQ".to_owned(),
+            verdict: Verdict::Different,
+            reason: Some("amount".to_owned()),
+            buy_usd: 1_000.0,
+            sell_shares: 0.0,
+            executed: crate::domain::night::Executed { bought: 12, bought_usd: 720.0, ..Default::default() },
+            together_with: vec!["TQ_2".to_owned()],
+        };
+        let quiet = NightLine { verdict: Verdict::Nothing, reason: None, buy_usd: 0.0, executed: Default::default(), ..line.clone() };
+        assert_eq!(
+            comparison(&[line.clone(), quiet.clone()], Language::Ko),
+            [
+                "기존 서버와 비교",
+                "❗ TQ_1 TQQQ: 다름: 수량, 여기 매수 $1,000.00 · 실제 매수 12주 $720.00 (TQ_2와(과) 함께 비교)",
+                "✅ TQ_1 TQQQ: 둘 다 주문 없음, 여기 없음 · 실제 없음 (TQ_2와(과) 함께 비교)",
+            ]
+        );
+        let english = comparison(&[line], Language::En);
+        assert_eq!(
+            english[1],
+            "❗ TQ_1 TQQQ: different: the amount, here buy $1,000.00 · really bought 12 shares $720.00 (compared together with TQ_2)"
+        );
+        assert_eq!(comparison(&[], Language::Ko), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_red_readiness_line_says_what_is_wrong_in_both_languages() {
         let check = |name: &str, ok, detail: &str| ReadinessCheck { name: name.into(), ok, detail: detail.into() };
         let checks =

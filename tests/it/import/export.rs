@@ -18,7 +18,7 @@ type Row = BTreeMap<String, Cell>;
 fn table(db: &Path, name: &str) -> Vec<Row> {
     let connection = Connection::open(db).unwrap();
     let mut select = connection.prepare(&format!("SELECT * FROM \"{name}\" ORDER BY rowid")).unwrap();
-    let columns: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = select.column_names().map(str::to_owned).collect();
     let rows = select.query_map([], |row| columns.iter().enumerate().map(|(i, c)| Ok((c.clone(), row.get(i)?))).collect()).unwrap();
     rows.map(Result::unwrap).collect()
 }
