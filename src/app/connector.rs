@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 use super::config::BrokerHosts;
 use super::credentials::BrokerKey;
 use crate::auth::Vault;
-use crate::brokers::OrderGateway;
 use crate::brokers::http::{HttpClient, HttpSettings};
 use crate::brokers::kis::{KeyLine, KeyName, KeyRing, KisClient, KisConfig};
 use crate::brokers::kis::{StoredToken, TokenKeeper, TokenStore};
 use crate::brokers::limit::{LIVE_CALLS_PER_SECOND, MOCK_CALLS_PER_SECOND, RateLimiter};
 use crate::brokers::paper::PaperBroker;
+use crate::brokers::{LiveGuard, OrderGateway};
 use crate::domain::account::Account;
 use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::order::{BrokerHost, Environment};
 use crate::storage::tables::{SECRETS, secret};
 use crate::storage::{Store, StoreError, account_key};
-use crate::trading::{Connector, TradingError};
+use crate::trading::{Connector, TradingError, live_orders_allowed};
 
 /// Builds KIS clients.
 pub struct KisConnector {
@@ -121,7 +121,9 @@ impl KisConnector {
         if let Some(token) = self.holders().get(&name) {
             token.keep(user, account.id);
         }
-        Ok(KisClient::new(config, self.http.clone(), self.market.clone(), line.tokens, line.limiter)?)
+        let guard = StoredPermission { store: self.store.clone(), user, account: account.id };
+        let client = KisClient::new(config, self.http.clone(), self.market.clone(), line.tokens, line.limiter)?;
+        Ok(client.with_live_guard(Arc::new(guard)))
     }
 }
 
@@ -198,6 +200,29 @@ impl Connector for KisConnector {
         let client = Arc::new(self.build(user, account)?);
         lines.insert(account.id, Open { fingerprint, client: client.clone() });
         Ok(client)
+    }
+}
+
+/// What the store says about an account's live orders, asked anew for each.
+struct StoredPermission {
+    store: Store,
+    user: UserId,
+    account: AccountId,
+}
+
+impl std::fmt::Debug for StoredPermission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoredPermission")
+    }
+}
+
+impl LiveGuard for StoredPermission {
+    fn may_order(&self) -> bool {
+        live_orders_allowed(&self.store, self.user, self.account)
+    }
+
+    fn may_cancel(&self) -> bool {
+        true
     }
 }
 

@@ -45,8 +45,8 @@ pub enum BrokerError {
     /// It waited longer than its order may wait; it was not sent.
     #[error("the order was not sent: its time was over at {0}")]
     TooLate(jiff::Timestamp),
-    /// Real money: this build sends no orders to live accounts.
-    #[error("orders to live accounts are locked in this version")]
+    /// Real money, and not everybody who must allow it does.
+    #[error("orders to this live account are locked: administrator, permission and the account's rung must all allow them")]
     LiveLocked,
 }
 

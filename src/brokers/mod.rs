@@ -283,6 +283,30 @@ pub trait Broker: MarketReader {
     }
 }
 
+/// Whether a client of a live host may send. It is asked right before each order leaves, so that a
+/// permission which was taken back holds at once; the gate has asked the same before it journalled.
+pub trait LiveGuard: Send + Sync + Debug {
+    /// New orders and new terms may leave.
+    fn may_order(&self) -> bool;
+
+    /// Cancels may leave: they only make less of what was sent before.
+    fn may_cancel(&self) -> bool;
+}
+
+/// Nothing leaves: what a client has until it is given another guard.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LiveLocked;
+
+impl LiveGuard for LiveLocked {
+    fn may_order(&self) -> bool {
+        false
+    }
+
+    fn may_cancel(&self) -> bool {
+        false
+    }
+}
+
 /// Sending and cancelling. Called by the order service and by nothing else (an architecture test
 /// keeps it so); an implementation never retries and refuses an order of another environment.
 #[async_trait]

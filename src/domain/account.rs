@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::id::AccountId;
+use super::id::{AccountId, BotId};
 use super::instrument::Market;
 use super::limits::AccountLimits;
 use super::money::decimal_from_f64;
@@ -43,6 +43,74 @@ pub struct Account {
     /// Where the account's data came from.
     #[serde(default)]
     pub imported: Option<ImportMark>,
+    /// How far the owner has let a live account go.
+    #[serde(default)]
+    pub going_live: GoingLive,
+}
+
+impl Account {
+    /// How far a bot may go: as far as its account, or less. Only live accounts climb; others trade in
+    /// full once they are started.
+    pub fn rung_of(&self, bot: BotId) -> Rung {
+        match (self.mode, self.environment) {
+            (AccountMode::Observe, _) => Rung::Observe,
+            (AccountMode::Trading, Environment::Live) => {
+                self.going_live.bots.get(&bot).copied().unwrap_or(Rung::Full).min(self.going_live.rung)
+            }
+            (AccountMode::Trading, Environment::Own | Environment::Mock) => Rung::Full,
+        }
+    }
+
+    /// Whether a bot's decisions become orders.
+    pub fn acts(&self, bot: BotId) -> bool {
+        self.rung_of(bot) > Rung::Observe
+    }
+}
+
+/// How far a live account, or one bot of it, may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Decisions are told and compared; nothing is sent.
+    #[default]
+    Observe,
+    /// Every order that a bot makes by itself is of one share.
+    OneShare,
+    /// As the bots decide.
+    Full,
+}
+
+impl Rung {
+    /// The rung above.
+    pub fn next(self) -> Option<Rung> {
+        match self {
+            Rung::Observe => Some(Rung::OneShare),
+            Rung::OneShare => Some(Rung::Full),
+            Rung::Full => None,
+        }
+    }
+
+    /// What programs compare.
+    pub fn code(self) -> &'static str {
+        match self {
+            Rung::Observe => "observe",
+            Rung::OneShare => "one_share",
+            Rung::Full => "full",
+        }
+    }
+}
+
+/// The ladder of a live account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GoingLive {
+    #[serde(default)]
+    pub rung: Rung,
+    /// Bots that stay below their account.
+    #[serde(default)]
+    pub bots: BTreeMap<BotId, Rung>,
+    /// When the account came to its rung.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// What an owner must settle before an imported account can start.
@@ -66,6 +134,9 @@ pub enum Unsettled {
 pub struct ImportMark {
     /// SHA-256 of the database file, hex.
     pub db_sha256: String,
+    /// What that file was called.
+    #[serde(default)]
+    pub db_name: String,
     pub key_store_sha256: Option<String>,
     pub env_sha256: Option<String>,
     pub at: Timestamp,

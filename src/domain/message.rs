@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::id::{AccountId, MessageId};
+use super::night::NightLine;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +58,9 @@ pub enum Notice {
         bought_usd: f64,
         sold_usd: f64,
         profit_usd: f64,
+        /// Bots that observe, beside what the other program did.
+        #[serde(default)]
+        compared: Vec<NightLine>,
     },
     /// A slot was due while nothing ran, and is too late now.
     SlotMissed {

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod limits;
 pub mod message;
 pub mod money;
+pub mod night;
 pub mod order;
 pub mod remark;
 pub mod rules;

@@ -9,10 +9,6 @@ use super::id::{AccountId, BotId, OrderId, SheetId};
 use super::instrument::Market;
 use super::money::Currency;
 
-/// Sending to a live host is locked in every build until the full order service stands: the old
-/// server may still be trading the same account.
-pub const LIVE_ORDERS_LOCKED: bool = true;
-
 /// Where an account's orders go. A client is built for exactly one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

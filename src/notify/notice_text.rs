@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::clock::kst_datetime;
 use crate::domain::message::{EffectiveTimes, MissedSession, Notice, ReadinessCheck, ReportLine};
+use crate::domain::night::{NightLine, Verdict};
 use crate::domain::user::Language;
 
 /// Dollars with thousands separators: `$1,234.56`, `-$3.00`.
@@ -79,8 +80,9 @@ fn korean(notice: &Notice) -> String {
             let when = times.as_ref().map(|t| effective(t, KO)).unwrap_or_default();
             format!("{head} ({session}){why} · 최대 매수 {}{when}{mode}", usd(*largest_spending_usd))
         }
-        Notice::SessionReport { session, bots, bought_usd, sold_usd, profit_usd } => {
-            let lines: Vec<String> = bots.iter().map(|l| report_line(l, KO)).collect();
+        Notice::SessionReport { session, bots, bought_usd, sold_usd, profit_usd, compared } => {
+            let mut lines: Vec<String> = bots.iter().map(|l| report_line(l, KO)).collect();
+            lines.extend(comparison(compared, KO));
             format!(
                 "📋 {session} 결과\n매수 {} · 매도 {} · 실현손익 {}\n{}",
                 usd(*bought_usd),
@@ -214,8 +216,9 @@ fn english(notice: &Notice) -> String {
             let when = times.as_ref().map(|t| effective(t, EN)).unwrap_or_default();
             format!("{head} ({session}){why} · at most {} to spend{when}{mode}", usd(*largest_spending_usd))
         }
-        Notice::SessionReport { session, bots, bought_usd, sold_usd, profit_usd } => {
-            let lines: Vec<String> = bots.iter().map(|l| report_line(l, EN)).collect();
+        Notice::SessionReport { session, bots, bought_usd, sold_usd, profit_usd, compared } => {
+            let mut lines: Vec<String> = bots.iter().map(|l| report_line(l, EN)).collect();
+            lines.extend(comparison(compared, EN));
             format!(
                 "📋 Result of {session}\nbought {} · sold {} · realised {}\n{}",
                 usd(*bought_usd),
@@ -433,6 +436,73 @@ fn report_line(line: &ReportLine, language: Language) -> String {
     format!("{} {}: {planned} → {result}{profit}", line.bot, line.symbol)
 }
 
+/// Observing bots beside what the other program did, under a heading of their own.
+fn comparison(lines: &[NightLine], language: Language) -> Vec<String> {
+    let korean = language == Language::Ko;
+    let shown = |line: &NightLine| {
+        let mark = match line.verdict {
+            Verdict::Same | Verdict::Nothing => "✅",
+            Verdict::Different => "❗",
+            Verdict::NotComparable => "❔",
+        };
+        let mut here = Vec::new();
+        if line.buy_usd > 0.0 {
+            here.push(if korean { format!("매수 {}", usd(line.buy_usd)) } else { format!("buy {}", usd(line.buy_usd)) });
+        }
+        if line.sell_shares > 0.0 {
+            here.push(if korean { format!("매도 {:.0}주", line.sell_shares) } else { format!("sell {:.0} shares", line.sell_shares) });
+        }
+        let mut there = Vec::new();
+        if line.executed.bought > 0 {
+            let (shares, amount) = (line.executed.bought, usd(line.executed.bought_usd));
+            there.push(if korean { format!("매수 {shares}주 {amount}") } else { format!("bought {shares} shares {amount}") });
+        }
+        if line.executed.sold > 0 {
+            let (shares, amount) = (line.executed.sold, usd(line.executed.sold_usd));
+            there.push(if korean { format!("매도 {shares}주 {amount}") } else { format!("sold {shares} shares {amount}") });
+        }
+        let side = |parts: Vec<String>| match (parts.is_empty(), korean) {
+            (true, true) => "없음".to_owned(),
+            (true, false) => "nothing".to_owned(),
+            (false, _) => parts.join(", "),
+        };
+        let verdict = verdict_words(line, korean);
+        let together = match (line.together_with.is_empty(), korean) {
+            (true, _) => String::new(),
+            (false, true) => format!(" ({}와(과) 함께 비교)", line.together_with.join(", ")),
+            (false, false) => format!(" (compared together with {})", line.together_with.join(", ")),
+        };
+        let (here, there) = (side(here), side(there));
+        let sides = if korean { format!("여기 {here} · 실제 {there}") } else { format!("here {here} · really {there}") };
+        format!("{mark} {} {}: {verdict}, {sides}{together}", line.bot, line.symbol)
+    };
+    let heading = if korean { "기존 서버와 비교" } else { "Compared with the old server" };
+    if lines.is_empty() { Vec::new() } else { std::iter::once(heading.to_owned()).chain(lines.iter().map(shown)).collect() }
+}
+
+fn verdict_words(line: &NightLine, korean: bool) -> &'static str {
+    match (line.verdict, line.reason.as_deref(), korean) {
+        (Verdict::Same, _, true) => "같음",
+        (Verdict::Same, _, false) => "the same",
+        (Verdict::Nothing, _, true) => "둘 다 주문 없음",
+        (Verdict::Nothing, _, false) => "no order on either side",
+        (Verdict::Different, Some("only_here"), true) => "다름: 여기서만 주문",
+        (Verdict::Different, Some("only_here"), false) => "different: an order only here",
+        (Verdict::Different, Some("only_there"), true) => "다름: 실제 서버만 주문",
+        (Verdict::Different, Some("only_there"), false) => "different: an order only there",
+        (Verdict::Different, Some("side"), true) => "다름: 매수·매도 방향",
+        (Verdict::Different, Some("side"), false) => "different: the side",
+        (Verdict::Different, _, true) => "다름: 수량",
+        (Verdict::Different, _, false) => "different: the amount",
+        (Verdict::NotComparable, Some("books_outdated"), true) => "비교 불가: 가져온 자료 이후에 거래가 있었습니다. 새 DB를 가져오세요",
+        (Verdict::NotComparable, Some("books_outdated"), false) => "not comparable: it was traded since the import; import a newer copy",
+        (Verdict::NotComparable, Some("no_price"), true) => "비교 불가: 시세가 없었습니다",
+        (Verdict::NotComparable, Some("no_price"), false) => "not comparable: there was no price",
+        (Verdict::NotComparable, _, true) => "비교 불가: 이 밤에 결정이 실행되지 않았습니다",
+        (Verdict::NotComparable, _, false) => "not comparable: the decision did not run that night",
+    }
+}
+
 /// What a code of ours means in Korean. A broker's own code comes with the broker's own words, which are Korean.
 fn cause<'a>(code: &str, detail: &'a str) -> &'a str {
     match code {
@@ -443,7 +513,11 @@ fn cause<'a>(code: &str, detail: &'a str) -> &'a str {
         "forbidden_environment" => "이 계좌의 환경(모의·실전)에서는 할 수 없습니다",
         "too_many_requests" => "증권사의 호출 한도를 넘었습니다",
         "too_late" => "보내기 전에 주문 시한이 지났습니다",
-        "live_locked" => "이 버전은 실전 주문이 잠겨 있습니다",
+        "live_locked" => "실전 주문이 잠겨 있습니다. 관리자 허용, 실전 권한, 계좌 단계가 모두 필요합니다",
+        "live_not_allowed" => "관리자가 이 서버의 실전 매매를 허용하지 않았습니다",
+        "real_trade_not_permitted" => "관리자가 이 사용자의 실전 매매를 허용하지 않았습니다",
+        "not_live_yet" => "이 계좌는 아직 실전 단계가 아닙니다. 계좌 화면에서 단계를 올리세요",
+        "bot_observes" => "이 봇은 관찰 단계입니다",
         "market_closed" => "장이 열려 있지 않습니다",
         "calendar" => "거래소 일정에 없는 날짜입니다",
         "not_listed" => "증권사가 접수한 주문이 마지막 목록에 없습니다. 증권사 앱과 비교하세요",
@@ -464,6 +538,36 @@ mod tests {
         assert_eq!(usd(-3.0), "-$3.00");
         assert_eq!(usd(999.0), "$999.00");
         assert_eq!(krw(-1_391_000.4), "-₩1,391,000");
+    }
+
+    #[test]
+    fn a_compared_night_shows_both_sides_in_both_languages() {
+        let line = NightLine {
+            bot_id: crate::domain::id::BotId(uuid::Uuid::nil()),
+            bot: "TQ_1".to_owned(),
+            symbol: "TQQQ".to_owned(),
+            verdict: Verdict::Different,
+            reason: Some("amount".to_owned()),
+            buy_usd: 1_000.0,
+            sell_shares: 0.0,
+            executed: crate::domain::night::Executed { bought: 12, bought_usd: 720.0, ..Default::default() },
+            together_with: vec!["TQ_2".to_owned()],
+        };
+        let quiet = NightLine { verdict: Verdict::Nothing, reason: None, buy_usd: 0.0, executed: Default::default(), ..line.clone() };
+        assert_eq!(
+            comparison(&[line.clone(), quiet.clone()], Language::Ko),
+            [
+                "기존 서버와 비교",
+                "❗ TQ_1 TQQQ: 다름: 수량, 여기 매수 $1,000.00 · 실제 매수 12주 $720.00 (TQ_2와(과) 함께 비교)",
+                "✅ TQ_1 TQQQ: 둘 다 주문 없음, 여기 없음 · 실제 없음 (TQ_2와(과) 함께 비교)",
+            ]
+        );
+        let english = comparison(&[line], Language::En);
+        assert_eq!(
+            english[1],
+            "❗ TQ_1 TQQQ: different: the amount, here buy $1,000.00 · really bought 12 shares $720.00 (compared together with TQ_2)"
+        );
+        assert_eq!(comparison(&[], Language::Ko), Vec::<String>::new());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
 use super::control::{self, Request, SwitchAction};
+use super::export::{self, ExportCommand};
 use super::import::{self, ImportCommand};
 use super::{demo, serve, simulate};
 use crate::app::config::{self, Flags};
@@ -43,6 +44,9 @@ enum Command {
     /// Bring along what older programs left
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Write an account in the form of an older program
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Recompute every balance from its facts and report the first difference
     Verify(DataDir),
     /// Stop all new orders and cancel open ones, or lift that
@@ -167,6 +171,11 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
                 }
                 None => print(json, &report, import::sentence),
             }
+        }
+        Command::Export(ExportCommand::Eggmoney(args)) => {
+            let dir = args.data_dir.clone();
+            let report = control::run(&dir, Request::ExportEggmoney(args.request()?)).await?;
+            print(json, &report, export::sentence)
         }
         Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
         Command::Health(data) => {

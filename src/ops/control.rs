@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::export::{self, EggmoneyExport};
 use super::import::{self, EggmoneyImport};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Config};
@@ -43,6 +44,8 @@ pub enum Request {
     KillSwitch { action: SwitchAction, user: Option<String>, account: Option<String>, password: Option<String> },
     /// Brings an old account along.
     ImportEggmoney(EggmoneyImport),
+    /// Writes an account for the old program.
+    ExportEggmoney(EggmoneyExport),
 }
 
 /// What is done with a kill switch.
@@ -67,7 +70,9 @@ impl Request {
     fn makes_data(&self) -> bool {
         match self {
             Request::UserCreate { .. } => true,
-            Request::Health | Request::Verify | Request::KillSwitch { .. } | Request::ImportEggmoney(_) => false,
+            Request::Health | Request::Verify | Request::KillSwitch { .. } | Request::ImportEggmoney(_) | Request::ExportEggmoney(_) => {
+                false
+            }
         }
     }
 
@@ -75,7 +80,11 @@ impl Request {
     fn needs_server(&self) -> bool {
         match self {
             Request::Health => true,
-            Request::Verify | Request::UserCreate { .. } | Request::KillSwitch { .. } | Request::ImportEggmoney(_) => false,
+            Request::Verify
+            | Request::UserCreate { .. }
+            | Request::KillSwitch { .. }
+            | Request::ImportEggmoney(_)
+            | Request::ExportEggmoney(_) => false,
         }
     }
 }
@@ -99,6 +108,7 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
         }
         Request::KillSwitch { action, user, account, password } => kill_switch(app, action, user, account, password).await,
         Request::ImportEggmoney(request) => import::execute(app, request).await,
+        Request::ExportEggmoney(request) => export::execute(app, request).await,
     }
 }
 

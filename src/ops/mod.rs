@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod control;
 mod demo;
+mod export;
 mod import;
 pub mod logging;
 mod serve;

@@ -102,6 +102,7 @@ pub(super) mod tests {
             started_at: None,
             unsettled: Vec::new(),
             imported: None,
+            going_live: Default::default(),
         };
         let bot = Bot {
             id: BotId(Uuid::from_u128(number)),

@@ -14,6 +14,7 @@ use crate::domain::instrument::Exchange;
 use crate::domain::ledger::{CashBalance, Position};
 use crate::domain::limits::{DayUse, Halt, InstallRules, UserRules};
 use crate::domain::message::{Delivery, Message};
+use crate::domain::night::Night;
 use crate::domain::order::Order;
 use crate::domain::slot::{SliceTimes, SlotRun};
 use crate::domain::user::User;
@@ -111,6 +112,7 @@ records! {
     Sealed => "sealed secret",
     SlotRun => "slot",
     SliceTimes => "slice times",
+    Night => "observed night",
     Message => "message",
     Delivery => "delivery",
 }
@@ -171,6 +173,8 @@ pub const SECRETS: UserTable<Sealed> = UserTable::new("secrets");
 pub const SLOTS: UserTable<SlotRun> = UserTable::new("slots");
 /// account · session, only after an outage.
 pub const SLICE_TIMES: UserTable<SliceTimes> = UserTable::new("slice_times");
+/// account · session, of accounts and bots that observe.
+pub const NIGHTS: UserTable<Night> = UserTable::new("nights");
 /// message id (time-ordered).
 pub const MESSAGES: UserTable<Message> = UserTable::new("messages");
 /// message id, only while it waits for delivery outside the app.

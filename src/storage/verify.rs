@@ -227,6 +227,7 @@ pub(super) fn test_account(tx: &mut Tx<'_>, user: UserId, account: AccountId) ->
         started_at: None,
         unsettled: Vec::new(),
         imported: None,
+        going_live: Default::default(),
     };
     tx.user(user).put(&ACCOUNTS, &account_key(account), &row)
 }

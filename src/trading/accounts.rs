@@ -5,11 +5,11 @@ use serde_json::json;
 use super::bus::LiveEvent;
 use super::error::{FieldProblem, TradingError};
 use super::tick::Trading;
-use crate::domain::account::{Account, AccountMode, AccountSettings};
+use crate::domain::account::{Account, AccountMode, AccountSettings, Rung};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::AccountLimits;
 use crate::domain::message::Notice;
-use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
+use crate::domain::order::Environment;
 use crate::domain::schedule::Schedule;
 use crate::storage::tables::{ACCOUNTS, SECRETS, secret};
 use crate::storage::{StoreError, UserTx, account_key, time_ordered};
@@ -126,6 +126,7 @@ pub fn new_account(
         started_at: None,
         unsettled: Vec::new(),
         imported: None,
+        going_live: Default::default(),
     };
     tx.put(&ACCOUNTS, &account_key(id), &account)?;
     let user = tx.user_id();
@@ -220,17 +221,15 @@ impl Trading {
     /// Lets an account's bots trade. The owner confirms that no other program trades it.
     ///
     /// # Errors
-    /// `Refused` with `confirmation_required`, `live_locked`, `unsettled` or `no_broker_key`.
+    /// `Refused` with `confirmation_required`, `ladder_required`, `unsettled` or `no_broker_key`.
     pub async fn start_account(&self, user: UserId, id: AccountId, old_server_stopped: bool) -> Result<Account, TradingError> {
         if !old_server_stopped {
             return Err(TradingError::refused("confirmation_required", "confirm that no other program trades this account any more"));
         }
         let account = self.account(user, id)?;
-        if account.environment == Environment::Live && LIVE_ORDERS_LOCKED {
-            return Err(TradingError::refused(
-                "live_locked",
-                "orders to live accounts are locked in this version: enter the key of a mock account (모의투자) to trade",
-            ));
+        if account.environment == Environment::Live {
+            let detail = "a live account goes live rung by rung: choose its next rung, one share first";
+            return Err(TradingError::refused("ladder_required", detail));
         }
         let secret = account_key(id).text(secret::APP_SECRET);
         if self.store.user(user).read(|v| v.get(&SECRETS, &secret))?.is_none() {
@@ -270,6 +269,10 @@ impl Trading {
                 }
                 account.mode = mode;
                 account.version += 1;
+                if mode == AccountMode::Observe {
+                    account.going_live.rung = Rung::Observe;
+                    account.going_live.since = Some(now);
+                }
                 if mode == AccountMode::Trading {
                     account.started_at = Some(now);
                 }

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::books::{Books, sell_history};
 use super::error::TradingError;
 use super::line::Line;
+use super::nightly::note_closing;
 use super::reconcile::keep;
 use super::service::RequestKey;
 use super::settle::post_events;
@@ -87,9 +88,9 @@ impl Trading {
         let mut events = check.events;
         let mut would = None;
         if let Some(money) = check.money {
-            if books.account.mode != AccountMode::Trading {
-                would =
-                    Some(Notice::WouldOrder { bot: bot.name.clone(), symbol: bot.symbol.clone(), kind: "BUY".to_owned(), value: money });
+            if !books.account.acts(bot.id) {
+                let notice = Notice::WouldOrder { bot: bot.name.clone(), symbol: bot.symbol.clone(), kind: "BUY".to_owned(), value: money };
+                would = Some((notice, money));
             } else {
                 match closing::plan(bot, money, price) {
                     ClosingPlan::Nothing => {}
@@ -122,7 +123,10 @@ impl Trading {
                 }
                 post_events(tx, account, now, &events)?;
                 match &would {
-                    Some(notice) => tx.post(account, now, notice.level(), notice).map(drop),
+                    Some((notice, money)) => {
+                        note_closing(tx, account, slot.session, bot_id, *money)?;
+                        tx.post(account, now, notice.level(), notice).map(drop)
+                    }
                     None => Ok(()),
                 }
             })

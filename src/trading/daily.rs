@@ -9,6 +9,7 @@ use serde_json::json;
 use super::books::Books;
 use super::error::TradingError;
 use super::line::Line;
+use super::nightly::store_night;
 use super::settle::post_events;
 use super::slots::{Outcome, mark, run_of};
 use super::status::post_status;
@@ -100,12 +101,22 @@ impl Trading {
         if lines.is_empty() {
             return Ok(Outcome::Done("nothing to report".to_owned()));
         }
-        let notice =
-            Notice::SessionReport { session: session.to_string(), bots: lines, bought_usd: bought, sold_usd: sold, profit_usd: profit };
+        let night = self.compare_night(line, plan).await?;
+        let notice = Notice::SessionReport {
+            session: session.to_string(),
+            bots: lines,
+            bought_usd: bought,
+            sold_usd: sold,
+            profit_usd: profit,
+            compared: night.as_ref().map(|n| n.lines.clone()).unwrap_or_default(),
+        };
         let now = self.clock.now();
         line.user
             .write(move |tx| -> Result<(), StoreError> {
                 mark(tx, account, slot, RunState::Done, now, "")?;
+                if let Some(night) = &night {
+                    store_night(tx, account, night)?;
+                }
                 tx.post(account, now, notice.level(), &notice).map(drop)
             })
             .await?;

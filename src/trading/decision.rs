@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use super::books::{Books, sell_history};
 use super::error::TradingError;
 use super::line::Line;
+use super::nightly::note_decision;
 use super::settle::{BookedAt, book_ids, end_sheet, post_events, store_booked};
 use super::slices::fresh_sheet_id;
 use super::slots::{Outcome, mark, run_of};
@@ -20,6 +21,7 @@ use crate::domain::fact::{Actor, Event, SheetEnd};
 use crate::domain::id::AccountId;
 use crate::domain::message::Notice;
 use crate::domain::money::f64_from_decimal;
+use crate::domain::night::Decided;
 use crate::domain::schedule::{SessionPlan, Slot};
 use crate::domain::slot::RunState;
 use crate::quant::egg::cooldown::LatestSell;
@@ -182,7 +184,8 @@ impl Deciding<'_, '_> {
         for bot in turn::bots(&self.books()?.bots) {
             // Each bot decides on books that hold what the bots before it have changed.
             let books = self.books()?;
-            if trading && books.sheet_of(bot.id).is_some_and(|s| books.sheet_waits(s)) {
+            let acts = trading && books.account.acts(bot.id);
+            if acts && books.sheet_of(bot.id).is_some_and(|s| books.sheet_waits(s)) {
                 let detail = format!("{} does not trade tonight: the outcome of its earlier order is still not known", bot.name);
                 let notice = Notice::SlotFailed { job: self.slot.job.name().to_owned(), detail };
                 self.tx.post(self.account, self.now, notice.level(), &notice)?;
@@ -191,9 +194,22 @@ impl Deciding<'_, '_> {
             let price = self.price(&bot.symbol);
             let decision = Basis::read(&self.tx.view(), self.calendar, &books, bot, self.slot.session)?.decide(bot, price, self.now);
             post_events(self.tx, self.account, self.now, &decision.events)?;
-            if trading {
+            if acts {
                 self.carry_out(bot, &books, &decision)?;
-            } else if let Some(Wanted { kind, value }) = decision.order {
+                continue;
+            }
+            let wanted = decision.order;
+            let decided = Decided {
+                bot_id: bot.id,
+                bot: bot.name.clone(),
+                symbol: bot.symbol.clone(),
+                kind: wanted.map(|w| w.kind),
+                value: wanted.map_or(0.0, |w| w.value),
+                price,
+                closing: None,
+            };
+            note_decision(self.tx, self.account, self.slot.session, decided, self.now)?;
+            if let Some(Wanted { kind, value }) = wanted {
                 let notice = Notice::WouldOrder { bot: bot.name.clone(), symbol: bot.symbol.clone(), kind: kind.name().to_owned(), value };
                 self.tx.post(self.account, self.now, notice.level(), &notice)?;
             }

@@ -5,17 +5,18 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::books::Books;
+use super::going_live::live_refusal;
 use super::{price_rules, rules};
 use crate::brokers::{BuyingPower, MarketOffer, Quote};
-use crate::domain::account::AccountMode;
+use crate::domain::account::{Account, AccountMode, Rung};
 use crate::domain::instrument::Market;
 use crate::domain::limits::{DayUse, Product};
 use crate::domain::money::decimal_from_f64;
 use crate::domain::order::OrderKind::{Loo, Moo};
-use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED, LimitHit, Order, OrderIntent, OrderOrigin, OrderState, Reason, Side, Venue};
+use crate::domain::order::{Environment, LimitHit, Order, OrderIntent, OrderOrigin, OrderState, Reason, Side, Venue};
 use crate::domain::rules::lot;
 use crate::domain::rules::session::{SessionKind, US_PRE_MARKET, of};
-use crate::storage::tables::{DAY_PARENTS, DAY_USE, POSITIONS};
+use crate::storage::tables::{ACCOUNTS, DAY_PARENTS, DAY_USE, POSITIONS};
 use crate::storage::{Key, StoreError, UserTx, account_key};
 
 /// Older than this a quote proves nothing.
@@ -106,14 +107,8 @@ fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Resu
     }
     let user = rules::user(&tx.view())?;
     if intent.environment == Environment::Live {
-        if LIVE_ORDERS_LOCKED {
-            return Ok(refuse("live_locked", "live orders are locked in this version; use the broker's mock host"));
-        }
-        if !rules::install(tx)?.live_allowed {
-            return Ok(refuse("live_not_allowed", "the administrator has not allowed live trading on this server"));
-        }
-        if !user.can_real_trade {
-            return Ok(refuse("real_trade_not_permitted", "the administrator has not allowed you to trade live"));
+        if let Some(reason) = live_refusal(&rules::install(tx)?, &user, account) {
+            return Ok(Some(reason));
         }
     } else if !user.can_paper_trade {
         return Ok(refuse("paper_trade_not_permitted", "the administrator has not allowed you to trade on paper"));
@@ -125,7 +120,24 @@ fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Resu
     if by_itself && intent.bot_id.and_then(|id| books.bot(id)).is_some_and(|bot| !bot.active) {
         return Ok(refuse("bot_inactive", format!("the bot {} is switched off", intent.bot_name)));
     }
+    if by_itself && intent.bot_id.is_some_and(|id| !account.acts(id)) {
+        return Ok(refuse("bot_observes", format!("the bot {} still observes: let it climb before it trades", intent.bot_name)));
+    }
     Ok(None)
+}
+
+/// The order as it may be made: a bot of a live account on the rung of one share orders one share,
+/// whatever it has decided; its sheet then goes by what was filled. What a person asks for stays.
+pub(super) fn within_rung(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<OrderIntent, StoreError> {
+    let mut intent = intent.clone();
+    let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
+    if let Some(bot) = intent.bot_id.filter(|_| by_itself && intent.environment == Environment::Live) {
+        let account: Account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
+        if account.rung_of(bot) == Rung::OneShare {
+            intent.quantity = intent.quantity.min(1);
+        }
+    }
+    Ok(intent)
 }
 
 /// Quantity, kind, prices.

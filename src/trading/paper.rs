@@ -99,6 +99,7 @@ impl Trading {
                     started_at: Some(now),
                     unsettled: Vec::new(),
                     imported: None,
+                    going_live: Default::default(),
                 };
                 tx.put(&ACCOUNTS, &account_key(id), &account)?;
                 let cash = Event::OpeningCash { currency: Currency::Krw, amount: OPENING_CASH.into(), note: String::new() };

@@ -70,7 +70,7 @@ pub(super) fn halted(view: &UserView<'_>, install: &InstallRules, account: Accou
     Ok(view.get(&HALTS, &account_switch(account))?.map(|_| HaltScope::Account(view.user_id(), account)))
 }
 
-fn of_installation(view: &View<'_>) -> Result<InstallRules, StoreError> {
+pub(super) fn of_installation(view: &View<'_>) -> Result<InstallRules, StoreError> {
     Ok(view.get(&INSTALL_RULES, &one_row())?.unwrap_or_default())
 }
 

@@ -215,7 +215,8 @@ impl OrderService {
         self.pace.passed(account, clock.now());
         self.bus.order(line, &order);
 
-        let intent = &placement.intent;
+        // What was journalled, which may be less than what was asked for.
+        let intent = &order.intent;
         let sent = line.gateway.send_order(JournalledOrder::after_commit(intent), placement.exchange).await;
         // The control of the crash test: what a server must never do, to see that it is caught.
         #[cfg(feature = "prove-control")]
@@ -468,6 +469,7 @@ fn journal(
     {
         return Err(TradingError::refused("books_changed", "the bot's shares changed meanwhile: look at them again"));
     }
+    let intent = &gate::within_rung(tx, intent)?;
     let candidate = Candidate { intent, gateway, window: placement.window, seen: &placement.seen, last_second, product, now };
     let refusal = gate::check(tx, &candidate)?;
     let refused = refusal.is_some();

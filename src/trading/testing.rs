@@ -313,6 +313,15 @@ impl ScriptedBroker {
         state.placed.push(Placed { ours: None, listed, visible_from: now, to_come: None, late: None, price });
     }
 
+    /// An order of another program, executed at once.
+    pub fn traded_elsewhere(&self, symbol: &str, side: Side, quantity: u64, price: &str) {
+        self.trade_by_hand(symbol, side, quantity, price);
+        let now = self.clock.now();
+        if let Some(placed) = self.state().placed.last_mut() {
+            placed.to_come = Some((now, quantity));
+        }
+    }
+
     /// Shares that the broker has bought less those that it has sold.
     pub fn net_shares(&self, symbol: &str) -> Decimal {
         self.settle_time();
@@ -1046,5 +1055,6 @@ fn account_row(id: AccountId, environment: Environment, mode: AccountMode, at: T
         started_at: Some(at),
         unsettled: Vec::new(),
         imported: None,
+        going_live: Default::default(),
     }
 }

@@ -484,6 +484,9 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let fields = [must("type", Choice), must("name", Any), must("action", Choice)];
     t.on("POST /api/v1/trading/accounts/{id}/settle", &format!("{at}/settle"), &fields, body).await;
 
+    let fields = [must("rung", Choice), may("bot_id", Id), may("password", Any), may("old_server_stopped", Flag), may("skip_night", Flag)];
+    t.on("POST /api/v1/trading/accounts/{id}/going-live", &format!("{at}/going-live"), &fields, json!({"rung": "observe"})).await;
+
     // Messages and the person.
     let (status, sent) = answer(t.caller.request("POST", &format!("/api/v1/trading/accounts/{account}/send-status"))).await;
     assert_eq!(status, 202, "{sent}");

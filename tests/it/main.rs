@@ -10,6 +10,7 @@ mod cli;
 mod crash;
 mod desk;
 mod full_disk;
+mod going_live;
 mod golden;
 mod http_foundation;
 mod import;

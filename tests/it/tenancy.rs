@@ -193,7 +193,9 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     t.tried.insert("GET /ws/events".to_owned());
 
     // Reading.
-    for rest in ["/runs", "/schedule"] {
+    for rest in
+        ["/runs", "/schedule", "/export/eggmoney", "/export/eggmoney/database", "/export/eggmoney/settings", "/going-live", "/nights"]
+    {
         t.of(&one("GET", rest), &format!("{at}{rest}"), &account, Value::Null).await;
     }
     for route in [
@@ -344,6 +346,7 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     let (path, body) = (format!("/api/v1/imports/{upload}/confirm"), json!({"skip_refused": true}));
     let second = t.of("POST /api/v1/imports/{id}/confirm", &path, &upload, body).await["account_id"].as_str().unwrap().to_owned();
     let at = format!("/api/v1/trading/accounts/{second}");
+    t.of(&one("POST", "/going-live"), &format!("{at}/going-live"), &second, json!({"rung": "observe"})).await;
     let questions = t.items(&format!("{at}/unsettled")).await;
     for question in &questions {
         let action = if question["type"] == "unbooked_fills" { "discard" } else { "merge" };

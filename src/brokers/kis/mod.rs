@@ -36,12 +36,12 @@ use super::error::RejectionKind;
 use super::http::{HttpClient, Redactor};
 use super::limit::RateLimiter;
 use super::{
-    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, MarketReader, MinuteBar,
-    OrderAck, OrderBook, OrderGateway, Period, PresentBalance, Quote,
+    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, LiveGuard, LiveLocked,
+    MarketReader, MinuteBar, OrderAck, OrderBook, OrderGateway, Period, PresentBalance, Quote,
 };
 use crate::domain::clock::{Clock, kst_date};
 use crate::domain::instrument::{Exchange, Market};
-use crate::domain::order::{Amendment, BrokerHost, Environment, JournalledOrder, LIVE_ORDERS_LOCKED, Order, OrderIntent};
+use crate::domain::order::{Amendment, BrokerHost, Environment, JournalledOrder, Order, OrderIntent};
 
 /// What a client is built from.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub struct KisClient {
     quotes: Flights<(Exchange, String), Result<Quote, BrokerError>>,
     /// The calendar as the broker gave it on a day.
     days: tokio::sync::Mutex<Option<Days>>,
+    /// Asked before anything is sent to the live host.
+    live: Arc<dyn LiveGuard>,
 }
 
 /// Days of the Korean exchange from `from` on, asked on the day `asked`.
@@ -123,11 +125,17 @@ impl KisClient {
             },
             quotes: Flights::default(),
             days: tokio::sync::Mutex::default(),
+            live: Arc::new(LiveLocked),
         })
     }
 
+    /// Lets a client of the live host send what this guard allows; without one it sends nothing.
+    pub fn with_live_guard(self, live: Arc<dyn LiveGuard>) -> Self {
+        Self { live, ..self }
+    }
+
     /// Refuses everything that must not leave this client, before a byte does.
-    fn may_send(&self, intent: &OrderIntent, exchange: Exchange) -> Result<(), BrokerError> {
+    fn may_send(&self, intent: &OrderIntent, exchange: Exchange, cancels: bool) -> Result<(), BrokerError> {
         let own = Environment::from(self.rest.host);
         if intent.environment != own {
             return Err(BrokerError::Forbidden(format!(
@@ -136,7 +144,7 @@ impl KisClient {
                 word(own)
             )));
         }
-        if LIVE_ORDERS_LOCKED && own == Environment::Live {
+        if own == Environment::Live && !(if cancels { self.live.may_cancel() } else { self.live.may_order() }) {
             return Err(BrokerError::LiveLocked);
         }
         if intent.market != market_of(exchange) {
@@ -302,7 +310,7 @@ impl Broker for KisClient {
 impl OrderGateway for KisClient {
     async fn send_order(&self, order: JournalledOrder<'_>, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         let intent = order.intent();
-        self.may_send(intent, exchange)?;
+        self.may_send(intent, exchange, false)?;
         if intent.quantity == 0 {
             return Err(bad_order("bad_quantity", "the quantity must be at least one share"));
         }
@@ -313,7 +321,7 @@ impl OrderGateway for KisClient {
     }
 
     async fn send_amend(&self, order: &Order, terms: &Amendment, exchange: Exchange) -> Result<OrderAck, BrokerError> {
-        self.may_send(&order.intent, exchange)?;
+        self.may_send(&order.intent, exchange, false)?;
         let original_no = number_of(order)?;
         match order.intent.market {
             Market::Us => self.us().amend(order, original_no, terms, exchange).await,
@@ -322,7 +330,7 @@ impl OrderGateway for KisClient {
     }
 
     async fn send_cancel(&self, order: &Order, exchange: Exchange) -> Result<(), BrokerError> {
-        self.may_send(&order.intent, exchange)?;
+        self.may_send(&order.intent, exchange, true)?;
         let original_no = number_of(order)?;
         match order.intent.market {
             Market::Us => self.us().cancel(order, original_no, exchange).await,

@@ -327,7 +327,9 @@ fn refusal(error: ImportError) -> ApiError {
         ImportError::Store(error) => error.into(),
         ImportError::Vault(error) => error.into(),
         ImportError::AppKeyTaken => ApiError::new(ErrorCode::AppKeyTaken, text).at("/env"),
-        ImportError::AccountActive(_) | ImportError::AccountExists(_) => ApiError::conflict(code, text).at("/account_name"),
+        ImportError::AccountActive(_) | ImportError::AccountExists(_) | ImportError::AccountDiffers(_) => {
+            ApiError::conflict(code, text).at("/account_name")
+        }
         ImportError::NoAccountName | ImportError::BadAccountName(_) => ApiError::refused(code, text).at("/account_name"),
         ImportError::TooLarge(_) => ApiError::new(ErrorCode::TooLarge, text),
         ImportError::Disagrees(_) => ApiError::internal(text),

@@ -240,7 +240,12 @@ async fn set_account_limits(
 }
 
 /// The password once more.
-async fn confirm(app: &AppData, who: &Identity, req: &actix_web::HttpRequest, password: Option<SecretString>) -> Result<(), ApiError> {
+pub(super) async fn confirm(
+    app: &AppData,
+    who: &Identity,
+    req: &actix_web::HttpRequest,
+    password: Option<SecretString>,
+) -> Result<(), ApiError> {
     app.auth.confirm(who, password, &extract::client(req)).await.map_err(|e| match e {
         AuthError::WrongCurrentPassword => ApiError::from(e).at("/password"),
         other => other.into(),

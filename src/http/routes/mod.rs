@@ -7,6 +7,8 @@ mod auth;
 mod bots;
 mod corrections;
 mod credentials;
+mod exports;
+mod going_live;
 mod history;
 mod imports;
 mod limits;
@@ -33,6 +35,8 @@ pub fn all() -> Vec<Route> {
         corrections::routes(),
         credentials::routes(),
         imports::routes(),
+        exports::routes(),
+        going_live::routes(),
         history::routes(),
         market::routes(),
         tickets::routes(),

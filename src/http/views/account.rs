@@ -8,12 +8,13 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::app::credentials::{MaskedChat, MaskedKey};
 use crate::app::feeds::NoticeState;
-use crate::domain::account::{Account, AccountMode, Unsettled};
+use crate::domain::account::{Account, AccountMode, Rung, Unsettled};
 use crate::domain::id::UserId;
 use crate::domain::limits::AccountLimits;
-use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED};
+use crate::domain::order::Environment;
 use crate::domain::schedule::Schedule;
 use crate::http::error::ApiError;
+use crate::trading::live_orders_allowed;
 
 /// What the owner sets for an account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,8 +60,10 @@ pub struct AccountView {
     pub halted: bool,
     pub unsettled: Vec<Unsettled>,
     pub attention: Vec<AttentionView>,
-    /// This build sends nothing to live hosts.
+    /// A live account that may not send: administrator, permission or rung are missing.
     pub live_locked: bool,
+    /// How far a live account may go; others trade in full once they are started.
+    pub rung: Rung,
     pub imported_at: Option<Timestamp>,
 }
 
@@ -99,7 +102,8 @@ impl AccountView {
                 .into_iter()
                 .map(|a| AttentionView { code: a.code, detail: a.detail, since: a.since })
                 .collect(),
-            live_locked: LIVE_ORDERS_LOCKED && account.environment == Environment::Live,
+            live_locked: account.environment == Environment::Live && !live_orders_allowed(&app.store, user, account.id),
+            rung: account.going_live.rung,
             imported_at: account.imported.as_ref().map(|i| i.at),
         })
     }

@@ -20,8 +20,14 @@ pub enum ImportError {
     NoAccountName,
     #[error("'{0}' cannot be an account name: use 1 to 40 characters without control characters")]
     BadAccountName(String),
-    #[error("account '{0}' has gone on since its import: a newer copy of the old database would undo that. Import it under another name")]
+    #[error(
+        "account '{0}' was started here and has its own trades: a newer copy of the old database would undo them. Import it under another name"
+    )]
     AccountActive(String),
+    #[error(
+        "account '{0}' has another broker key than these files: if they are of another server, choose another name; if its key was renewed, give the account's name"
+    )]
+    AccountDiffers(String),
     #[error("account '{0}' exists already and does not come from an import: choose another name")]
     AccountExists(String),
     #[error("the broker key in .env is already used by another account of this installation: each account needs its own key")]
@@ -55,6 +61,7 @@ impl ImportError {
             ImportError::NoAccountName => "account_name_required",
             ImportError::BadAccountName(_) => "account_name_invalid",
             ImportError::AccountActive(_) => "account_active",
+            ImportError::AccountDiffers(_) => "account_differs",
             ImportError::AccountExists(_) => "account_exists",
             ImportError::AppKeyTaken => "app_key_taken",
             ImportError::Disagrees(_) => "import_disagrees",

@@ -625,6 +625,11 @@ fn cash(row: usize, old: &OldStatus) -> Vec<(Currency, Decimal, String)> {
     .collect()
 }
 
+/// Whether a sheet has anything to settle; one that has not ends with the import.
+pub fn has_fills(sheet: &Sheet) -> bool {
+    sheet.fills().any(|f| f.quantity > 0.0)
+}
+
 /// Beginning of the note of a sum of deposits.
 pub const DEPOSITS: &str = "deposits";
 /// Beginning of the note of a sum of withdrawals.

@@ -12,6 +12,7 @@ use super::rows::Fault;
 use super::schedule::{self, DescribedSchedule};
 use super::source::FileMark;
 use super::summary::{self, Notation};
+use super::update::Changes;
 use crate::domain::id::AccountId;
 use crate::domain::order::Environment;
 
@@ -21,7 +22,7 @@ use crate::domain::order::Environment;
 pub enum Outcome {
     /// A new account.
     New,
-    /// A newer copy took the place of an import without facts of its own.
+    /// A newer copy brought the account up to date.
     Replaced,
     /// The same files were imported before: nothing changed.
     Unchanged,
@@ -82,6 +83,8 @@ pub struct Report {
     pub settings_left_out: LeftOut,
     pub files: Files,
     pub previous: Vec<Previous>,
+    /// What these files change in the account that they bring up to date.
+    pub updates: Option<Changes>,
 }
 
 impl Report {
@@ -108,6 +111,7 @@ impl Report {
                 env: old.env.as_ref().map(|(mark, _)| mark.clone()),
             },
             previous: Vec::new(),
+            updates: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::error::ImportError;
@@ -14,14 +15,15 @@ use super::plan::{self, Choices, OldAccount, Plan};
 use super::report::{Outcome, Previous, Report};
 use super::settle::{self, account_row};
 use super::source::{self, FileMark};
-use super::store::{self as write, Reading};
+use super::store::{self as stored, Reading};
 use super::summary::{self, Notation};
+use super::update;
 use super::{dotenv, key_store, rows};
 use crate::auth::Vault;
 use crate::domain::account::{Account, AccountMode, ImportMark, Unsettled};
 use crate::domain::fact::Actor;
 use crate::domain::id::{AccountId, UserId};
-use crate::storage::tables::{ACCOUNTS, BOTS};
+use crate::storage::tables::{ACCOUNTS, BOTS, secret};
 use crate::storage::{Store, StoreError, Tx, UserView, account_key};
 
 /// The files of one old server.
@@ -171,7 +173,8 @@ fn apply(tx: &mut Tx<'_>, vault: &Vault, old: &OldAccount, request: &ImportReque
         let report = already_there(&view, old, &same, choices, &notation, previous)?;
         return book_later(tx, request, same, report);
     }
-    let target = target(&view, &name, request)?;
+    let target = target(&view, vault, old, &name, request)?;
+    let name = target.before.as_ref().map_or(name, |before| before.name.clone());
     let mut plan = plan::plan(target.id, old, choices);
     warn_of_edits(&view, &target, &mut plan)?;
     let mut report = Report { account_name: Some(name.clone()), previous, ..Report::of(old, &plan, &notation) };
@@ -179,17 +182,18 @@ fn apply(tx: &mut Tx<'_>, vault: &Vault, old: &OldAccount, request: &ImportReque
         return Err(ImportError::Refused(Box::new(report)));
     }
 
-    if target.before.is_some() {
-        write::clear(&mut tx.user(request.user), target.id)?;
-    }
-    write::write(&mut tx.user(request.user), target.id, &plan, request.at)?;
+    let mut changes = update::write(&mut tx.user(request.user), target.before.as_ref(), target.id, &plan, request.at)?;
     let has_status = old.rows.status.is_some();
-    report.imported = write::read_back(&tx.view().user(request.user), target.id, Reading::Folds, &notation, has_status)?;
+    report.imported = stored::read_back(&tx.view().user(request.user), target.id, &plan, Reading::Folds, &notation, has_status)?;
     let apart = summary::differences(&summary::of_rows(&old.rows, &notation), &report.imported);
     if !apart.is_empty() {
         return Err(ImportError::Disagrees(apart));
     }
     let mut account = account(&target, name, &plan, old, request);
+    if let Some(before) = &target.before {
+        update::compare_settings(&mut changes, &before.settings, &account.settings);
+        report.updates = Some(changes);
+    }
     if request.book_fills {
         book_all(tx, request, &mut account, &mut report)?;
     }
@@ -207,10 +211,11 @@ fn apply(tx: &mut Tx<'_>, vault: &Vault, old: &OldAccount, request: &ImportReque
         "refused": report.refused.len(),
         "unplaced": report.unplaced.len(),
         "warnings": report.warnings.len(),
+        "changed": report.updates.as_ref().map(|u| &u.tables),
     });
     user.audit(request.at, request.by, "import.eggmoney", detail)?;
     if let Some((_, env)) = &old.env {
-        write::seal(tx, vault, request.user, account.id, env)?;
+        stored::seal(tx, vault, request.user, account.id, env)?;
     }
     Ok(Imported { account_id: account.id, report })
 }
@@ -245,7 +250,7 @@ fn already_there(
     previous: Vec<Previous>,
 ) -> Result<Report, StoreError> {
     let plan = plan::plan(account.id, old, choices);
-    let imported = write::read_back(view, account.id, Reading::Facts, notation, old.rows.status.is_some())?;
+    let imported = stored::read_back(view, account.id, &plan, Reading::Facts, notation, old.rows.status.is_some())?;
     let mut report = Report {
         account_name: Some(account.name.clone()),
         outcome: Outcome::Unchanged,
@@ -274,18 +279,42 @@ fn book_later(tx: &mut Tx<'_>, request: &ImportRequest, mut account: Account, mu
     Ok(Imported { account_id, report })
 }
 
-/// A new account, or the one that a newer copy replaces.
-fn target(view: &UserView<'_>, name: &str, request: &ImportRequest) -> Result<Target, ImportError> {
-    let Some(before) = view.accounts()?.into_iter().find(|a| a.name == name) else {
+/// A new account, or the one that a newer copy brings up to date: the one of that name if the caller
+/// named one, else the one with the same broker key, of the old server's name, or from the same file.
+fn target(view: &UserView<'_>, vault: &Vault, old: &OldAccount, name: &str, request: &ImportRequest) -> Result<Target, ImportError> {
+    let asked = request.account_name.as_deref().is_some_and(|n| !n.trim().is_empty());
+    let accounts = view.accounts()?;
+    let given = old.env.as_ref().and_then(|(_, env)| env.app_key.as_ref());
+    let key_of = |account: &Account| vault.open(view, account.id, secret::APP_KEY);
+    let mut before = None;
+    if let Some(given) = given.filter(|_| !asked) {
+        for account in &accounts {
+            let same = key_of(account)?.is_some_and(|key| key.expose_secret() == given.expose_secret());
+            before = before.or_else(|| same.then(|| account.clone()));
+        }
+    }
+    if before.is_none() {
+        before = accounts.iter().find(|a| a.name == name).cloned();
+        if let (Some(account), Some(_), false) = (&before, given, asked)
+            && key_of(account)?.is_some()
+        {
+            // Servers of one name are common; their keys tell them apart.
+            return Err(ImportError::AccountDiffers(account.name.clone()));
+        }
+    }
+    if before.is_none() && !asked {
+        let mut from_there = accounts.iter().filter(|a| a.imported.as_ref().is_some_and(|m| m.db_name == old.db.name));
+        before = from_there.next().filter(|_| from_there.next().is_none()).cloned();
+    }
+    let Some(before) = before else {
         let id = ids::account_id(request.at, &[&request.user.to_string(), name]).into();
         return Ok(Target { id, created_at: request.at, before: None });
     };
-    let last_fact = view.last_fact(before.id)?;
     let began = before.started_at.is_some() || before.mode == AccountMode::Trading;
     match &before.imported {
-        Some(mark) if began || last_fact > mark.last_fact => Err(ImportError::AccountActive(name.to_owned())),
-        None if began || last_fact > 0 || !view.list(&BOTS, &account_key(before.id))?.is_empty() => {
-            Err(ImportError::AccountExists(name.to_owned()))
+        Some(_) if began => Err(ImportError::AccountActive(before.name)),
+        None if began || view.last_fact(before.id)? > 0 || !view.list(&BOTS, &account_key(before.id))?.is_empty() => {
+            Err(ImportError::AccountExists(before.name))
         }
         _ => Ok(Target { id: before.id, created_at: before.created_at, before: Some(before) }),
     }
@@ -305,6 +334,16 @@ fn warn_of_edits(view: &UserView<'_>, target: &Target, plan: &mut Plan) -> Resul
     }
     for bot in view.list(&BOTS, &account_key(before.id))?.iter().filter(|b| b.version > 1) {
         plan.warnings.push(edited(&bot.name));
+    }
+    let Some(mark) = &before.imported else { return Ok(()) };
+    let since = view.last_fact(before.id)?.saturating_sub(mark.last_fact);
+    if since > 0 {
+        plan.warnings.push(plan::Warning {
+            code: "corrections_replaced",
+            subject: before.name.clone(),
+            detail: format!("{since} entries were made here by hand since the last import; the old data replace what they changed"),
+            values: [("count", since.to_string())].into(),
+        });
     }
     Ok(())
 }
@@ -336,12 +375,14 @@ fn account(target: &Target, name: String, plan: &Plan, old: &OldAccount, request
         unsettled: plan.unsettled.clone(),
         imported: Some(ImportMark {
             db_sha256: old.db.sha256.clone(),
+            db_name: old.db.name.clone(),
             key_store_sha256: sha(old.settings.as_ref().map(|(f, _)| f), mark.and_then(|m| m.key_store_sha256.as_ref())),
             env_sha256: sha(old.env.as_ref().map(|(f, _)| f), mark.and_then(|m| m.env_sha256.as_ref())),
             at: request.at,
             last_fact: 0,
             version,
         }),
+        going_live: Default::default(),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod number;
 pub mod point;
 #[cfg(test)]
 mod samples;
+pub mod shadow;
 pub mod sheet;
 pub mod slice;
 pub mod trailing;

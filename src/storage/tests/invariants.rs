@@ -216,8 +216,15 @@ fn imports_corrections_reserves_and_outside_trades_are_in_order() {
     record(&store, vec![Event::OpeningHolding { holding: reserve }]);
     // The fills of an imported sheet are in no position before they are booked.
     edit(&store, &ACCOUNTS, key(), |account| {
-        account.imported =
-            Some(ImportMark { db_sha256: String::new(), key_store_sha256: None, env_sha256: None, at: at(3), last_fact: 0, version: 1 });
+        account.imported = Some(ImportMark {
+            db_sha256: String::new(),
+            db_name: String::new(),
+            key_store_sha256: None,
+            env_sha256: None,
+            at: at(3),
+            last_fact: 0,
+            version: 1,
+        });
     });
     record(&store, vec![Event::OpeningSheet { sheet: sheet(SheetId(Uuid::from_u128(31)), at(2), 25.0) }]);
     assert_eq!(store.verify().unwrap().differences, []);

@@ -4,10 +4,10 @@ use jiff::SignedDuration;
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::domain::account::AccountMode;
+use crate::domain::account::{AccountMode, Rung};
 use crate::domain::bot::TradeKind;
 use crate::domain::fact::Event;
-use crate::domain::order::{Environment, OrderState, Side};
+use crate::domain::order::{Environment, Side};
 use crate::domain::schedule::Job;
 use crate::domain::slot::RunState;
 use crate::storage::account_key;
@@ -115,28 +115,20 @@ async fn an_observing_account_tells_what_it_would_do_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_is_ever_sent_to_a_live_host() {
-    let mut world = World::new(EVENING);
-    let live = world.user_with(Environment::Live, AccountMode::Trading, vec![(closing_bot("TQ_1"), 0.0, 0.0)]);
-    world.run_until(MORNING, STEP).await;
-    assert_eq!(live.broker.sent(), []);
-    let refused = world.orders(&live);
-    assert_eq!(refused.len(), 6, "five slices and a closing buy were asked for");
-    assert!(refused.iter().all(|o| o.state == OrderState::Rejected && o.reason.as_ref().unwrap().code == "live_locked"), "{refused:?}");
-    world.check(&live);
-}
-
-#[tokio::test]
 async fn an_order_never_reaches_a_host_of_another_kind() {
     let mut world = World::new(EVENING);
     let kim = buyer_and_seller(&mut world);
     // The account's row says live, its client still speaks to the mock host, and the other way round.
-    world.edit_account(&kim, |a| a.environment = Environment::Live);
+    world.edit_account(&kim, |a| {
+        a.environment = Environment::Live;
+        a.going_live.rung = Rung::Full;
+    });
     let lee = world.user_with(Environment::Live, AccountMode::Trading, vec![(closing_bot("TQ_1"), 0.0, 0.0)]);
     world.edit_account(&lee, |a| a.environment = Environment::Mock);
     world.run_until(MORNING, STEP).await;
     for client in [&kim, &lee] {
         assert_eq!(client.broker.sent(), []);
+        assert!(!world.orders(client).is_empty());
         assert!(world.orders(client).iter().all(|o| o.reason.as_ref().unwrap().code == "environment_mismatch"));
     }
 }

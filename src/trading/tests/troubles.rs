@@ -207,6 +207,7 @@ fn import_a_sheet(world: &World, client: &Client) -> SheetId {
     world.edit_account(client, move |a| {
         a.imported = Some(ImportMark {
             db_sha256: String::new(),
+            db_name: String::new(),
             key_store_sha256: None,
             env_sha256: None,
             at: imported_at,

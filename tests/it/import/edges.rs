@@ -241,3 +241,67 @@ fn the_command_line_imports_reports_and_refuses() {
     let verified = program(&["verify", "--data-dir", dir]);
     assert!(verified.status.success(), "{}", lines(&verified));
 }
+
+#[test]
+fn the_command_line_exports_beside_a_running_server_and_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    create_user(dir);
+    assert!(import(dir, "chan", &[]).status.success());
+    let out = tempfile::tempdir().unwrap();
+    let export = |name: &str, account: &str, user: &str| {
+        let db = out.path().join(format!("egg_{name}.db"));
+        let settings = out.path().join(format!("key_store.{name}.json"));
+        let paths = ["--db", db.to_str().unwrap(), "--key-store", settings.to_str().unwrap()];
+        program(&[&["export", "eggmoney", "--data-dir", dir, "--user", user, "--account", account, "--json"], &paths[..]].concat())
+    };
+    let lines = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
+    let alone = export("alone", "chan", "anna");
+    assert!(alone.status.success(), "{}", lines(&alone));
+    let server = crate::cli::Serve::start(dir);
+    let beside = export("beside", "Chan", "anna");
+    assert!(beside.status.success(), "{}", lines(&beside));
+    assert_eq!(alone.stdout, beside.stdout);
+    let report: Value = serde_json::from_slice(&beside.stdout).unwrap();
+    assert_eq!(report["rows"], json!({"bot_info": 5, "trade": 7, "history": 1651, "order": 2}));
+    for (name, account, user, complaint) in [
+        ("beside", "chan", "anna", "egg_beside.db exists already"),
+        ("new", "other", "anna", "anna has no account 'other'"),
+        ("new", "chan", "bert", "there is no user 'bert'"),
+    ] {
+        let refused = export(name, account, user);
+        assert!(!refused.status.success() && refused.stdout.is_empty());
+        assert!(lines(&refused).contains(complaint) && lines(&refused).lines().count() == 1, "{}", lines(&refused));
+    }
+    server.terminate();
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 4);
+    // What it wrote goes in again.
+    let db = out.path().join("egg_beside.db");
+    let again =
+        program(&["import", "eggmoney", "--data-dir", dir, "--user", "anna", "--account", "copy", "--db", db.to_str().unwrap(), "--json"]);
+    assert!(again.status.success(), "{}", lines(&again));
+    assert!(program(&["verify", "--data-dir", dir]).status.success());
+}
+
+#[tokio::test]
+async fn an_export_can_be_downloaded() {
+    let server = TestServer::start().await;
+    let anna = server.user("anna").await;
+    let (_, body) = upload(&anna, form("choe")).await;
+    let (_, body) = anna.post(&format!("/api/v1/imports/{}/confirm", text(&body["id"])), &json!({"account_name": "나의 계좌"})).await;
+    let at = format!("/api/v1/trading/accounts/{}/export/eggmoney", text(&body["account_id"]));
+    let (status, report) = anna.get(&at).await;
+    assert_eq!((status, &report["rows"]["bot_info"], text(&report["account_name"])), (200, &json!(4), "나의 계좌"));
+    let download = anna.request("GET", &format!("{at}/database")).send().await.unwrap();
+    assert_eq!(download.headers()["content-disposition"], "attachment; filename=\"egg______.db\"");
+    let bytes = download.bytes().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("egg_again.db");
+    std::fs::write(&file, &bytes).unwrap();
+    let rows: i64 = rusqlite::Connection::open(&file).unwrap().query_row("SELECT count(*) FROM history", [], |row| row.get(0)).unwrap();
+    assert_eq!(Some(rows), report["rows"]["history"].as_i64());
+    let (status, settings) = anna.get(&format!("{at}/settings")).await;
+    assert_eq!((status, settings["TWAP_COUNT"].as_u64()), (200, Some(5)));
+    let nobodys = "/api/v1/trading/accounts/01900000-0000-7000-8000-000000000000/export/eggmoney/database";
+    assert_eq!(anna.get(nobodys).await.0, 404);
+}

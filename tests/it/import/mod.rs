@@ -3,6 +3,7 @@
 
 mod damage;
 mod edges;
+mod export;
 mod fixtures;
 mod mixtures;
 mod settle;

@@ -5,7 +5,7 @@ use eggmoney::domain::bot::{Bot, HistoryRow, Holding, Sheet, TradeKind};
 use eggmoney::domain::fact::{Actor, Event};
 use eggmoney::domain::id::AccountId;
 use eggmoney::domain::ledger::Position;
-use eggmoney::importers::eggmoney::{Action, Answer, ImportError, Outcome, QuestionKind, SettleError, settle};
+use eggmoney::importers::eggmoney::{Action, Answer, ChangeKind, Counts, Outcome, QuestionKind, SettleError, settle};
 use eggmoney::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, POSITIONS, SHEETS};
 use eggmoney::storage::{Key, StoreError, account_key};
 use rusqlite::Connection;
@@ -219,7 +219,8 @@ fn a_newer_copy_replaces_an_import_that_has_not_gone_on() {
     // What was not given again has stayed.
     assert_eq!((account.settings.telegram_chat.as_deref(), account.settings.month_rates.len()), (Some("-1000000000000"), 25));
     assert!(world.held(first.account_id, "LA_9").is_empty());
-    assert!(!world.rows(first.account_id).4.iter().any(|p| p.symbol == "LABU"));
+    // The journal is not rewritten: what was taken out leaves an empty position.
+    assert_eq!(world.position(first.account_id, "LABU"), "0");
     world.verify();
     assert!(!second.report.warnings.iter().any(|w| w.code == "edits_replaced"));
     // And back again gives what the first import gave.
@@ -240,19 +241,166 @@ fn settings_given_later_are_added_to_the_same_account() {
 }
 
 #[test]
-fn an_account_that_has_gone_on_is_not_replaced() {
+fn while_it_observes_a_newer_copy_replaces_answers_and_asks_again() {
+    let world = World::new();
+    let first = world.import(&all_files("chan")).unwrap();
+    let id = first.account_id;
+    let facts = || world.store.user(world.user).read(|v| v.facts(id)).unwrap();
+    world.settle(id, QuestionKind::UnbookedFills, "TQ_1", Action::Book).unwrap();
+    let (before, rows) = (facts(), world.rows(id));
+    let newer = newer_copy("UPDATE bot_info SET seed = 700 WHERE name = 'TQ_1'");
+    let dump = world.dump();
+    let rehearsed = world.rehearse(&only_db(&newer.1)).unwrap();
+    assert_eq!(world.dump(), dump, "a rehearsal changes nothing");
+    let second = world.import(&only_db(&newer.1)).unwrap();
+    assert_eq!(second.account_id, id);
+    assert!(
+        second.report.warnings.iter().any(|w| w.code == "corrections_replaced" && w.values["count"] == "2"),
+        "{:?}",
+        second.report.warnings
+    );
+    assert_eq!(rehearsed.updates, second.report.updates);
+    let changes = second.report.updates.unwrap();
+    assert_eq!((changes.account_name.as_str(), changes.imported_at), ("chan", Some(now())));
+    let listed: Vec<_> = changes.items.iter().map(|c| (c.table, c.name.as_str(), c.change)).collect();
+    assert_eq!(
+        listed,
+        [
+            ("bot_info", "TQ_1", ChangeKind::Changed),
+            ("trade", "TQ_1", ChangeKind::Changed),
+            ("history", "TQ_1", ChangeKind::Removed),
+            ("order", "TQ_1", ChangeKind::Added),
+        ]
+    );
+    let seed = &changes.items[0].fields;
+    assert_eq!(
+        (seed.len(), seed[0].field.as_str(), seed[0].before.as_f64(), seed[0].after.as_f64()),
+        (1, "seed", Some(625.0), Some(700.0))
+    );
+    assert_eq!(changes.tables["history"], Counts { added: 0, changed: 0, removed: 1, same: 1651 });
+    // What was said before stands in the journal; little was added to it.
+    let after = facts();
+    assert_eq!(after[..before.len()], before[..]);
+    assert_eq!(after.len() - before.len(), 3, "position, history row, sheet: {:?}", &after[before.len()..]);
+    assert_eq!(world.account(id).unsettled.len(), 1, "the fills are asked about again");
+    world.check_positions(id);
+    // Back to the first copy: as if nothing had been.
+    let third = world.import(&all_files("chan")).unwrap();
+    assert_eq!((third.account_id, third.report.outcome), (id, Outcome::Replaced));
+    let fresh = World::new();
+    let fresh_id = fresh.import(&all_files("chan")).unwrap().account_id;
+    let (mut mine, theirs) = (world.rows(id), fresh.rows(fresh_id));
+    // The cost of a position went through the booking's prices, which are rounded to cents.
+    for (mine, theirs) in mine.4.iter_mut().zip(&theirs.4) {
+        assert!((mine.cost - theirs.cost).abs() < rust_decimal::dec!(0.1), "{mine:?} {theirs:?}");
+        mine.cost = theirs.cost;
+    }
+    assert_eq!(mine, theirs);
+    assert_ne!(rows, mine);
+    let dump = world.dump();
+    assert_eq!(world.import(&all_files("chan")).unwrap().report.outcome, Outcome::Unchanged);
+    assert_eq!(world.dump(), dump, "the same files again change nothing");
+}
+
+#[test]
+fn night_after_night_only_what_is_new_is_written() {
     let world = World::new();
     let id = world.import(&all_files("chan")).unwrap().account_id;
-    world.settle(id, QuestionKind::UnbookedFills, "TQ_1", Action::Discard).unwrap();
+    let count = || world.store.user(world.user).read(|v| v.last_fact(id)).unwrap();
+    let before = count();
+    // A night of the old server: a buy was booked, its sheet is done, another waits.
+    let night = newer_copy(
+        "UPDATE trade SET amount = 71, total_price = 10352.61, purchase_price = 145.81, trade_type = 'BUY' WHERE name = 'TQ_1';
+         INSERT INTO history VALUES ('2026-03-07 05:30:24.000000','2026-05-15 04:30:10.000000','BUY','TQ_1','TQQQ',61.2,0,4,0,0);
+         DELETE FROM \"order\" WHERE name = 'TQ_1';
+         INSERT INTO trade VALUES ('2026-05-15 04:30:18.000000','BI_1','BITU','2026-05-15 04:30:18.000000',1,0,'BUY',0);",
+    );
+    let updated = world.import(&only_db(&night.1)).unwrap();
+    assert_eq!(count() - before, 5, "position, history row, sheet, empty position with its end");
+    let tables = updated.report.updates.unwrap().tables;
+    assert_eq!(tables["trade"], Counts { added: 1, changed: 1, removed: 0, same: 6 });
+    assert_eq!(tables["history"], Counts { added: 1, changed: 0, removed: 0, same: 1651 });
+    assert_eq!(tables["order"], Counts { added: 0, changed: 0, removed: 1, same: 1 });
+    assert_eq!(world.account(id).unsettled, []);
+    assert_eq!((world.held(id, "TQ_1")[0].quantity, world.position(id, "TQQQ").as_str()), (71.0, "104"));
+    world.check_positions(id);
+    // The settings alone: the books stay as they are.
+    let before = count();
+    let files = eggmoney::importers::eggmoney::OldFiles { db: night.1.clone(), ..all_files("chan") };
+    let again = world.import(&files).unwrap();
+    assert_eq!((again.report.outcome, count()), (Outcome::Unchanged, before), "settings and keys were known");
+    let other = night.0.path().join("key_store.json");
+    std::fs::write(&other, r#"{"TRADE_TIME":"00:07","TOTAL_BUDGET":61000}"#).unwrap();
+    let settings = eggmoney::importers::eggmoney::OldFiles { key_store: Some(other), ..files };
+    let changed = world.import(&settings).unwrap().report.updates.unwrap();
+    let fields: Vec<_> = changed.items.iter().map(|c| (c.table, c.name.as_str())).collect();
+    assert!(fields.contains(&("key_store", "total_budget")) && fields.iter().all(|f| f.0 == "key_store"), "{fields:?}");
+    assert_eq!(count(), before);
+}
+
+#[test]
+fn sums_that_a_newer_copy_has_otherwise_replace_the_earlier_ones() {
+    let world = World::new();
+    let first = world.import(&all_files("sk")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("egg_sk.db");
+    std::fs::copy(fixture("egg_sk.db"), &file).unwrap();
+    Connection::open(&file).unwrap().execute_batch("UPDATE status SET deposit_dollar = deposit_dollar + 100").unwrap();
+    let second = world.import(&only_db(&file)).unwrap();
+    let deposits = |report: &eggmoney::importers::eggmoney::Report| report.imported["status"]["sum_deposit_dollar"].as_f64().unwrap();
+    assert_eq!(deposits(&second.report), deposits(&first.report) + 100.0);
+    let again = world.import(&only_db(&file)).unwrap();
+    assert_eq!((again.report.outcome, deposits(&again.report)), (Outcome::Unchanged, deposits(&second.report)));
+    world.verify();
+}
+
+#[test]
+fn a_renamed_account_is_found_by_its_key_or_by_its_file() {
+    let world = World::new();
+    let id = world.import(&all_files("chan")).unwrap().account_id;
+    let user = world.user;
+    world
+        .store
+        .write_blocking(move |tx| {
+            let key = Key::new().id(id.as_bytes());
+            let mut row: Account = tx.user(user).require(&ACCOUNTS, &key)?;
+            row.name = "나의 계좌".to_owned();
+            tx.user(user).put(&ACCOUNTS, &key, &row)
+        })
+        .unwrap();
     let newer = newer_copy("UPDATE bot_info SET seed = 700 WHERE name = 'TQ_1'");
+    for (files, seed) in [
+        (eggmoney::importers::eggmoney::OldFiles { db: newer.1.clone(), ..all_files("chan") }, 700.0),
+        (all_files("chan"), 625.0),
+        (only_db(&newer.1), 700.0),
+    ] {
+        let updated = world.import(&files).unwrap();
+        assert_eq!((updated.account_id, updated.report.outcome), (id, Outcome::Replaced));
+        assert_eq!(updated.report.account_name.as_deref(), Some("나의 계좌"));
+        assert_eq!(world.rows(id).0[0].seed, seed);
+    }
+    assert_eq!(world.accounts().len(), 1);
+}
+
+#[test]
+fn another_servers_files_of_the_same_name_are_told_apart_by_their_key() {
+    let world = World::new();
+    world.import(&all_files("chan")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let env = std::fs::read_to_string(fixture("dotenv.chan.txt")).unwrap();
+    let other: String = env
+        .lines()
+        .map(|l| if l.starts_with("HANTOO_APP_KEY=") { format!("HANTOO_APP_KEY={:Z<36}\n", "PS") } else { format!("{l}\n") })
+        .collect();
+    let path = folder.path().join("env");
+    std::fs::write(&path, other).unwrap();
+    let newer = newer_copy("UPDATE bot_info SET seed = 700 WHERE name = 'TQ_1'");
+    let files = eggmoney::importers::eggmoney::OldFiles { db: newer.1.clone(), env: Some(path), ..all_files("chan") };
     let before = world.dump();
-    let error = world.import(&only_db(&newer.1)).unwrap_err();
-    assert_eq!(error.code(), "account_active");
-    assert!(matches!(world.rehearse(&only_db(&newer.1)), Err(ImportError::AccountActive(_))));
+    assert_eq!(world.import(&files).unwrap_err().code(), "account_differs");
     assert_eq!(world.dump(), before);
-    // The same file is still recognised, and another name is still free.
-    assert_eq!(world.import(&all_files("chan")).unwrap().report.outcome, Outcome::Unchanged);
-    assert!(world.import_as(&only_db(&newer.1), |r| r.account_name = Some("copy".to_owned())).is_ok());
+    let second = world.import_as(&files, |r| r.account_name = Some("chan 2".to_owned())).unwrap();
+    assert_eq!((second.report.outcome, world.accounts().len()), (Outcome::New, 2));
 }
 
 #[test]

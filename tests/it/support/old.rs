@@ -65,14 +65,20 @@ impl Night {
     /// Makes a user, imports one of the fixtures into an account on the mock host, and opens the same
     /// account at the broker with `cash_usd` and the positions of the books.
     pub async fn bring(&self, username: &'static str, fixture: &'static str, cash_usd: i64) -> Owned {
+        self.bring_on(BrokerHost::Mock, username, fixture, cash_usd).await
+    }
+
+    /// The same on either of the broker's hosts.
+    pub async fn bring_on(&self, host: BrokerHost, username: &'static str, fixture: &'static str, cash_usd: i64) -> Owned {
         self.server.create(username, eggmoney::domain::user::Role::User).await;
         let app = &self.server.app;
         let user = app.auth.users().unwrap().into_iter().find(|u| u.username == username).unwrap().id;
         let folder = tempfile::tempdir().unwrap();
         let app_key = format!("{:X<36}", format!("PS{username}"));
         let cano = format!("5001{:04}", username.len());
+        let url = if host == BrokerHost::Mock { "openapivts" } else { "openapi" };
         let env = format!(
-            "IS_TEST=false\nADMIN={fixture}\nHANTOO_CANO={cano}\nHANTOO_ACNT_PRDT_CD=01\nHANTOO_API_URL=https://openapivts.koreainvestment.com:29443\nHANTOO_APP_KEY={app_key}\nHANTOO_APP_SECRET={:s<180}\n",
+            "IS_TEST=false\nADMIN={fixture}\nHANTOO_CANO={cano}\nHANTOO_ACNT_PRDT_CD=01\nHANTOO_API_URL=https://{url}.koreainvestment.com\nHANTOO_APP_KEY={app_key}\nHANTOO_APP_SECRET={:s<180}\n",
             username
         );
         fs_err::write(folder.path().join("env"), env).unwrap();
@@ -99,7 +105,7 @@ impl Night {
                 .unwrap();
         let positions: Vec<Position> = app.store.user(user).read(|v| v.list(&POSITIONS, &account_key(account))).unwrap();
         self.broker.add_account(SimAccount {
-            environment: BrokerHost::Mock,
+            environment: host,
             app_key: app_key.clone(),
             app_secret: format!("{username:s<180}"),
             cano,

@@ -34,7 +34,7 @@ function send(method: Method, path: string, options: CallOptions, token: string 
   });
 }
 
-async function call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
+async function answered(method: Method, path: string, options: CallOptions): Promise<Response> {
   const token = options.anonymous ? null : await accessToken();
   let response = await send(method, path, options, token);
   if (response.status === 401 && !options.anonymous) {
@@ -42,6 +42,11 @@ async function call<T>(method: Method, path: string, options: CallOptions = {}):
     if (fresh) response = await send(method, path, options, fresh);
   }
   if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+async function call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
+  const response = await answered(method, path, options);
   if (response.status === 204) return undefined as T;
   const content = await response.text();
   return (content === '' ? undefined : JSON.parse(content)) as T;
@@ -49,6 +54,15 @@ async function call<T>(method: Method, path: string, options: CallOptions = {}):
 
 export const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
   call<T>('GET', path, { query, signal });
+/** Saves a file of the server under a name; links carry no token. */
+export async function download(path: string, name: string): Promise<void> {
+  const url = URL.createObjectURL(await (await answered('GET', path, {})).blob());
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
 export const post = <T>(path: string, body?: unknown, options?: CallOptions): Promise<T> =>
   call<T>('POST', path, { ...options, body });
 export const put = <T>(path: string, body: unknown): Promise<T> => call<T>('PUT', path, { body });

@@ -1,5 +1,5 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { get, patch, post, put, remove } from '../client';
+import { download, get, patch, post, put, remove } from '../client';
 import type {
   Account,
   AccountLimits,
@@ -9,6 +9,10 @@ import type {
   BrokerKeyInput,
   ChatTest,
   NewAccount,
+  Climb,
+  ExportReport,
+  GoingLive,
+  Night,
   Page,
   Run,
   Schedule,
@@ -49,6 +53,43 @@ function useAccountMutation<Input>(call: (input: Input) => Promise<Account>) {
 }
 
 const at = (id: string, rest = '') => `trading/accounts/${encodeURIComponent(id)}${rest}`;
+
+/** Where a live account stands on its ladder. */
+export function useGoingLive(id: string) {
+  return useQuery({
+    queryKey: keys.goingLive(id),
+    queryFn: ({ signal }) => get<GoingLive>(at(id, '/going-live'), undefined, signal),
+  });
+}
+
+/** Moves an account or one of its bots on the ladder. */
+export function useClimb(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: Climb) => post<GoingLive>(at(id, '/going-live'), input),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.accounts }),
+  });
+}
+
+/** Observed nights, newest first. */
+export function useNights(id: string) {
+  return useQuery({
+    queryKey: keys.nights(id),
+    queryFn: ({ signal }) => get<Page<Night>>(at(id, '/nights'), undefined, signal),
+  });
+}
+
+/** Downloads an account for the old program: its database and its settings. */
+export function useExportAccount(id: string) {
+  return useMutation({
+    mutationFn: async () => {
+      const report = await get<ExportReport>(at(id, '/export/eggmoney'));
+      await download(at(id, '/export/eggmoney/database'), `egg_${report.account_name}.db`);
+      await download(at(id, '/export/eggmoney/settings'), 'key_store.json');
+      return report;
+    },
+  });
+}
 
 export const useCreateAccount = () =>
   useAccountMutation((input: NewAccount) => post<Account>('trading/accounts', input));

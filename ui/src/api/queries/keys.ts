@@ -4,6 +4,8 @@ export const keys = {
   profile: ['profile'] as const,
   sessions: ['sessions'] as const,
   accounts: ['accounts'] as const,
+  goingLive: (account: string) => ['accounts', account, 'going-live'] as const,
+  nights: (account: string) => ['accounts', account, 'nights'] as const,
   schedule: (account: string) => ['schedule', account] as const,
   runs: (account: string) => ['runs', account] as const,
   bots: (account?: string) => (account ? (['bots', account] as const) : (['bots'] as const)),

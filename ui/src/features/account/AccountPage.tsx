@@ -7,6 +7,8 @@ import { Card, PageHead } from '../../components/ui/card';
 import { When } from '../../components/ui/value';
 import { BalanceCard } from './BalanceCard';
 import { BrokerKeyCard } from './BrokerKeyCard';
+import { ExportCard } from './ExportCard';
+import { GoingLiveCard } from './GoingLiveCard';
 import { LimitsCard } from './LimitsCard';
 import { ModeCard } from './ModeCard';
 import { NoticesCard } from './NoticesCard';
@@ -46,6 +48,7 @@ function Sections({ account }: { account: Account }) {
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <div className="min-w-0 space-y-4">
           <ModeCard account={account} />
+          {!own && <GoingLiveCard account={account} />}
           <UnsettledCard account={account} />
           <BalanceCard account={account} />
           <SettingsCard account={account} />
@@ -63,6 +66,7 @@ function Sections({ account }: { account: Account }) {
             </>
           )}
           <LimitsCard account={account} />
+          {!own && <ExportCard account={account} />}
         </div>
       </div>
     </>

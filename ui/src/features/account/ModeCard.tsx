@@ -18,8 +18,9 @@ export function ModeCard({ account }: { account: Account }) {
   const [asked, setAsked] = useState<'start' | 'stop' | null>(null);
   const observing = account.mode === 'observe';
   const own = account.environment === 'own';
+  // A live account starts by climbing its ladder.
+  const live = account.environment === 'live';
   const blocks = [
-    account.live_locked && account.environment === 'live' && 'live_locked',
     account.unsettled.length > 0 && 'unsettled',
     !own && !account.broker_key?.present && 'no_broker_key',
   ].filter((code): code is string => typeof code === 'string');
@@ -54,7 +55,7 @@ export function ModeCard({ account }: { account: Account }) {
         </div>
       )}
       <div className="mt-4 flex flex-wrap gap-2">
-        {observing ? (
+        {observing && live ? null : observing ? (
           <Button tone="primary" onClick={() => setAsked('start')} data-testid="account-start">
             {t('account.start')}
           </Button>
@@ -88,11 +89,10 @@ function StartDialog({ account, onClose }: { account: Account; onClose: () => vo
       onClose={onClose}
       title={t('account.startTitle', { account: account.name })}
       confirmLabel={t('account.start')}
-      word={account.environment === 'live' ? account.name : undefined}
       ready={stopped}
       busy={start.isPending}
       error={start.error}
-      tone={account.environment === 'live' ? 'danger' : 'primary'}
+      tone="primary"
       testId="start-dialog"
       onConfirm={() =>
         start.mutate(undefined, {

@@ -1,5 +1,5 @@
 import { useTranslation } from 'react-i18next';
-import type { ImportReport } from '../../api/types';
+import type { ImportChanges, ImportReport } from '../../api/types';
 import { Card, Facts } from '../../components/ui/card';
 import { Foreign, Note, useFieldText } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
@@ -14,6 +14,7 @@ export function ReportView({ report }: { report: ImportReport }) {
   const refused = report.refused ?? [];
   return (
     <>
+      {report.updates && <Updates changes={report.updates} />}
       <ComparisonTables report={report} />
       {refused.length > 0 && (
         <Card title={t('import.refused', { count: refused.length })} testId="import-refused">
@@ -38,6 +39,50 @@ export function ReportView({ report }: { report: ImportReport }) {
       <ScheduleCard report={report} />
       <SecretsCard report={report} />
     </>
+  );
+}
+
+/** What a newer copy changes in the account that it brings up to date. */
+function Updates({ changes }: { changes: ImportChanges }) {
+  const { t, i18n } = useTranslation();
+  const tables = Object.entries(changes.tables);
+  const shown = (value: unknown) => (value === null || value === undefined ? '–' : String(value));
+  return (
+    <Card title={t('import.updates', { account: changes.account_name })} testId="import-updates">
+      <p className="text-muted -mt-2 mb-2 text-sm">{t('import.updatesText')}</p>
+      <DataTable
+        label={t('import.updates', { account: changes.account_name })}
+        rows={tables.map(([table, counts]) => ({ table, ...counts }))}
+        rowKey={(row) => row.table}
+        columns={[
+          {
+            id: 'table',
+            header: t('import.table'),
+            lead: true,
+            cell: (row) => (i18n.exists(`importTable.${row.table}`) ? t(`importTable.${row.table}`) : row.table),
+          },
+          { id: 'added', header: t('import.added'), cell: (row) => row.added },
+          { id: 'changed', header: t('import.changed'), cell: (row) => row.changed },
+          { id: 'removed', header: t('import.removed'), cell: (row) => row.removed },
+        ]}
+      />
+      {changes.items.length > 0 && (
+        <details className="mt-2 text-sm">
+          <summary className="min-h-8 cursor-pointer">
+            {t('import.changeList', { count: changes.items.length + changes.more })}
+          </summary>
+          <ul className="space-y-1 pl-3">
+            {changes.items.map((item, index) => (
+              // Rows of one name are told apart by their place only.
+              <li key={index} className="break-words">
+                <strong>{item.name}</strong> {t(`import.${item.change}`)}{' '}
+                {item.fields.map((field) => `${field.field} ${shown(field.before)} → ${shown(field.after)}`).join(', ')}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </Card>
   );
 }
 

@@ -1,0 +1,243 @@
+//! The ladder of a live account: observe, one share, full size. Its owner climbs it rung by rung; going
+//! down is always free. What a rung means for an order is decided where orders are made.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::bus::LiveEvent;
+use super::error::TradingError;
+use super::rules;
+use super::tick::Trading;
+use crate::domain::account::{Account, AccountMode, Rung};
+use crate::domain::bot::Bot;
+use crate::domain::id::{AccountId, BotId, UserId};
+use crate::domain::limits::{InstallRules, UserRules};
+use crate::domain::message::Notice;
+use crate::domain::night::{Night, Verdict};
+use crate::domain::order::{Environment, Order, OrderState, Reason};
+use crate::domain::schedule::Job;
+use crate::domain::slot::{RunState, SlotRun};
+use crate::storage::tables::{ACCOUNTS, BOTS, NIGHTS, ORDERS, SECRETS, SLOTS, secret};
+use crate::storage::{Store, StoreError, UserTx, UserView, account_key};
+
+/// A night older than this says nothing about the bots as they are now.
+const NIGHT_COUNTS_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Slots and nights that are looked through for the newest session.
+const RECENT_SLOTS: usize = 200;
+
+/// What an owner asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    pub rung: Rung,
+    /// One bot; `None` = the account.
+    pub bot: Option<BotId>,
+    /// The owner's word that no other program trades the account any more.
+    pub old_server_stopped: bool,
+    /// The owner goes on without a clean night.
+    pub skip_night: bool,
+    /// The owner has just given the password.
+    pub proved: bool,
+}
+
+/// Where an account stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LadderState {
+    pub account: Account,
+    pub bots: Vec<Bot>,
+    /// What stands against the next rung: codes of refusals, the clean night last.
+    pub missing: Vec<&'static str>,
+    /// The newest night was clean.
+    pub clean_night: bool,
+}
+
+/// Why an account must not send to the live host; `None` = it may. Administrator, permission and the
+/// owner's rung must all agree.
+pub(super) fn live_refusal(install: &InstallRules, user: &UserRules, account: &Account) -> Option<Reason> {
+    if !install.live_allowed {
+        return Some(Reason::new("live_not_allowed", "the administrator has not allowed live trading on this server"));
+    }
+    if !user.can_real_trade {
+        return Some(Reason::new("real_trade_not_permitted", "the administrator has not allowed you to trade live"));
+    }
+    if account.going_live.rung < Rung::OneShare {
+        let message = format!("account {} is not live yet: its owner has to let it climb to one share or to full size", account.name);
+        return Some(Reason::new("not_live_yet", message));
+    }
+    None
+}
+
+/// Whether new orders of an account may leave to the live host, as the store says now. What cannot be
+/// read allows nothing.
+pub fn live_orders_allowed(store: &Store, user: UserId, account: AccountId) -> bool {
+    let allowed = store.read(|view| {
+        let rows = view.user(user);
+        let account: Account = rows.require(&ACCOUNTS, &account_key(account))?;
+        let trades = account.environment == Environment::Live && account.mode == AccountMode::Trading;
+        Ok::<_, StoreError>(trades && live_refusal(&rules::of_installation(view)?, &rules::user(&rows)?, &account).is_none())
+    });
+    allowed.unwrap_or(false)
+}
+
+/// Whether the newest finished night lets an account, or one bot of it, climb.
+fn had_clean_night(view: &UserView<'_>, account: &Account, bot: Option<BotId>, now: Timestamp) -> Result<bool, StoreError> {
+    let rung = bot.map_or(account.going_live.rung, |bot| account.rung_of(bot));
+    let counts = |at: Timestamp| now.duration_since(at) <= NIGHT_COUNTS_FOR && account.going_live.since.is_none_or(|since| at > since);
+    if rung == Rung::Observe {
+        let nights: Vec<Night> = view.list_latest(&NIGHTS, &account_key(account.id), None, RECENT_SLOTS)?;
+        let newest = nights.into_iter().find(|n| n.compared_at.is_some() && bot.is_none_or(|b| n.lines.iter().any(|l| l.bot_id == b)));
+        return Ok(newest.is_some_and(|night| {
+            let of_bot = |l: &crate::domain::night::NightLine| matches!(l.verdict, Verdict::Same | Verdict::Nothing);
+            let clean = bot.map_or_else(|| night.is_clean(), |b| night.lines.iter().filter(|l| l.bot_id == b).all(of_bot));
+            // A bot that stays behind goes on observing after its account has climbed.
+            let recent =
+                night.compared_at.is_some_and(|at| if bot.is_some() { now.duration_since(at) <= NIGHT_COUNTS_FOR } else { counts(at) });
+            clean && recent
+        }));
+    }
+    let runs: Vec<SlotRun> = view.list_latest(&SLOTS, &account_key(account.id), None, RECENT_SLOTS)?;
+    let reported = runs.iter().find(|r| r.slot.job == Job::Report && r.state == RunState::Done && counts(r.slot.at));
+    let Some(session) = reported.map(|r| r.slot.session) else { return Ok(false) };
+    // The whole night was traded from this rung.
+    let of_session = || runs.iter().filter(|r| r.slot.session == session);
+    let whole = of_session().all(|r| r.state == RunState::Done) && of_session().all(|r| counts(r.slot.at));
+    let orders: Vec<Order> = view.list(&ORDERS, &account_key(account.id))?;
+    let sound = |o: &Order| !matches!(o.state, OrderState::Unknown | OrderState::Sent | OrderState::Rejected);
+    Ok(whole && orders.iter().filter(|o| o.intent.session == session).all(sound))
+}
+
+/// What stands against the next rung, the clean night last.
+fn missing(install: &InstallRules, view: &UserView<'_>, account: &Account, clean: bool) -> Result<Vec<&'static str>, StoreError> {
+    let mut missing = Vec::new();
+    if !install.live_allowed {
+        missing.push("live_not_allowed");
+    }
+    if !rules::user(view)?.can_real_trade {
+        missing.push("real_trade_not_permitted");
+    }
+    if view.get(&SECRETS, &account_key(account.id).text(secret::APP_SECRET))?.is_none() {
+        missing.push("no_broker_key");
+    }
+    if !account.unsettled.is_empty() {
+        missing.push("unsettled");
+    }
+    if !clean {
+        missing.push("clean_night_missing");
+    }
+    Ok(missing)
+}
+
+fn words(code: &'static str) -> &'static str {
+    match code {
+        "live_not_allowed" => "the administrator has not allowed live trading on this server",
+        "real_trade_not_permitted" => "the administrator has not allowed you to trade live",
+        "no_broker_key" => "enter the account's broker key first",
+        "unsettled" => "answer the open questions of the import first",
+        _ => "the last night was not clean, or there was none on this rung yet: wait for one, or say that you skip it",
+    }
+}
+
+impl Trading {
+    /// Where an account stands on its ladder.
+    ///
+    /// # Errors
+    /// `NotFound` for an account that is not the user's.
+    pub fn going_live(&self, user: UserId, id: AccountId) -> Result<LadderState, TradingError> {
+        let now = self.clock.now();
+        Ok(self.store.read(|v| {
+            let (install, view) = (rules::of_installation(v)?, v.user(user));
+            let account = view.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account"))?;
+            let mut bots: Vec<Bot> = view.list(&BOTS, &account_key(id))?;
+            bots.sort_by_key(|b| b.position);
+            let clean_night = had_clean_night(&view, &account, None, now)?;
+            let missing = missing(&install, &view, &account, clean_night)?;
+            Ok::<_, StoreError>(LadderState { account, bots, missing, clean_night })
+        })?)
+    }
+
+    /// Moves a live account, or one bot of it, to another rung.
+    ///
+    /// # Errors
+    /// `NotFound`; `Refused` with `ladder_not_needed`, `rung_skipped`, `bot_above_account`,
+    /// `password_required`, `confirmation_required`, or with what [`LadderState::missing`] names.
+    pub async fn climb(&self, user: UserId, id: AccountId, step: Step) -> Result<Account, TradingError> {
+        let now = self.clock.now();
+        let account = self.store.user(user).write(move |tx| apply(tx, id, step, user, now)).await?;
+        self.bus.publish(user, LiveEvent::Account { account_id: id });
+        Ok(account)
+    }
+}
+
+fn apply(tx: &mut UserTx<'_>, id: AccountId, step: Step, by: UserId, now: Timestamp) -> Result<Account, TradingError> {
+    let mut account: Account = tx.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account"))?;
+    if account.environment != Environment::Live {
+        let detail = "only a live account climbs: a paper or mock account trades in full once it is started";
+        return Err(TradingError::refused("ladder_not_needed", detail));
+    }
+    let name = match step.bot {
+        None => None,
+        Some(bot) => {
+            let bot: Bot = tx.get(&BOTS, &account_key(id).id(bot.as_bytes()))?.ok_or_else(|| StoreError::not_found("bot"))?;
+            Some(bot.name)
+        }
+    };
+    let from = step.bot.map_or(account.going_live.rung, |bot| {
+        account.going_live.bots.get(&bot).copied().unwrap_or(Rung::Full).min(account.going_live.rung)
+    });
+    if step.bot.is_some() && step.rung > account.going_live.rung {
+        let detail = format!("a bot goes no higher than its account, which stands at {}", account.going_live.rung.code());
+        return Err(TradingError::refused("bot_above_account", detail));
+    }
+    if step.rung == from {
+        return Ok(account);
+    }
+    if step.rung > from {
+        may_climb(tx, &account, from, step, now)?;
+    }
+    match step.bot {
+        Some(bot) => {
+            account.going_live.bots.insert(bot, step.rung);
+        }
+        None => {
+            account.going_live.rung = step.rung;
+            account.going_live.since = Some(now);
+            let mode = if step.rung == Rung::Observe { AccountMode::Observe } else { AccountMode::Trading };
+            if mode != account.mode {
+                account.mode = mode;
+                let notice = if mode == AccountMode::Trading { Notice::AccountStarted } else { Notice::AccountStopped };
+                tx.post(id, now, notice.level(), &notice)?;
+            }
+            if mode == AccountMode::Trading && account.started_at.is_none() {
+                account.started_at = Some(now);
+            }
+        }
+    }
+    account.version += 1;
+    tx.put(&ACCOUNTS, &account_key(id), &account)?;
+    let detail = json!({
+        "account": account.name, "bot": name, "from": from, "to": step.rung,
+        "old_server_stopped": step.old_server_stopped, "skipped_night": step.skip_night,
+    });
+    tx.audit(now, Some(by), "going_live.moved", detail)?;
+    Ok(account)
+}
+
+/// Checks everything that the next rung asks for.
+fn may_climb(tx: &UserTx<'_>, account: &Account, from: Rung, step: Step, now: Timestamp) -> Result<(), TradingError> {
+    if from.next() != Some(step.rung) {
+        let next = from.next().map_or("", Rung::code);
+        return Err(TradingError::refused("rung_skipped", format!("one rung at a time: the next one is {next}")));
+    }
+    if !step.proved {
+        return Err(TradingError::refused("password_required", "going up asks for your password"));
+    }
+    if !step.old_server_stopped {
+        let detail = "confirm that the old server is stopped and no other program trades this account any more";
+        return Err(TradingError::refused("confirmation_required", detail));
+    }
+    let view = tx.view();
+    let clean = step.skip_night || had_clean_night(&view, account, step.bot, now)?;
+    match missing(&rules::install(tx)?, &view, account, clean)?.first() {
+        Some(code) => Err(TradingError::refused(code, words(code))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,187 @@
+//! Moving over against the simulated broker: an old server trades the account that is observed here,
+//! the nights are compared, and the owner climbs from observing to one share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use eggmoney::brokers::http::{HttpClient, HttpSettings};
+use eggmoney::brokers::kis::{KisClient, KisConfig, MemoryTokenStore, TokenKeeper};
+use eggmoney::brokers::limit::{LIVE_CALLS_PER_SECOND, RateLimiter};
+use eggmoney::brokers::{LiveGuard, OrderGateway};
+use eggmoney::domain::id::{AccountId, OrderId};
+use eggmoney::domain::instrument::{Exchange, Market};
+use eggmoney::domain::night::Decided;
+use eggmoney::domain::order::{BrokerHost, Environment, JournalledOrder, OrderIntent, OrderKind, OrderOrigin, Side, Venue};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde_json::{Value, json};
+
+use super::support::PASSWORD;
+use super::support::old::{Night, Owned};
+
+/// The old program asks nobody.
+#[derive(Debug)]
+struct Anything;
+
+impl LiveGuard for Anything {
+    fn may_order(&self) -> bool {
+        true
+    }
+
+    fn may_cancel(&self) -> bool {
+        true
+    }
+}
+
+/// The old server: its own process with its own client of the same account.
+struct OldServer {
+    client: KisClient,
+    now: Arc<dyn eggmoney::domain::clock::Clock>,
+}
+
+impl OldServer {
+    fn new(night: &Night, owned: &Owned) -> Self {
+        let clock: Arc<dyn eggmoney::domain::clock::Clock> = night.server.market.clone();
+        let config = KisConfig {
+            host: BrokerHost::Live,
+            base_url: night.broker.live_url(),
+            app_key: owned.app_key.clone().into(),
+            app_secret: format!("{:s<180}", owned.username).into(),
+            cano: format!("5001{:04}", owned.username.len()).into(),
+            product: "01".to_owned(),
+        };
+        let http = HttpClient::new(HttpSettings::default()).unwrap();
+        let tokens = Arc::new(TokenKeeper::new(Arc::new(MemoryTokenStore::default()), clock.clone()));
+        let limiter = Arc::new(RateLimiter::new(clock.clone(), LIVE_CALLS_PER_SECOND));
+        let client = KisClient::new(config, http, clock.clone(), tokens, limiter).unwrap().with_live_guard(Arc::new(Anything));
+        Self { client, now: clock }
+    }
+
+    async fn order(&self, symbol: &str, side: Side, quantity: u64, price: f64) {
+        let room = if side == Side::Buy { 1.02 } else { 0.98 };
+        let intent = OrderIntent {
+            order_id: OrderId(uuid::Uuid::now_v7()),
+            account_id: AccountId(uuid::Uuid::nil()),
+            bot_id: None,
+            bot_name: String::new(),
+            environment: Environment::Live,
+            market: Market::Us,
+            symbol: symbol.to_owned(),
+            side,
+            quantity,
+            kind: OrderKind::Limit,
+            limit_price: Some(Decimal::try_from(price * room).unwrap().round_dp(2)),
+            trigger_price: None,
+            venue: Venue::Krx,
+            origin: OrderOrigin::Closing,
+            session: "2026-05-14".parse().unwrap(),
+            expires_at: self.now.now() + jiff::SignedDuration::from_mins(5),
+        };
+        let exchange = if symbol == "TQQQ" { Exchange::Nasdaq } else { Exchange::Amex };
+        self.client.send_order(JournalledOrder::after_commit(&intent), exchange).await.unwrap();
+    }
+}
+
+/// What the bots of each symbol come to in the market, after the book transfer between them.
+fn wanted(decided: &[Decided]) -> BTreeMap<String, (i64, f64)> {
+    let mut by_symbol: BTreeMap<String, (i64, f64)> = BTreeMap::new();
+    for bot in decided {
+        let Some(kind) = bot.kind else { continue };
+        let price = bot.price.unwrap();
+        let shares = if kind.is_buy() { (bot.value / price) as i64 } else { -(bot.value as i64) };
+        let entry = by_symbol.entry(bot.symbol.clone()).or_insert((0, price));
+        entry.0 += shares;
+    }
+    by_symbol.retain(|_, (shares, _)| *shares != 0);
+    by_symbol
+}
+
+#[tokio::test]
+async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
+    let night = Night::start("2026-05-14T12:00:00Z").await;
+    let mine = night.bring_on(BrokerHost::Live, "kim", "chan", 30_000).await;
+    let server = &night.server;
+    let kim = server.login("kim").await;
+    let user = server.app.auth.users().unwrap().into_iter().find(|u| u.username == "kim").unwrap().id;
+    let at = format!("/api/v1/trading/accounts/{}", mine.account);
+    let (_, before) = kim.get(&format!("{at}/going-live")).await;
+    assert_eq!((&before["rung"], &before["next"], &before["last_night"]), (&json!("observe"), &json!("one_share"), &Value::Null));
+
+    night.run_until("2026-05-14T16:00:00Z", 300).await;
+    let decided = server.app.trading.nights(user, mine.account, 1).unwrap().remove(0).decided;
+    let orders = wanted(&decided);
+    assert!(!orders.is_empty(), "{decided:?}");
+    // The old server does the same in all symbols but the last, where it does ten shares more.
+    let old = OldServer::new(&night, &mine);
+    let strange = orders.keys().next_back().unwrap().clone();
+    for (symbol, (shares, price)) in &orders {
+        let (side, more) = (if *shares > 0 { Side::Buy } else { Side::Sell }, if *symbol == strange { 10 } else { 0 });
+        let last = night.broker.control().price(symbol).and_then(|p| p.to_f64()).unwrap_or(*price);
+        old.order(symbol, side, shares.unsigned_abs() + more, last).await;
+    }
+    let placed_there = night.broker.control().order_count(&mine.app_key);
+    assert_eq!(placed_there, orders.len());
+    night.run_until("2026-05-14T20:20:00Z", 300).await;
+    assert_eq!(night.broker.control().order_count(&mine.app_key), placed_there, "nothing left from here");
+
+    let (_, nights) = kim.get(&format!("{at}/nights")).await;
+    let compared = &nights["items"][0];
+    assert_eq!((&compared["session"], &compared["verdict"]), (&json!("2026-05-14"), &json!("different")), "{compared:#}");
+    for line in compared["lines"].as_array().unwrap() {
+        let symbol = line["symbol"].as_str().unwrap();
+        let expected = match orders.get(symbol) {
+            Some(_) if symbol == strange => "different",
+            Some(_) => "same",
+            None => "nothing",
+        };
+        // A closing buy that was decided here and not done there is a difference of its own.
+        let closing = decided.iter().any(|d| d.symbol == symbol && d.closing.is_some());
+        assert!(closing || line["verdict"] == expected, "{line:#}");
+    }
+
+    // The owner climbs: everything that is missing is named, and nothing leaves before all is there.
+    let climb = format!("{at}/going-live");
+    let up = |more: Value| {
+        let mut body = json!({"rung": "one_share", "old_server_stopped": true, "skip_night": true, "password": PASSWORD});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let (status, problem) = kim.post(&climb, &up(json!({"password": "wrong horse battery"}))).await;
+    assert_eq!((status, &problem["pointer"]), (422, &json!("/password")), "{problem}");
+    for (body, code) in [
+        (up(json!({"password": null})), "password_required"),
+        (up(json!({"old_server_stopped": false})), "confirmation_required"),
+        (up(json!({"rung": "full"})), "rung_skipped"),
+        (up(json!({})), "live_not_allowed"),
+    ] {
+        let (status, problem) = kim.post(&climb, &body).await;
+        assert_eq!((status, problem["code"].as_str()), (422, Some(code)), "{problem}");
+    }
+    server.app.trading.allow_live(None, true).await.unwrap();
+    assert_eq!(kim.post(&climb, &up(json!({}))).await.1["code"], "real_trade_not_permitted");
+    let rules = eggmoney::domain::limits::UserRules { can_real_trade: true, ..Default::default() };
+    server.app.trading.set_user_rules(None, user, rules).await.unwrap();
+    assert_eq!(kim.post(&climb, &up(json!({"skip_night": false}))).await.1["code"], "clean_night_missing");
+    assert_eq!(kim.post(&format!("{at}/start"), &json!({"old_server_stopped": true})).await.1["code"], "ladder_required");
+    let (status, now) = kim.post(&climb, &up(json!({}))).await;
+    assert_eq!((status, &now["rung"], &now["next"]), (200, &json!("one_share"), &json!("full")), "{now}");
+    let (_, account) = kim.get(&at).await;
+    assert_eq!((&account["mode"], &account["live_locked"], &account["rung"]), (&json!("trading"), &json!(false), &json!("one_share")));
+
+    // A night on one share: real orders, each of one share, and the books agree with themselves.
+    let kim = server.login("kim").await;
+    night.run_until("2026-05-15T20:20:00Z", 300).await;
+    let sent = night.broker.control().orders(&mine.app_key).split_off(placed_there);
+    assert!(!sent.is_empty());
+    assert!(sent.iter().all(|o| o.quantity == 1), "{sent:?}");
+    assert_eq!(server.app.store.verify().unwrap().differences, []);
+
+    // Down is free, and from then on nothing leaves any more.
+    let kim_again = kim.post(&climb, &json!({"rung": "observe"})).await;
+    let kim = if kim_again.0 == 401 { server.login("kim").await } else { kim };
+    let (status, down) = kim.post(&climb, &json!({"rung": "observe"})).await;
+    assert_eq!((status, &down["rung"]), (200, &json!("observe")));
+    let count = night.broker.control().order_count(&mine.app_key);
+    night.run_until("2026-05-18T20:20:00Z", 600).await;
+    assert_eq!(night.broker.control().order_count(&mine.app_key), count);
+}
