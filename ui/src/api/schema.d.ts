@@ -439,6 +439,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trading/accounts/{id}/export/eggmoney": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an export for the old EggMoney program would hold, and what it leaves out. */
+        get: operations["describe_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/export/eggmoney/database": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account as the old EggMoney program's database. */
+        get: operations["export_database"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/export/eggmoney/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's settings as the old EggMoney program's `key_store.json`, without secrets. */
+        get: operations["export_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/going-live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where an account stands on its way to live trading, and what is missing for the next rung. */
+        get: operations["get_going_live"];
+        put?: never;
+        /** Moves a live account, or one of its bots, to another rung. */
+        post: operations["climb"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trading/accounts/{id}/hts-id": {
         parameters: {
             query?: never;
@@ -466,6 +535,23 @@ export interface paths {
         get?: never;
         /** Replaces the limits of an account. */
         put: operations["set_account_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/nights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Observed nights of an account, newest first: what its bots decided beside what was really done. */
+        get: operations["list_nights"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1196,7 +1282,7 @@ export interface components {
             /** Format: date-time */
             imported_at: string | null;
             limits: components["schemas"]["AccountLimits"];
-            /** @description This build sends nothing to live hosts. */
+            /** @description A live account that may not send: administrator, permission or rung are missing. */
             live_locked: boolean;
             /** @description `observe` or `trading` */
             mode: components["schemas"]["AccountMode"];
@@ -1205,6 +1291,8 @@ export interface components {
             notices: components["schemas"]["NoticeState"];
             /** @description Why they do not come, in the broker's or the connection's words. */
             notices_detail: string | null;
+            /** @description How far a live account may go; others trade in full once they are started. */
+            rung: components["schemas"]["Rung"];
             settings: components["schemas"]["SettingsView"];
             /** Format: date-time */
             started_at: string | null;
@@ -1368,6 +1456,15 @@ export interface components {
             ranges: components["schemas"]["RangeView"][];
             symbol: string;
         };
+        /** @description One bot's place on the ladder. */
+        BotRung: {
+            active: boolean;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description Never above the account's. */
+            rung: components["schemas"]["Rung"];
+        };
         /** @description A bot's settings and the state that its rules carry. */
         BotSettingsView: {
             /** Format: uuid */
@@ -1465,6 +1562,38 @@ export interface components {
             /** @description `KRW` or `USD` */
             currency: string;
         };
+        /** @description A row that a newer copy has otherwise. */
+        Change: {
+            change: components["schemas"]["ChangeKind"];
+            fields: components["schemas"]["FieldChange"][];
+            /** @description The bot's name, or the setting's. */
+            name: string;
+            /** @description The old program's table, or `key_store`. */
+            table: string;
+        };
+        /**
+         * @description What happens to a row.
+         * @enum {string}
+         */
+        ChangeKind: "added" | "changed" | "removed";
+        /** @description What a newer copy changes in the account that it updates. */
+        Changes: {
+            /** Format: uuid */
+            account_id: string;
+            account_name: string;
+            /**
+             * Format: date-time
+             * @description When the account was brought up to date the last time.
+             */
+            imported_at: string | null;
+            /** @description The first of the rows that change. */
+            items: components["schemas"]["Change"][];
+            /** @description Rows that change and are not listed. */
+            more: number;
+            tables: {
+                [key: string]: components["schemas"]["Counts"];
+            };
+        };
         ChatTest: {
             /** @description Kind of the failure. */
             code: string | null;
@@ -1531,6 +1660,13 @@ export interface components {
             /** Format: int64 */
             fact_seq: number;
         };
+        /** @description How many rows of a table change. */
+        Counts: {
+            added: number;
+            changed: number;
+            removed: number;
+            same: number;
+        };
         /** @description The report's part about times: as stored, as proposed, and in effect in summer and winter. */
         DescribedSchedule: {
             as_stored: components["schemas"]["StoredTimes"];
@@ -1566,6 +1702,33 @@ export interface components {
          * @enum {string}
          */
         Exchange: "NASDAQ" | "NYSE" | "AMEX" | "KRX";
+        /** @description Executions of one symbol in one session. */
+        Executed: {
+            /** Format: int64 */
+            bought: number;
+            /**
+             * Format: double
+             * @description USD, gross.
+             */
+            bought_usd: number;
+            /** Format: int64 */
+            sold: number;
+            /**
+             * Format: double
+             * @description USD, gross.
+             */
+            sold_usd: number;
+        };
+        /** @description What an export holds, and what it leaves out. */
+        ExportReport: {
+            account_name: string;
+            /** @description What the old program has no place for, or what it does otherwise. */
+            notes: components["schemas"]["Warning"][];
+            /** @description Rows by the old program's tables. */
+            rows: {
+                [key: string]: number;
+            };
+        };
         /** @description A row or a setting that was not accepted. */
         Fault: {
             reason: string;
@@ -1573,6 +1736,12 @@ export interface components {
             remarks: components["schemas"]["Remark"][];
             row: string;
             table: string;
+        };
+        /** @description A value that a newer copy has otherwise; `null` where there is none. */
+        FieldChange: {
+            after: unknown;
+            before: unknown;
+            field: string;
         };
         /** @description One detail of an invalid request. */
         FieldError: {
@@ -1608,6 +1777,23 @@ export interface components {
         ForceSell: {
             /** @description Above 0, at most 100. */
             ratio_percent: components["schemas"]["Amount"];
+        };
+        /** @description Where an account stands on the way to live trading. */
+        GoingLiveView: {
+            /** @description Only live accounts climb. */
+            applies: boolean;
+            bots: components["schemas"]["BotRung"][];
+            clean_night: boolean;
+            last_night: components["schemas"]["NightView"] | null;
+            /**
+             * @description What stands against the next rung: `live_not_allowed`, `real_trade_not_permitted`, `no_broker_key`,
+             *     `unsettled`, `clean_night_missing`. Only the last one can be skipped.
+             */
+            missing: string[];
+            next: components["schemas"]["Rung"] | null;
+            rung: components["schemas"]["Rung"];
+            /** Format: date-time */
+            since: string | null;
         };
         /** @description What a bot holds. */
         HeldView: {
@@ -1901,7 +2087,7 @@ export interface components {
                 /** Format: date-time */
                 imported_at: string | null;
                 limits: components["schemas"]["AccountLimits"];
-                /** @description This build sends nothing to live hosts. */
+                /** @description A live account that may not send: administrator, permission or rung are missing. */
                 live_locked: boolean;
                 /** @description `observe` or `trading` */
                 mode: components["schemas"]["AccountMode"];
@@ -1910,6 +2096,8 @@ export interface components {
                 notices: components["schemas"]["NoticeState"];
                 /** @description Why they do not come, in the broker's or the connection's words. */
                 notices_detail: string | null;
+                /** @description How far a live account may go; others trade in full once they are started. */
+                rung: components["schemas"]["Rung"];
                 settings: components["schemas"]["SettingsView"];
                 /** Format: date-time */
                 started_at: string | null;
@@ -1963,6 +2151,21 @@ export interface components {
                 name_ko: string;
                 product: components["schemas"]["Product"] | null;
                 symbol: string;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_NightView: {
+            items: {
+                /** Format: date-time */
+                compared_at: string | null;
+                lines: components["schemas"]["NightLine"][];
+                session: string;
+                verdict: components["schemas"]["Verdict"] | null;
             }[];
             /**
              * Format: uuid
@@ -2232,6 +2435,22 @@ export interface components {
          * @enum {string}
          */
         Mood: "extreme_greed" | "greed" | "neutral" | "fear" | "extreme_fear";
+        /** @description A move on the ladder. Going down needs nothing but the rung. */
+        Move: {
+            /**
+             * Format: uuid
+             * @description Only this bot, which may lag behind its account.
+             */
+            bot_id?: string | null;
+            /** @description The owner's word that no other program trades the account any more; required upwards. */
+            old_server_stopped?: boolean;
+            /** @description Required upwards. */
+            password?: string | null;
+            /** @description `observe`, `one_share` or `full`; upwards one rung at a time. */
+            rung: components["schemas"]["Rung"];
+            /** @description Go on although the last night was not clean or there was none. */
+            skip_night?: boolean;
+        };
         /**
          * @description Why a slot does not run when its rule says.
          * @enum {string}
@@ -2322,6 +2541,38 @@ export interface components {
             schedule: components["schemas"]["Schedule"];
             /** Format: int64 */
             version: number;
+        };
+        /** @description One bot's night, both sides. */
+        NightLine: {
+            bot: string;
+            /** Format: uuid */
+            bot_id: string;
+            /**
+             * Format: double
+             * @description Buys that were decided, USD.
+             */
+            buy_usd: number;
+            /** @description What was executed in the symbol, by whichever bot of the other program. */
+            executed: components["schemas"]["Executed"];
+            /** @description `side`, `amount`, `only_here`, `only_there`; `not_decided`, `no_price`, `books_outdated`. */
+            reason: string | null;
+            /**
+             * Format: double
+             * @description Sells that were decided, shares.
+             */
+            sell_shares: number;
+            symbol: string;
+            /** @description Other bots on the same symbol: executions do not tell them apart, so they are compared together. */
+            together_with: string[];
+            verdict: components["schemas"]["Verdict"];
+        };
+        /** @description An observed night. */
+        NightView: {
+            /** Format: date-time */
+            compared_at: string | null;
+            lines: components["schemas"]["NightLine"][];
+            session: string;
+            verdict: components["schemas"]["Verdict"] | null;
         };
         /**
          * @description How the notices of an account's executions come.
@@ -2683,6 +2934,7 @@ export interface components {
             /** @description Questions to be answered before the account can be started. */
             unbooked: components["schemas"]["Unbooked"][];
             unplaced: components["schemas"]["Unplaced"][];
+            updates: components["schemas"]["Changes"] | null;
             warnings: components["schemas"]["Warning"][];
         };
         /** @enum {string} */
@@ -2730,6 +2982,11 @@ export interface components {
             started_at: string;
             state: components["schemas"]["RunState"];
         };
+        /**
+         * @description How far a live account, or one bot of it, may go.
+         * @enum {string}
+         */
+        Rung: "observe" | "one_share" | "full";
         /** @description An account's schedule. */
         Schedule: {
             /** @description The closing-drop check. */
@@ -3175,6 +3432,11 @@ export interface components {
          * @enum {string}
          */
         Venue: "KRX" | "NXT" | "SOR";
+        /**
+         * @description How a bot's night compares.
+         * @enum {string}
+         */
+        Verdict: "same" | "different" | "nothing" | "not_comparable";
         /** @description Something that the owner should know. */
         Warning: {
             code: string;
@@ -4198,6 +4460,162 @@ export interface operations {
             };
         };
     };
+    describe_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportReport"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_database: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description egg_NAME.db */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.sqlite3": unknown;
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description key_store.json */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_going_live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoingLiveView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    climb: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Move"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoingLiveView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     put_hts_id: {
         parameters: {
             query?: never;
@@ -4253,6 +4671,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_nights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_NightView"];
                 };
             };
             /** @description Problem details */
