@@ -45,6 +45,8 @@ pub enum BookingOrigin {
     ForceSell,
     /// An execution that came after its sheet was completed.
     LateFill,
+    /// A trade outside that the owner has given to the bot.
+    OutsideTrade,
     /// Fills of an imported sheet, booked on the owner's word.
     ImportedSheet,
 }
@@ -178,6 +180,14 @@ pub enum Event {
         after: Option<Holding>,
         note: String,
     },
+    /// Shares that came or went outside are taken into the books on the owner's word.
+    ExternalTradeAdopted {
+        trade: Box<super::difference::ExternalTrade>,
+    },
+    /// A split on the owner's word: more or fewer shares for the same cost.
+    SplitBooked {
+        split: Box<super::difference::SplitBooking>,
+    },
     /// A person added a history row.
     HistoryAdded {
         row: HistoryRow,
@@ -217,6 +227,8 @@ impl Event {
             | Event::SheetClosed { .. }
             | Event::Booked { .. }
             | Event::HoldingCorrected { .. }
+            | Event::ExternalTradeAdopted { .. }
+            | Event::SplitBooked { .. }
             | Event::HistoryAdded { .. }
             | Event::HistoryRemoved { .. } => None,
         }

@@ -8,6 +8,7 @@ pub mod account;
 pub mod bot;
 pub mod calendar;
 pub mod clock;
+pub mod difference;
 pub mod fact;
 pub mod id;
 pub mod instrument;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
+use crate::domain::difference::{Checked, Difference, KnownPrice, OutsideSeen};
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::Exchange;
@@ -113,6 +114,10 @@ records! {
     SliceTimes => "slice times",
     Message => "message",
     Delivery => "delivery",
+    Difference => "difference",
+    Checked => "comparison with the broker",
+    OutsideSeen => "execution outside",
+    KnownPrice => "known price",
 }
 
 // Installation
@@ -163,6 +168,14 @@ pub const HALTS: UserTable<Halt> = UserTable::new("halts");
 pub const IDEMPOTENCY: UserTable<Answered> = UserTable::new("idempotency");
 /// account · market · symbol.
 pub const POSITIONS: UserTable<Position> = UserTable::new("positions");
+/// account · market · symbol: open questions about books and broker.
+pub const DIFFERENCES: UserTable<Difference> = UserTable::new("differences");
+/// account · market: how far the books were compared with the broker.
+pub const CHECKED: UserTable<Checked> = UserTable::new("checked");
+/// account · market · date · broker's number: executions outside that the books know of.
+pub const OUTSIDE_SEEN: UserTable<OutsideSeen> = UserTable::new("outside_seen");
+/// account · market · symbol: the last price that was relied upon.
+pub const KNOWN_PRICES: UserTable<KnownPrice> = UserTable::new("known_prices");
 /// key version → the user's data key, wrapped by the master key.
 pub const DATA_KEYS: UserTable<Sealed> = UserTable::new("data_keys");
 /// account · kind of secret.

@@ -11,12 +11,14 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::bus::{Bus, LiveEvent};
+use super::differences::Holds;
 use super::error::TradingError;
 use super::gate::Window;
 use super::line::{Connector, Line};
 use super::listings::Relistings;
 use super::missed::Hindrance;
 use super::paper::own_account_id;
+use super::positions::Comparisons;
 use super::quotes::Quotes;
 use super::reconcile::{Searches, keep};
 use super::service::OrderService;
@@ -77,6 +79,8 @@ pub struct Trading {
     pub(super) bus: Bus,
     pub(super) quotes: Quotes,
     pub(super) searches: Searches,
+    pub(super) comparisons: Comparisons,
+    pub(super) holds: Holds,
     pub(super) relistings: Relistings,
     /// Accounts that a tick is working on: the next tick leaves them alone.
     busy: Mutex<HashSet<AccountId>>,
@@ -127,6 +131,8 @@ impl Trading {
             bus,
             quotes: Quotes::default(),
             searches: Searches::default(),
+            comparisons: Comparisons::default(),
+            holds: Holds::default(),
             relistings: Relistings::default(),
             busy: Mutex::default(),
             trouble: Mutex::default(),
@@ -297,6 +303,7 @@ impl Trading {
         let looked_back = keep(&mut problem, self.miss_since_last_run(&line.user, line.account_id, Hindrance::Outage).await).is_some();
         keep(&mut problem, self.refresh_orders(&line, false).await);
         keep(&mut problem, self.settle(&line).await);
+        keep(&mut problem, self.compare_due(&line).await);
         if looked_back {
             keep(&mut problem, self.run_due(&line).await);
         }
