@@ -80,8 +80,13 @@ pub enum Proposal {
     /// The shares are the person's own.
     Person,
     /// The trade was a bot's.
-    Bot { bot_id: BotId, name: String },
-    Split { ratio: SplitRatio },
+    Bot {
+        bot_id: BotId,
+        name: String,
+    },
+    Split {
+        ratio: SplitRatio,
+    },
 }
 
 /// A price that is far from the last known one.

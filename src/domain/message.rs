@@ -301,7 +301,7 @@ impl Notice {
             | Notice::SessionRevoked { .. } => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::AnotherProgram { .. } => {
                 Level::Error
-            },
+            }
             Notice::SessionReport { .. }
             | Notice::SlicesRespaced { .. }
             | Notice::OrderFound { .. }

@@ -194,7 +194,10 @@ fn korean(notice: &Notice) -> String {
         Notice::AccountStarted => "▶️ 이 계좌의 자동 매매를 시작했습니다".to_owned(),
         Notice::FirstConnection { surplus } => {
             let shares: Vec<String> = surplus.iter().map(|(symbol, shares)| format!("{symbol} {shares}주")).collect();
-            format!("🔎 증권사 계좌에 봇의 것이 아닌 주식이 있습니다: {}. 직접 보유한 것이 맞는지 한 번만 확인해 주세요.", shares.join(", "))
+            format!(
+                "🔎 증권사 계좌에 봇의 것이 아닌 주식이 있습니다: {}. 직접 보유한 것이 맞는지 한 번만 확인해 주세요.",
+                shares.join(", ")
+            )
         }
         Notice::PositionDiffers { symbol, ours, brokers, executions, holds } => {
             let why = match executions {

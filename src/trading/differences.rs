@@ -45,7 +45,10 @@ pub enum Answer {
     /// So are all shares that the first connection found.
     AllMine,
     /// The trade was a bot's. The price is needed where no execution tells it.
-    OfBot { bot: BotId, price: Option<Decimal> },
+    OfBot {
+        bot: BotId,
+        price: Option<Decimal>,
+    },
     Split,
     NoSplit,
 }
@@ -283,7 +286,10 @@ impl Answering<'_, '_> {
         if difference.price.is_none() && held != difference.ours {
             return Err(TradingError::refused(
                 "difference_changed",
-                format!("the books hold {held} {} by now, not {}: compare again and look at the new figures", difference.symbol, difference.ours),
+                format!(
+                    "the books hold {held} {} by now, not {}: compare again and look at the new figures",
+                    difference.symbol, difference.ours
+                ),
             ));
         }
         match (difference.kind, answer) {
@@ -425,7 +431,8 @@ impl Answering<'_, '_> {
         }
         let sheets = || books.sheets.iter().filter(|s| of_symbol(s.market, &s.symbol) && !books.is_imported(s));
         if sheets().any(|s| s.fills().next().is_some()) {
-            let detail = format!("a sheet for {} has executions that are not booked yet: wait until its session has ended", difference.symbol);
+            let detail =
+                format!("a sheet for {} has executions that are not booked yet: wait until its session has ended", difference.symbol);
             return Err(TradingError::refused("sheet_open", detail));
         }
         // What they ask for was counted in old shares.

@@ -97,7 +97,12 @@ fn seen_key(account: AccountId, market: Market, execution: &OutsideExecution) ->
 }
 
 /// Notes that the books know of these executions now.
-pub(super) fn mark_seen(tx: &mut UserTx<'_>, account: AccountId, market: Market, executions: &[OutsideExecution]) -> Result<(), StoreError> {
+pub(super) fn mark_seen(
+    tx: &mut UserTx<'_>,
+    account: AccountId,
+    market: Market,
+    executions: &[OutsideExecution],
+) -> Result<(), StoreError> {
     for execution in executions {
         let key = seen_key(account, market, execution);
         let before = tx.get(&OUTSIDE_SEEN, &key)?;
@@ -408,8 +413,7 @@ impl<'t, 'b> Comparing<'t, 'b> {
     fn suspect_another_program(&mut self, difference: &Difference) -> Result<(), StoreError> {
         let trades = self.books.account.mode == AccountMode::Trading
             && self.books.bots.iter().any(|b| b.active && b.symbol == difference.symbol && b.market == difference.market);
-        let alike: Vec<String> =
-            difference.executions.iter().filter(|e| looks_like_a_bots(e)).map(|e| e.broker_order_no.clone()).collect();
+        let alike: Vec<String> = difference.executions.iter().filter(|e| looks_like_a_bots(e)).map(|e| e.broker_order_no.clone()).collect();
         if !trades || alike.is_empty() {
             return Ok(());
         }
@@ -419,7 +423,8 @@ impl<'t, 'b> Comparing<'t, 'b> {
         account.version += 1;
         self.tx.put(&ACCOUNTS, &key, &account)?;
         self.books.account = account;
-        let detail = serde_json::json!({ "account": self.books.account.name, "why": "orders outside look like the bots'", "orders": alike });
+        let detail =
+            serde_json::json!({ "account": self.books.account.name, "why": "orders outside look like the bots'", "orders": alike });
         self.tx.audit(now, None, "account.stopped", detail)?;
         let notice = Notice::AnotherProgram { symbol: difference.symbol.clone(), broker_order_nos: alike };
         self.tx.post(self.account, now, notice.level(), &notice).map(drop)
