@@ -37,6 +37,9 @@ const SPLIT_TAKES: SignedDuration = SignedDuration::from_hours(10 * 24);
 /// A known price is written again when it is older than this.
 const PRICE_AGE: SignedDuration = SignedDuration::from_mins(15);
 
+/// No share costs more, in whatever currency.
+const MOST_PRICE: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+
 /// An owner's answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer {
@@ -352,6 +355,10 @@ impl Answering<'_, '_> {
         }
         let gained = difference.brokers - difference.ours;
         let (side, quantity) = if gained > Decimal::ZERO { (Side::Buy, gained) } else { (Side::Sell, -gained) };
+        if price.is_some_and(|price| price <= Decimal::ZERO || price > MOST_PRICE) {
+            let detail = format!("give the price per share: above zero and at most {MOST_PRICE}");
+            return Err(TradingError::field("/price", "invalid", detail));
+        }
         let shown = difference.average_price.filter(|_| side == Side::Buy);
         let price = match (bot, price.or(shown)) {
             (_, Some(price)) if price > Decimal::ZERO => price,

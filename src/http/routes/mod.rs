@@ -7,6 +7,7 @@ mod auth;
 mod bots;
 mod corrections;
 mod credentials;
+mod differences;
 mod history;
 mod imports;
 mod limits;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Route> {
         bots::routes(),
         corrections::routes(),
         credentials::routes(),
+        differences::routes(),
         imports::routes(),
         history::routes(),
         market::routes(),

@@ -163,3 +163,45 @@ async fn an_order_waits_for_the_first_comparison() {
     assert_eq!(kim.broker.sent().len(), 2);
     world.check(&kim);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+
+    /// Whatever happened outside, looking a second time changes neither questions nor facts nor messages.
+    #[test]
+    fn looking_again_finds_the_same(
+        outside in proptest::collection::vec((0u8..3, -30i64..30, proptest::bool::ANY), 0..6),
+        connected_before: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new(EVENING);
+            let kim = buyer_and_seller(&mut world);
+            if connected_before {
+                look(&world, &kim).await;
+            }
+            for (symbol, shares, with_order) in outside {
+                let symbol = ["TQQQ", "SOXL", "UPRO"][usize::from(symbol)];
+                let side = if shares > 0 { Side::Buy } else { Side::Sell };
+                match (shares, with_order) {
+                    (0, _) => kim.broker.split(symbol, 2, 1),
+                    (_, true) => kim.broker.trade_outside(symbol, side, shares.unsigned_abs(), "60", "60"),
+                    (_, false) => kim.broker.move_shares(symbol, shares),
+                }
+            }
+            let state = |world: &World| {
+                let facts = world.read(&kim, |v| v.last_fact(kim.account));
+                (asked(world, &kim), facts, world.messages(&kim))
+            };
+            look(&world, &kim).await;
+            let once = state(&world);
+            look(&world, &kim).await;
+            assert_eq!(state(&world), once);
+            for symbol in ["TQQQ", "SOXL", "UPRO"] {
+                let differs = position(&world, &kim, symbol) != kim.broker.shares(symbol);
+                assert_eq!(differs, once.0.iter().any(|d| d.symbol == symbol), "{symbol}");
+            }
+            world.check(&kim);
+        });
+    }
+}
