@@ -404,6 +404,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trading/accounts/{id}/differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The open questions about an account's books. */
+        get: operations["list_differences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/differences/{difference}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a question; the answer is booked as facts. */
+        post: operations["answer_difference"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trading/accounts/{id}/limits": {
         parameters: {
             query?: never;
@@ -415,6 +449,23 @@ export interface paths {
         /** Replaces the limits of an account. */
         put: operations["set_account_limits"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/reconcile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compares an account's books with its broker now. */
+        post: operations["compare_with_broker"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1178,6 +1229,15 @@ export interface components {
          * @example 61.37
          */
         Amount: string | number;
+        AnswerInput: {
+            action: components["schemas"]["Action"];
+            /**
+             * Format: uuid
+             * @description Required for `bot`.
+             */
+            bot_id?: string | null;
+            price?: components["schemas"]["Amount"] | null;
+        };
         AtView: {
             /** Format: date-time */
             at: string;
@@ -1397,6 +1457,14 @@ export interface components {
          * @enum {string}
          */
         CheckName: "token" | "price" | "balance";
+        /** @description When a market of the account was compared last. */
+        CheckedView: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            first_at: string;
+            market: string;
+        };
         CloseView: {
             close: string;
             date: string;
@@ -1442,6 +1510,35 @@ export interface components {
             as_stored: components["schemas"]["StoredTimes"];
             proposed: components["schemas"]["Schedule"];
             seasons: components["schemas"]["Seasons"];
+        };
+        /**
+         * @description What a difference is.
+         * @enum {string}
+         */
+        DifferenceKind: "first_surplus" | "outside_trade" | "unexplained" | "split_suspected" | "split_awaited";
+        /** @description One open question. */
+        DifferenceView: {
+            /** @description Shares by the broker. */
+            brokers: string;
+            executions: components["schemas"]["OutsideView"][];
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["DifferenceKind"];
+            market: string;
+            /** @description Shares by the books. */
+            ours: string;
+            price: components["schemas"]["JumpView"] | null;
+            proposal: components["schemas"]["ProposalView"] | null;
+            /** Format: date-time */
+            since: string;
+            symbol: string;
+        };
+        /** @description An account's open questions; no market is listed before its first comparison. */
+        DifferencesView: {
+            /** Format: uuid */
+            account_id: string;
+            checked: components["schemas"]["CheckedView"][];
+            items: components["schemas"]["DifferenceView"][];
         };
         /** @description Distance from the highest close of 90 sessions. */
         DrawdownView: {
@@ -1680,6 +1777,11 @@ export interface components {
          * @enum {string}
          */
         Job: "readiness" | "decision" | "slice" | "closing_buy" | "message" | "report";
+        /** @description A price and the last one known before it. */
+        JumpView: {
+            before: string;
+            now: string;
+        };
         KeyTest: {
             checks: components["schemas"]["Check"][];
             ok: boolean;
@@ -2298,6 +2400,17 @@ export interface components {
          * @enum {string}
          */
         Outcome: "new" | "replaced" | "unchanged" | "refused";
+        /** @description An execution in the broker's list that was not sent from here. */
+        OutsideView: {
+            /** @description In the market's currency. */
+            amount: string;
+            broker_order_no: string;
+            date: string;
+            /** Format: date-time */
+            ordered_at: string | null;
+            quantity: string;
+            side: components["schemas"]["Side"];
+        };
         PasswordChange: {
             current: string;
             new: string;
@@ -2390,6 +2503,15 @@ export interface components {
             total_usd: string;
             years: components["schemas"]["YearView"][];
         };
+        /** @description What would be booked if the owner agrees. */
+        ProposalView: {
+            /** @description The action that agrees: `mine`, `bot` or `split`. */
+            action: string;
+            /** Format: uuid */
+            bot_id: string | null;
+            bot_name: string | null;
+            split: components["schemas"]["RatioView"] | null;
+        };
         /** @description An open question with what it is about. */
         Question: components["schemas"]["Unsettled"] & {
             /** @description There is a bot of this name: fills can be booked. */
@@ -2435,6 +2557,13 @@ export interface components {
             /** @description `present_balance`, `chart` or `import` */
             source: string;
             usd_krw: string;
+        };
+        /** @description New shares for old ones. */
+        RatioView: {
+            /** Format: int32 */
+            new: number;
+            /** Format: int32 */
+            old: number;
         };
         ReadAlerts: {
             all?: boolean;
@@ -3925,6 +4054,71 @@ export interface operations {
             };
         };
     };
+    list_differences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferencesView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_difference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                difference: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferencesView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_account_limits: {
         parameters: {
             query?: never;
@@ -3946,6 +4140,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_with_broker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferencesView"];
                 };
             };
             /** @description Problem details */
