@@ -54,7 +54,12 @@ async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError
     let weak = Arc::downgrade(app);
     let clean = move || {
         let app = weak.upgrade();
-        async move { app.iter().for_each(sweep) }
+        async move {
+            if let Some(app) = &app {
+                sweep(app);
+                app.trading.forget_old_requests().await;
+            }
+        }
     };
     ticker.every(SWEEP, clean).await
 }

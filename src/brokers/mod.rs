@@ -30,6 +30,10 @@ pub struct Quote {
     pub last: Decimal,
     /// Close of the previous session, where the broker gives one.
     pub previous_close: Option<Decimal>,
+    /// Lowest and highest price of the day's orders, where the exchange sets them and the broker tells.
+    pub limits: Option<(Decimal, Decimal)>,
+    /// An ETF or ETN, as far as the answer tells.
+    pub is_etf: Option<bool>,
     /// When the answer came.
     pub at: Timestamp,
 }

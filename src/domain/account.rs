@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::id::AccountId;
+use super::instrument::Market;
 use super::limits::AccountLimits;
+use super::money::decimal_from_f64;
 use super::order::Environment;
 use super::schedule::Schedule;
 
@@ -98,7 +101,7 @@ pub struct AccountSettings {
     /// The Telegram chat that gets this account's messages.
     #[serde(default)]
     pub telegram_chat: Option<String>,
-    /// Fee per trade as a fraction of its value.
+    /// Fee per US trade as a fraction of its value.
     #[serde(default = "default_fee_rate")]
     pub fee_rate: f64,
     #[serde(default)]
@@ -127,6 +130,12 @@ fn yes() -> bool {
 }
 
 impl AccountSettings {
+    /// What the account agreed with its broker, a fraction: the owner's rate for US trades. Korean
+    /// trades have the broker's usual one.
+    pub fn commission(&self, market: Market) -> Option<Decimal> {
+        if market == Market::Us { decimal_from_f64(self.fee_rate) } else { None }
+    }
+
     /// Settings of a new account.
     pub fn new() -> Self {
         Self {

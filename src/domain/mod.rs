@@ -7,6 +7,7 @@
 pub mod account;
 pub mod bot;
 pub mod calendar;
+pub mod charges;
 pub mod clock;
 pub mod difference;
 pub mod fact;

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
@@ -19,6 +20,9 @@ use crate::app::config::{DEFAULT_PORT, Listen, Scheme};
 const WORKERS: usize = 2;
 /// Seconds that running requests get when the server stops.
 const PATIENCE: u64 = 5;
+/// A client that has not sent its request's head by then is cut off. A busy NAS needs some seconds to
+/// get round to all of a thousand connections.
+const SLOWEST_REQUEST: Duration = Duration::from_secs(30);
 
 /// Scripts come from our own files only; styles may be inline, as charts write them.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -90,6 +94,7 @@ pub fn bind(app: &Arc<App>, Port { listener, address }: Port) -> Result<Bound, B
     })
     .workers(WORKERS)
     .shutdown_timeout(PATIENCE)
+    .client_request_timeout(SLOWEST_REQUEST)
     .disable_signals()
     .listen(listener)
     .map_err(|e| BindError::Io(address, e))?

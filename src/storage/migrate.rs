@@ -100,6 +100,7 @@ fn save(engine: &dyn Engine, data_dir: &Path, from: u64, to: u64) -> Result<(), 
     let failed = |e: io::Error| StoreError::Io(e.to_string());
     let folder = super::snapshots_dir(data_dir);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+    fs_err::File::open(data_dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
     for file in files(&folder).map_err(failed)? {
         // Copies that a killed process left. Nobody is making one: this process has the database.
         if name(&file).ends_with(snapshot::UNFINISHED) {

@@ -242,7 +242,7 @@ fn a_migration_runs_whole_after_a_snapshot_or_not_at_all() {
     assert!(!path.join("snapshots").exists(), "there was nothing to save before the first schema");
     run_steps(&engine, Some(path), &[Step { to: 1, run: first.run }, Step { to: 2, run: second.run }]).unwrap();
     assert_eq!(schema(&engine), [false, true]);
-    let saved = RedbEngine::open(&path.join("snapshots/before-schema-3-from-1.redb")).unwrap();
+    let saved = RedbEngine::open(&path.join("snapshots/before-schema-2-from-1.redb")).unwrap();
     assert_eq!(schema(&saved), [true, false], "the snapshot holds the data as they were");
 
     let refused = run_steps(&engine, Some(path), &[first, second, broken]);

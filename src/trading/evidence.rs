@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
 use crate::brokers::BrokerOrder;
+use crate::domain::charges::{self, Trade};
 use crate::domain::fact::Event;
-use crate::domain::order::{EarlierNumber, Fill, Order, OrderState, Reason};
+use crate::domain::order::{EarlierNumber, Fill, Order, OrderIntent, OrderState, Reason};
 
 /// How far the broker's clock may be behind ours when an unknown order is searched.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(120);
@@ -58,8 +59,10 @@ fn bare(number: &str) -> &str {
 pub(super) struct Reading {
     pub listed: Vec<BrokerOrder>,
     pub at: Timestamp,
-    /// Fee per trade as a fraction of its value.
-    pub fee_rate: Decimal,
+    /// What the account agreed with its broker, a fraction; the market's usual commission otherwise.
+    pub commission: Option<Decimal>,
+    /// Korean symbols known to be ETFs or ETNs: their sales pay no tax.
+    pub funds: BTreeSet<String>,
 }
 
 /// What one reading of the list says about one order.
@@ -87,7 +90,7 @@ pub(super) fn examine(order: &Order, reading: &Reading, own: &OwnNumbers, close:
     let mut amended = Vec::new();
     let mut order = std::borrow::Cow::Borrowed(order);
     if order.amending.is_some() {
-        if let Some(event) = amendment(&order, reading) {
+        if let Some(event) = amendment(&order, reading, close) {
             order = std::borrow::Cow::Owned(after_amendment(&order, &event));
             amended.push(event);
         }
@@ -110,8 +113,9 @@ pub(super) fn examine(order: &Order, reading: &Reading, own: &OwnNumbers, close:
 }
 
 /// What the list tells about an amendment whose answer never came: it goes on under a number that
-/// names ours as its original, or it never arrived and the old number is still open.
-fn amendment(order: &Order, reading: &Reading) -> Option<Event> {
+/// names ours as its original, or it never arrived and the old number is still open. A cancel or the
+/// close may have ended the old number meanwhile: then the day's final list decides.
+fn amendment(order: &Order, reading: &Reading, close: Timestamp) -> Option<Event> {
     let order_id = order.intent.order_id;
     let (number, asked) = (order.broker_order_no.as_deref().map(bare)?, order.amending.as_ref()?);
     let successor =
@@ -121,8 +125,9 @@ fn amendment(order: &Order, reading: &Reading) -> Option<Event> {
         return Some(Event::OrderAmended { order_id, broker_order_no, broker_order_date });
     }
     let arrived = asked.asked_at.saturating_add(LIST_LAG).is_ok_and(|until| reading.at >= until);
-    let old = listed(order, &reading.listed)?;
-    (arrived && (old.open_quantity > 0 || old.filled_quantity >= order.intent.quantity)).then(|| {
+    let is_told = |old: &BrokerOrder| old.open_quantity > 0 || old.filled_quantity >= order.intent.quantity;
+    let told = listed(order, &reading.listed).is_some_and(is_told) || is_final_list(reading.at, close);
+    (arrived && told).then(|| {
         let message = "the change never reached the broker: the order stands as it was";
         Event::AmendRefused { order_id, reason: Reason::new("amend_not_placed", message) }
     })
@@ -233,6 +238,12 @@ fn accepted(order: &Order, found: &BrokerOrder, reading: &Reading, close: Timest
     Finding::Facts(events)
 }
 
+fn rates_of(intent: &OrderIntent, reading: &Reading) -> charges::Rates {
+    let is_fund = reading.funds.contains(&intent.symbol);
+    let trade = Trade { market: intent.market, side: intent.side, session: intent.session, is_fund };
+    charges::rates(trade, reading.commission)
+}
+
 /// Facts between what we knew of an order and what the list says.
 fn progress(order: &Order, listed: &BrokerOrder, reading: &Reading, close: Timestamp) -> Vec<Event> {
     let order_id = order.intent.order_id;
@@ -240,17 +251,11 @@ fn progress(order: &Order, listed: &BrokerOrder, reading: &Reading, close: Times
     if listed.filled_quantity > order.filled_quantity {
         let quantity = listed.filled_quantity - order.filled_quantity;
         let currency = order.intent.market.currency();
-        let gross = (listed.filled_amount - order.filled_amount).max(Decimal::ZERO);
+        let after = listed.filled_amount.max(order.filled_amount);
+        let gross = after - order.filled_amount;
+        let charges = rates_of(&order.intent, reading).on_growth(order.filled_amount, after);
         events.push(Event::OrderFilled {
-            fill: Fill {
-                order_id,
-                quantity,
-                price: gross / Decimal::from(quantity),
-                gross,
-                fee: (gross * reading.fee_rate).round_dp_with_strategy(currency.scale(), RoundingStrategy::MidpointAwayFromZero),
-                tax: Decimal::ZERO,
-                currency,
-            },
+            fill: Fill { order_id, quantity, price: gross / Decimal::from(quantity), gross, fee: charges.fee, tax: charges.tax, currency },
         });
     }
     let filled = listed.filled_quantity.max(order.filled_quantity);

@@ -6,13 +6,16 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::books::Books;
 use super::differences::{code_of_hold, open_question};
-use super::rules;
+use super::{price_rules, rules};
 use crate::brokers::{BuyingPower, MarketOffer, Quote};
 use crate::domain::account::AccountMode;
 use crate::domain::instrument::Market;
 use crate::domain::limits::DayUse;
 use crate::domain::money::decimal_from_f64;
-use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED, LimitHit, Order, OrderIntent, OrderOrigin, OrderState, Reason, Side};
+use crate::domain::order::OrderKind::{Loo, Moo};
+use crate::domain::order::{Environment, LIVE_ORDERS_LOCKED, LimitHit, Order, OrderIntent, OrderOrigin, OrderState, Reason, Side, Venue};
+use crate::domain::rules::lot;
+use crate::domain::rules::session::{SessionKind, US_PRE_MARKET, of};
 use crate::storage::tables::{DAY_PARENTS, DAY_USE, POSITIONS};
 use crate::storage::{Key, StoreError, UserTx, account_key};
 
@@ -36,6 +39,8 @@ pub struct Seen {
     pub quote: Option<Quote>,
     /// What the broker lets a buy spend.
     pub power: Option<BuyingPower>,
+    /// A Korean ETF or ETN; `None` when that is not known.
+    pub is_etf: Option<bool>,
 }
 
 /// What the gate decides about.
@@ -146,8 +151,9 @@ fn question(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, Sto
 /// Quantity, kind, prices.
 fn shape(candidate: &Candidate<'_>) -> Option<Reason> {
     let intent = candidate.intent;
-    if intent.quantity == 0 {
-        return refuse("bad_quantity", "the quantity must be at least one share");
+    if !lot::is_whole(intent.market, intent.quantity) {
+        let unit = lot::size(intent.market);
+        return refuse("bad_quantity", format!("the quantity must be at least one share, in trading units of {unit}"));
     }
     let kind = intent.kind;
     if let Some(offer) = &candidate.seen.offer {
@@ -170,14 +176,34 @@ fn shape(candidate: &Candidate<'_>) -> Option<Reason> {
             _ => {}
         }
     }
-    None
+    price_rules::check(intent, candidate.seen)
+}
+
+/// When an order of this session can be given: while its venue trades, before the open if it is for the
+/// opening price.
+pub(super) fn hours(intent: &OrderIntent, window: Window) -> (Timestamp, Timestamp) {
+    match (intent.market, intent.kind, intent.venue) {
+        (Market::Us, Loo | Moo, _) => (window.open.saturating_sub(US_PRE_MARKET).unwrap_or(window.open), window.open),
+        (Market::Krx, _, Venue::Nxt) => {
+            let regular = |venue| of(Market::Krx).iter().find(|s| s.kind == SessionKind::Regular && s.venue == Some(venue));
+            let Some((krx, nxt)) = regular(Venue::Krx).zip(regular(Venue::Nxt)) else { return (window.open, window.close) };
+            // The calendar knows the hours of the day at KRX; Nextrade begins later and ends earlier.
+            let (late, early) = (krx.opens.duration_until(nxt.opens), nxt.closes.duration_until(krx.closes));
+            (window.open.saturating_add(late).unwrap_or(window.open), window.close.saturating_sub(early).unwrap_or(window.close))
+        }
+        _ => (window.open, window.close),
+    }
 }
 
 /// The exchange must be open. Our own paper holds an order instead.
 fn session(candidate: &Candidate<'_>) -> Option<Reason> {
     let (window, now) = (candidate.window, candidate.now);
-    if candidate.intent.environment == Environment::Own || (window.open <= now && now < window.close) {
+    let (from, to) = hours(candidate.intent, window);
+    if candidate.intent.environment == Environment::Own || (from <= now && now < to) {
         return None;
+    }
+    if window.open <= now && now < window.close {
+        return refuse("market_closed", format!("such an order can be given from {from} to {to}"));
     }
     refuse("market_closed", format!("the session of {} runs from {} to {}", window.session, window.open, window.close))
 }

@@ -27,6 +27,7 @@ mod missed;
 mod paper;
 mod positions;
 mod preview;
+mod price_rules;
 mod quotes;
 mod rates;
 mod readiness;

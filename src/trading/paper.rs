@@ -11,10 +11,11 @@ use super::line::Line;
 use super::tick::Trading;
 use crate::brokers::Quote;
 use crate::domain::account::{Account, AccountMode, AccountSettings};
+use crate::domain::charges::{self, Charges, Trade};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::Market;
-use crate::domain::money::{Currency, decimal_from_f64};
+use crate::domain::money::Currency;
 use crate::domain::order::{Environment, Fill, Order, OrderKind, OrderState, Reason, Side};
 use crate::storage::tables::{ACCOUNTS, CASH, ORDERS, POSITIONS};
 use crate::storage::{StoreError, UserTx, account_key};
@@ -175,6 +176,7 @@ impl Trading {
     async fn fill_at(&self, line: &Line, order: &Order, price: Decimal) -> Result<(), TradingError> {
         let (account, order_id, now) = (line.account_id, order.intent.order_id, self.clock.now());
         let rate = self.quotes.usd_krw().map(|known| known.value);
+        let is_fund = self.quotes.get(&order.intent.symbol).and_then(|quote| quote.is_etf) == Some(true);
         let (after, filled) = line
             .user
             .write(move |tx| -> Result<(Order, u64), StoreError> {
@@ -184,7 +186,7 @@ impl Trading {
                     return Ok((order, 0));
                 }
                 let quantity = order.intent.quantity - order.filled_quantity;
-                let Some(events) = paper_fill(tx, &order, quantity, price, rate)? else { return Ok((order, 0)) };
+                let Some(events) = paper_fill(tx, &order, quantity, price, rate, is_fund)? else { return Ok((order, 0)) };
                 tx.record(account, now, Actor::Broker, events)?;
                 let after: Order = tx.require(&ORDERS, &key)?;
                 super::service::announce_end(tx, &after, now)?;
@@ -209,13 +211,16 @@ fn paper_fill(
     quantity: u64,
     price: Decimal,
     usd_krw: Option<Decimal>,
+    is_fund: bool,
 ) -> Result<Option<Vec<Event>>, StoreError> {
     let (intent, order_id) = (&order.intent, order.intent.order_id);
     let currency = intent.market.currency();
     let account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
     let gross = (price * Decimal::from(quantity)).round_dp(currency.scale());
-    let fee = charge(gross, decimal_from_f64(account.settings.fee_rate).unwrap_or_default(), currency);
-    let fill = Event::OrderFilled { fill: Fill { order_id, quantity, price, gross, fee, tax: Decimal::ZERO, currency } };
+    let trade = Trade { market: intent.market, side: intent.side, session: intent.session, is_fund };
+    let Charges { fee, tax } =
+        charges::rates(trade, account.settings.commission(intent.market)).on_growth(order.filled_amount, order.filled_amount + gross);
+    let fill = Event::OrderFilled { fill: Fill { order_id, quantity, price, gross, fee, tax, currency } };
     if intent.side == Side::Sell {
         let key = account_key(intent.account_id).text(intent.market.code()).text(&intent.symbol);
         let held = tx.get(&POSITIONS, &key)?.map_or(Decimal::ZERO, |p| p.quantity);
@@ -244,10 +249,6 @@ fn paper_fill(
     }
     let exchange = Event::CashExchanged { from: Currency::Krw, paid: won, to: Currency::Usd, received: missing };
     Ok(Some(vec![exchange, fill]))
-}
-
-fn charge(gross: Decimal, rate: Decimal, currency: Currency) -> Decimal {
-    (gross * rate).round_dp_with_strategy(currency.scale(), RoundingStrategy::MidpointAwayFromZero)
 }
 
 fn refused(order_id: crate::domain::id::OrderId, code: &str, message: &str) -> Event {

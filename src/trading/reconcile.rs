@@ -4,12 +4,11 @@
 //! order as it then stands: two readers of the same list (a tick and a person's force sell) never
 //! book one execution twice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use rust_decimal::Decimal;
 
 use super::bus::LiveEvent;
 use super::error::TradingError;
@@ -21,8 +20,7 @@ use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId};
 use crate::domain::instrument::Market;
 use crate::domain::message::Notice;
-use crate::domain::money::decimal_from_f64;
-use crate::domain::order::{NOT_PLACED, Order, OrderState, Reason};
+use crate::domain::order::{NOT_PLACED, Order, OrderState, Reason, Side};
 use crate::storage::tables::{ACCOUNTS, ORDERS};
 use crate::storage::{StoreError, UserTx, UserView, account_key, first_id_at};
 
@@ -189,15 +187,38 @@ impl Trading {
         }
         let at = self.clock.now();
         self.heard_from_broker(account, at);
-        let fee_rate = line.user.read(|v| v.require(&ACCOUNTS, &account_key(account)))?.settings.fee_rate;
+        let settings = line.user.read(|v| v.require(&ACCOUNTS, &account_key(account)))?.settings;
+        let funds = self.funds_sold(line, market).await?;
         let mut closes = HashMap::new();
         let mut day = first;
         while day <= last {
             closes.extend(self.window_of(market, day).map(|w| (day, w.close)));
             day = day.saturating_add(1.day());
         }
-        let reading = Reading { listed, at, fee_rate: decimal_from_f64(fee_rate).unwrap_or(Decimal::ZERO) };
+        let reading = Reading { listed, at, commission: settings.commission(market), funds };
         Ok(Arc::new(Evidence { market, reading, closes }))
+    }
+
+    /// Which Korean instruments among our open sells are funds. A restart forgets it: then the price,
+    /// which tells, is asked for once. What stays unknown is booked as a share, with tax.
+    async fn funds_sold(&self, line: &Line, market: Market) -> Result<BTreeSet<String>, TradingError> {
+        if market != Market::Krx {
+            return Ok(BTreeSet::new());
+        }
+        let open: Vec<Order> = line.user.read(|v| v.open_orders(line.account_id))?;
+        let sold: BTreeSet<String> =
+            open.into_iter().filter(|o| o.intent.market == market && o.intent.side == Side::Sell).map(|o| o.intent.symbol).collect();
+        let mut funds = BTreeSet::new();
+        for symbol in sold {
+            let known = match self.quotes.get(&symbol) {
+                Some(quote) => Some(quote),
+                None => self.price_in(line, market, &symbol).await.ok().flatten(),
+            };
+            if known.and_then(|quote| quote.is_etf) == Some(true) {
+                funds.insert(symbol);
+            }
+        }
+        Ok(funds)
     }
 
     async fn examine_open(&self, line: &Line, order: &Order, evidence: &Arc<Evidence>) -> Result<(), TradingError> {

@@ -22,7 +22,7 @@ use crate::domain::instrument::Exchange;
 use crate::domain::message::Notice;
 use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Reason};
 use crate::storage::tables::{Answered, IDEMPOTENCY, ORDERS};
-use crate::storage::{Key, StoreError, UserTx, UserView, account_key};
+use crate::storage::{Key, StoreError, UserStore, UserTx, UserView, account_key};
 
 /// An order as somebody asks for it.
 #[derive(Clone, Debug)]
@@ -368,6 +368,32 @@ impl OrderService {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// How long a request key is remembered: a program that repeats itself does so within days.
+const KEYS_KEPT: SignedDuration = SignedDuration::from_hours(8 * 24);
+
+/// Forgets the request keys of one user that are older than [`KEYS_KEPT`]; gives how many.
+///
+/// # Errors
+/// When the store cannot be written.
+pub(super) async fn forget_old_keys(user: &UserStore, now: Timestamp) -> Result<usize, StoreError> {
+    let old = move |known: &Answered| now.duration_since(known.at) > KEYS_KEPT;
+    if !user.read(|v| v.list(&IDEMPOTENCY, &Key::new()))?.iter().any(old) {
+        return Ok(0);
+    }
+    user.write(move |tx| {
+        let mut forgotten = 0;
+        for key in tx.view().keys(&IDEMPOTENCY, &Key::new())? {
+            let key = Key::new().raw(&key);
+            if tx.get(&IDEMPOTENCY, &key)?.is_some_and(|known| old(&known)) {
+                tx.remove(&IDEMPOTENCY, &key)?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    })
+    .await
 }
 
 /// Whether an order can get these terms.

@@ -422,7 +422,8 @@ impl MarketReader for ScriptedBroker {
             let state = self.state();
             state.require_listing(exchange, symbol)?;
             let last = *state.prices.get(symbol).ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
-            Quote { last, previous_close: state.previous_closes.get(symbol).copied(), at: self.clock.now() }
+            let previous_close = state.previous_closes.get(symbol).copied();
+            Quote { last, previous_close, limits: None, is_etf: None, at: self.clock.now() }
         };
         self.leave(call).await;
         Ok(quote)

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::error::TradingError;
 use super::gate::{self, Seen, Window};
 use super::line::Line;
+use super::price_rules;
 use super::reconcile::keep;
 use super::service::{Placement, RequestKey};
 use super::slices::fresh_order_id;
@@ -14,10 +15,11 @@ use super::slots::calendar;
 use super::tick::Trading;
 use crate::brokers::{BrokerError, BuyingPower, PowerBasis, Quote};
 use crate::domain::account::Account;
+use crate::domain::charges::{self, Trade};
 use crate::domain::fact::Actor;
 use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::{Exchange, Instrument, Market};
-use crate::domain::money::{Currency, decimal_from_f64};
+use crate::domain::money::Currency;
 use crate::domain::order::{Amendment, Environment, Order, OrderIntent, OrderKind, OrderOrigin, Reason, Side, Venue};
 use crate::storage::tables::{ACCOUNTS, CASH, ORDERS};
 use crate::storage::{StoreError, UserView, account_key};
@@ -51,8 +53,11 @@ pub struct TicketPreview {
     /// At the limit, or the last trade; in the market's currency.
     pub worth: Decimal,
     pub fee: Decimal,
+    pub tax: Decimal,
     /// What the account may spend, and whose money that counts.
     pub power: Option<BuyingPower>,
+    /// Kinds of orders that the account's broker takes on this side of this market.
+    pub kinds: &'static [OrderKind],
     /// Why it would be refused.
     pub refusal: Option<Reason>,
 }
@@ -145,7 +150,9 @@ impl Trading {
         let intent = placement.intent.clone();
         let (window, seen) = (placement.window, placement.seen.clone());
         let worth = gate::worth(&intent, seen.quote.as_ref());
-        let rate = decimal_from_f64(account.settings.fee_rate).unwrap_or_default();
+        let kinds = seen.offer.map_or(&[] as &[OrderKind], |offer| if intent.side == Side::Buy { offer.buy } else { offer.sell });
+        let trade = Trade { market: intent.market, side: intent.side, session: intent.session, is_fund: seen.is_etf == Some(true) };
+        let charges = charges::rates(trade, account.settings.commission(intent.market)).on(worth);
         let shown = (intent.clone(), seen.clone());
         let refusal = line
             .user
@@ -164,8 +171,10 @@ impl Trading {
             session_open: window.open <= now && now < window.close,
             last_price: seen.quote,
             worth,
-            fee: (worth * rate).round_dp(intent.market.currency().scale()),
+            fee: charges.fee,
+            tax: charges.tax,
             power: seen.power,
+            kinds,
             refusal,
         })
     }
@@ -217,6 +226,7 @@ impl Trading {
         };
         let mut seen = Seen { offer: Some(offer), ..Seen::default() };
         let mut exchange = Exchange::Krx;
+        let (from, to) = gate::hours(&intent, window);
         if own {
             seen.quote = self.paper_quote(user, market, &intent.symbol).await;
             if side == Side::Buy {
@@ -224,7 +234,7 @@ impl Trading {
             }
         } else {
             exchange = self.exchange_of(&line, market, &intent.symbol).await.map_err(unknown_symbol)?;
-            if open.is_some() {
+            if from <= now && now < to {
                 seen.quote = Some(
                     self.price_in(&line, market, &intent.symbol)
                         .await?
@@ -236,6 +246,7 @@ impl Trading {
                 }
             }
         }
+        seen.is_etf = self.quotes.get(&intent.symbol).and_then(|quote| quote.is_etf);
         let placement = Placement { intent, exchange, window, seen, actor: Actor::User(user), key, premise: None };
         Ok(MadeOut { line, account, placement })
     }
@@ -332,6 +343,12 @@ impl Trading {
             return Err(TradingError::refused("amend_not_offered", "this broker cannot change orders: cancel it and place another"));
         }
         let exchange = self.exchange_of(&line, order.intent.market, &order.intent.symbol).await?;
+        if let Some(price) = limit_price {
+            let seen = Seen { is_etf: self.quotes.get(&order.intent.symbol).and_then(|quote| quote.is_etf), ..Seen::default() };
+            if let Some(fault) = price_rules::fault(order.intent.market, "price", price, &seen) {
+                return Err(TradingError::field("/price", fault.code, fault.message));
+            }
+        }
         let terms = Amendment {
             quantity: quantity.unwrap_or(order.intent.quantity),
             limit_price: limit_price.or(order.intent.limit_price),
@@ -392,6 +409,16 @@ impl Trading {
             found.truncate(limit);
             Ok::<_, StoreError>(found)
         })?)
+    }
+
+    /// Forgets request keys that nobody can mean any more. Part of the daily housekeeping.
+    pub async fn forget_old_requests(&self) {
+        let users = self.store.read(|v| v.user_ids()).unwrap_or_default();
+        for user in users {
+            if let Err(error) = super::service::forget_old_keys(&self.store.user(user), self.clock.now()).await {
+                tracing::warn!(user_id = %user, %error, "old request keys cannot be removed");
+            }
+        }
     }
 
     /// Asks for the cancel of everything that a kill switch concerns. What cannot be cancelled now is

@@ -13,6 +13,7 @@ const PAGES = [
   '/bots',
   '/bots/new',
   '/preview',
+  '/ticket',
   '/orders',
   '/orders?tab=orders',
   '/history',

@@ -163,7 +163,7 @@ impl World {
             venue: Venue::Krx,
             origin: OrderOrigin::Closing,
             session: date(2026, 5, 15),
-            expires_at: self.market.now(),
+            expires_at: self.market.now() + jiff::SignedDuration::from_mins(5),
         };
         let ack = client.send_order(JournalledOrder::after_commit(&intent), Exchange::Nasdaq).await.unwrap();
         (intent, ack)

@@ -14,6 +14,7 @@ mod http_foundation;
 mod import;
 mod kis_client;
 mod kis_feed;
+mod korean;
 mod night;
 mod openapi;
 mod private_files;

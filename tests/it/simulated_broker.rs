@@ -12,7 +12,7 @@ use eggmoney::domain::calendar::Calendar;
 use eggmoney::domain::clock::{Clock, SteppedClock};
 use eggmoney::domain::id::{AccountId, OrderId};
 use eggmoney::domain::instrument::{Exchange, Market};
-use eggmoney::domain::order::{BrokerHost, JournalledOrder, Order, OrderIntent, OrderOrigin, OrderState, Side};
+use eggmoney::domain::order::{Amendment, BrokerHost, JournalledOrder, Order, OrderIntent, OrderKind, OrderOrigin, OrderState, Side};
 use eggmoney::simulators::{Control, Fault, FillPlan, KisSimulator, Scenario, SimAccount, SimConfig, SimPosition};
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -80,7 +80,7 @@ impl Rig {
             symbol: "TQQQ".to_owned(),
             side,
             quantity,
-            kind: eggmoney::domain::order::OrderKind::Limit,
+            kind: OrderKind::Limit,
             limit_price: Some(limit_price),
             trigger_price: None,
             venue: eggmoney::domain::order::Venue::Krx,
@@ -96,22 +96,26 @@ impl Rig {
     }
 
     async fn cancel(&self, ack: &OrderAck, quantity: u64) -> Result<(), BrokerError> {
-        let order = Order {
-            intent: self.intent(Side::Buy, quantity, dec!(60)),
+        let order = self.confirmed(self.intent(Side::Buy, quantity, dec!(60)), ack, 0);
+        self.client.send_cancel(&order, Exchange::Nasdaq).await
+    }
+
+    fn confirmed(&self, intent: OrderIntent, ack: &OrderAck, filled_quantity: u64) -> Order {
+        Order {
+            intent,
             state: OrderState::Accepted,
             broker_order_no: Some(ack.broker_order_no.clone()),
             broker_order_date: Some(ack.order_date),
-            filled_quantity: 0,
+            filled_quantity,
             filled_amount: Decimal::ZERO,
             reason: None,
-            cancel_requested: true,
+            cancel_requested: false,
             earlier: Vec::new(),
             amending: None,
             settled: false,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
-        };
-        self.client.send_cancel(&order, Exchange::Nasdaq).await
+        }
     }
 
     async fn today(&self) -> Vec<BrokerOrder> {
@@ -186,6 +190,36 @@ async fn an_order_is_filled_listed_and_cancelled() {
     assert_eq!((after.filled_quantity, after.open_quantity), (4, 0));
     assert!(matches!(rig.cancel(&resting, 10).await, Err(BrokerError::Rejected { .. })));
     assert!(matches!(rig.send(Side::Sell, 500, dec!(60)).await, Err(BrokerError::Rejected { .. })));
+}
+
+#[tokio::test]
+async fn an_amendment_goes_on_under_a_new_number_and_other_kinds_stay_here() {
+    let rig = Rig::start(BrokerHost::Mock).await;
+    rig.control.fill_next(KEY, FillPlan::Partial { quantity: 4 });
+    let first = rig.send(Side::Buy, 10, dec!(60)).await.unwrap();
+    let find = async |ack: &OrderAck| rig.today().await.into_iter().find(|o| o.broker_order_no == ack.broker_order_no).unwrap();
+    assert_eq!(find(&first).await.filled_quantity, 4);
+    let order = rig.confirmed(rig.intent(Side::Buy, 10, dec!(60)), &first, 4);
+    let terms = |quantity, price| Amendment { quantity, limit_price: Some(price), asked_at: rig.clock.now() };
+    let second = rig.client.send_amend(&order, &terms(10, dec!(61.5)), Exchange::Nasdaq).await.unwrap();
+    let (old, new) = (find(&first).await, find(&second).await);
+    assert_eq!((old.filled_quantity, old.open_quantity), (4, 0));
+    assert_eq!((new.quantity, new.open_quantity, new.price), (6, 6, dec!(61.5)));
+    assert_eq!(new.original_order_no.as_deref(), Some(first.broker_order_no.as_str()));
+    assert_eq!(rig.client.open_orders(Market::Us).await.unwrap().len(), 1);
+    let again = rig.client.send_amend(&order, &terms(10, dec!(62)), Exchange::Nasdaq).await;
+    assert!(matches!(again, Err(BrokerError::Rejected { .. })), "nothing is open under the old number: {again:?}");
+
+    // The mock host takes limit orders only, the live host none of ours: nothing leaves.
+    let orders = rig.control.order_count(KEY);
+    let live = Rig::start(BrokerHost::Live).await;
+    for (rig, code) in [(&rig, "kind_not_offered"), (&live, "live_locked")] {
+        let intent = OrderIntent { kind: OrderKind::Loc, ..rig.intent(Side::Buy, 1, dec!(60)) };
+        let error = rig.client.send_order(JournalledOrder::after_commit(&intent), Exchange::Nasdaq).await.unwrap_err();
+        assert_eq!((error.code(), error.order_outcome()), (code, OrderOutcome::NotPlaced));
+    }
+    assert_eq!((rig.control.order_count(KEY), live.control.order_count(KEY)), (orders, 0));
+    assert!(live.client.capabilities().kinds(Market::Us, Side::Buy).contains(&OrderKind::Loc));
 }
 
 #[tokio::test]

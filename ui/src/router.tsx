@@ -75,6 +75,7 @@ export const router = createHashRouter([
       page('/bots/new', bots, 'NewBotPage'),
       page('/bots/:id', bots, 'BotPage'),
       page('/preview', () => import('./features/preview'), 'PreviewPage'),
+      page('/ticket', () => import('./features/ticket'), 'TicketPage'),
       page('/orders', trading, 'OrdersPage'),
       page('/orders/:id', trading, 'OrderPage'),
       page('/history', () => import('./features/history'), 'HistoryPage'),

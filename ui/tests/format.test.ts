@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, fixed, money, percent, price, quantity, turns } from '../src/lib/format';
+import { bytes, currencyOf, fixed, money, percent, price, quantity, turns } from '../src/lib/format';
+
+it('writes won prices without decimals that they do not need', () => {
+  expect(price('70000', currencyOf('KRX'), 'ko')).toBe('70,000원');
+  expect(price('70000.125', 'KRW', 'en')).toBe('₩70,000.13');
+  expect(price('63.1', currencyOf('US'))).toBe('$63.10');
+});
 
 describe('money', () => {
   it('groups digits and puts signs before the currency', () => {

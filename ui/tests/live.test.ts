@@ -7,16 +7,24 @@ import { describe as message } from '../src/live/describe';
 import { apply } from '../src/live/LiveProvider';
 import { pause, socketUrl } from '../src/live/socket';
 
-const order = (id: string, filled: string) => ({ id, filled_quantity: filled }) as Order;
+const order = (id: string, filled: string) => ({ id, account_id: 'a1', filled_quantity: filled }) as Order;
 
 describe('live events', () => {
   it('write an order into its list, or put a new one first', () => {
     const client = new QueryClient();
-    client.setQueryData(keys.orders('a1'), { pages: [{ items: [order('o1', '0')], next: null }], pageParams: [null] });
+    const list = [...keys.orders, { account_id: 'a1' }];
+    const closed = [...keys.orders, { account_id: 'a2' }];
+    for (const key of [list, closed]) {
+      client.setQueryData(key, { pages: [{ items: [order('o1', '0')], next: null }], pageParams: [null] });
+    }
     apply(client, { type: 'order', account_id: 'a1', order: order('o1', '3') }, vi.fn());
     apply(client, { type: 'order', account_id: 'a1', order: order('o2', '0') }, vi.fn());
-    const data = client.getQueryData<{ pages: { items: Order[] }[] }>(keys.orders('a1'));
-    expect(data?.pages[0]?.items.map((item) => [item.id, item.filled_quantity])).toEqual([
+    const items = (key: readonly unknown[]) =>
+      client
+        .getQueryData<{ pages: { items: Order[] }[] }>(key)
+        ?.pages[0]?.items.map((item) => [item.id, item.filled_quantity]);
+    expect(items(closed), 'of another account').toEqual([['o1', '3']]);
+    expect(items(list)).toEqual([
       ['o2', '0'],
       ['o1', '3'],
     ]);
@@ -41,6 +49,12 @@ describe('live events', () => {
     expect(touched).toContainEqual(keys.summary());
     expect(touched).not.toContainEqual(keys.accounts);
     expect(message(fill)).toMatchObject({ text: 'TQ_1: TQQQ 4주를 $63.10에 샀습니다.', to: '/orders/o1', tone: 'up' });
+  });
+
+  it('tell a fill of an order by hand in its market’s currency', () => {
+    const fill = { type: 'fill', account_id: 'a1', order_id: 'o1', symbol: '005930', side: 'sell', bot_name: '' };
+    const event = { ...fill, quantity: '10', price: '70100', at: '2026-11-23T01:00:00Z' } as LiveEvent;
+    expect(message(event)?.text).toBe('005930 10주를 70,100원에 팔았습니다.');
   });
 
   it('set the clock', () => {

@@ -112,7 +112,7 @@ describe('import report', () => {
 
 it('tells an order’s events in a line', () => {
   const line = (detail: unknown, hidden = false) =>
-    eventText(detail, (code, message) => `${message} (${code})`, hidden);
+    eventText(detail, ({ code, message }) => `${message} (${code})`, hidden);
   expect(line({ type: 'order_filled', fill: { quantity: 3, price: '63.12', gross: '189.36' } })).toBe('3 × $63.12');
   expect(line({ type: 'order_filled', fill: { quantity: 3, price: '63.12' } }, true)).toBe('••• × $63.12');
   expect(line({ type: 'order_intended', intent: { quantity: 10, limit_price: '64.39' } })).toBe('10 × $64.39');

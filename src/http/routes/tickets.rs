@@ -95,9 +95,13 @@ struct OrderPreview {
     currency: String,
     worth: String,
     fee: String,
+    /// What the state takes of a sale.
+    tax: String,
     buying_power: Option<String>,
     /// `cash_only`, `dollars_only` or `integrated_margin`
     buying_power_basis: Option<PowerBasis>,
+    /// Kinds of orders that the account's broker takes on this side of this market.
+    order_types: Vec<OrderKind>,
     /// Why it would be refused now.
     refusal: Option<ReasonView>,
 }
@@ -200,8 +204,10 @@ async fn preview_order(
         currency: preview.market.currency().code().to_owned(),
         worth: preview.worth.normalize().to_string(),
         fee: preview.fee.normalize().to_string(),
+        tax: preview.tax.normalize().to_string(),
         buying_power: preview.power.as_ref().map(|p| p.amount.normalize().to_string()),
         buying_power_basis: preview.power.as_ref().map(|p| p.basis),
+        order_types: preview.kinds.to_vec(),
         refusal: preview.refusal.as_ref().map(ReasonView::from),
     }))
 }

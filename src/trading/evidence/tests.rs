@@ -75,7 +75,7 @@ fn entry(filled: u64, open: u64) -> BrokerOrder {
 }
 
 fn read(order: &Order, listed: Vec<BrokerOrder>, own: &OwnNumbers, at: Timestamp) -> Finding {
-    examine(order, &Reading { listed, at, fee_rate: Decimal::new(9, 4) }, own, close())
+    examine(order, &Reading { listed, at, commission: Some(Decimal::new(9, 4)), funds: BTreeSet::new() }, own, close())
 }
 
 fn facts(order: &Order, listed: BrokerOrder, time: &str) -> Vec<String> {
@@ -112,12 +112,12 @@ fn each_entry_proves_what_it_says() {
         ("nothing new", &three, entry(3, 7), "15:11:00", nothing.to_vec()),
         ("an older page than the last", &three, entry(2, 8), "15:11:00", nothing.to_vec()),
         ("all at once", &accepted, entry(10, 0), "15:11:00", vec!["filled 10 for 610 fee 0.55"]),
-        ("the rest", &three, entry(10, 0), "15:11:00", vec!["filled 7 for 427 fee 0.38"]),
+        ("the rest", &three, entry(10, 0), "15:11:00", vec!["filled 7 for 427 fee 0.39"]),
         ("cancelled untouched", &cancelling, entry(0, 0), "15:15:02", vec!["cancelled"]),
         ("cancelled after a part that was not known", &cancelling, entry(4, 0), "15:15:02", vec!["filled 4 for 244 fee 0.22", "cancelled"]),
         ("cancelled after a part that was known", &three_cancelling, entry(3, 0), "15:15:02", vec!["cancelled"]),
-        ("filled before the cancel came", &three_cancelling, entry(10, 0), "15:15:02", vec!["filled 7 for 427 fee 0.38"]),
-        ("a late execution of a cancelled order", &cancelled, entry(4, 0), "15:16:00", vec!["filled 1 for 61 fee 0.05"]),
+        ("filled before the cancel came", &three_cancelling, entry(10, 0), "15:15:02", vec!["filled 7 for 427 fee 0.39"]),
+        ("a late execution of a cancelled order", &cancelled, entry(4, 0), "15:16:00", vec!["filled 1 for 61 fee 0.06"]),
         ("refused by the exchange", &accepted, rejected(0), "15:10:05", vec!["rejected broker_rejected"]),
         ("refused after a part", &three, rejected(3), "15:10:05", vec!["cancelled"]),
         ("a list that lags behind the receipt", &accepted, entry(0, 0), "15:10:02", nothing.to_vec()),

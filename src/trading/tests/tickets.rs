@@ -67,6 +67,20 @@ async fn the_same_key_is_one_order_however_often_it_is_sent() {
 }
 
 #[tokio::test]
+async fn a_key_is_remembered_for_a_week_and_then_forgotten() {
+    let (world, kim) = trader(IN_SESSION).await;
+    let key = || Some(RequestKey::new("weekly", b"buy 3").unwrap());
+    let first = world.trading.place_ticket(kim.user, buy(&kim, "TQQQ", 3, "61"), key()).await.unwrap();
+    world.clock.advance_to(time("2026-05-21T15:00:00Z"));
+    world.trading.forget_old_requests().await;
+    assert_eq!(world.trading.place_ticket(kim.user, buy(&kim, "TQQQ", 3, "61"), key()).await.unwrap(), first);
+    world.clock.advance_to(time("2026-05-22T15:00:01Z"));
+    world.trading.forget_old_requests().await;
+    let again = world.trading.place_ticket(kim.user, buy(&kim, "TQQQ", 3, "61"), key()).await.unwrap();
+    assert_ne!(again.intent.order_id, first.intent.order_id);
+}
+
+#[tokio::test]
 async fn a_refusal_is_kept_and_answered_again() {
     let (world, kim) = trader("2026-05-14T12:00:00Z").await;
     let key = || Some(RequestKey::new("early", b"x").unwrap());
@@ -316,4 +330,41 @@ async fn own_paper_fills_at_the_last_trade_and_never_asks_a_broker_to_send() {
     assert_eq!((cancelled.state, cancelled.settled), (OrderState::Cancelled, true));
     let too_much = world.trading.place_ticket(kim.user, paper("005930", 10_000, "70000"), None).await.unwrap();
     assert_eq!(code(&too_much), "limit_buying_power");
+}
+
+#[tokio::test]
+async fn prices_off_the_tick_or_beyond_the_limits_never_leave() {
+    use crate::domain::instrument::{Exchange, Market};
+    let (world, kim) = trader("2026-05-14T02:00:00Z").await;
+    kim.broker.list_at("005930", Exchange::Krx);
+    kim.broker.set_price("005930", "20000", "20000");
+    let place = |order: NewOrder| async { world.trading.place_ticket(kim.user, order, None).await.unwrap() };
+    for (limit, expected) in [
+        ("20003", "off_tick"),
+        ("20005.5", "off_tick"),
+        ("7990", "outside_price_limits"),
+        ("32050", "outside_price_limits"),
+        // A fund may have it; the broker knows better.
+        ("20005", ""),
+        ("32000", ""),
+    ] {
+        let order = place(buy(&kim, "005930", 1, limit)).await;
+        assert_eq!(code(&order), expected, "{limit}: {:?}", order.reason);
+    }
+    let refused = place(buy(&kim, "005930", 1, "20003")).await;
+    assert!(refused.reason.unwrap().message.contains("20000 or 20005"), "the nearest good prices are named");
+    let mistyped = NewOrder { market: Some(Market::Us), ..buy(&kim, "TQQQ", 1, "60.005") };
+    assert_eq!(code(&place(mistyped).await), "off_tick", "whether its market is open or not");
+    assert_eq!(kim.broker.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn an_amendment_keeps_to_the_ticks() {
+    let (world, kim) = trader(IN_SESSION).await;
+    kim.broker.script([Does::FillPart(2)]);
+    let order = world.trading.place_ticket(kim.user, buy(&kim, "TQQQ", 10, "61"), None).await.unwrap();
+    let error = world.trading.amend_ticket(kim.user, order.intent.order_id, None, Some("59.999".parse().unwrap())).await.unwrap_err();
+    assert!(matches!(&error, TradingError::Fields(f) if f[0].pointer == "/price" && f[0].code == "off_tick"), "{error:?}");
+    let changed = world.trading.amend_ticket(kim.user, order.intent.order_id, None, Some("59.99".parse().unwrap())).await.unwrap();
+    assert_eq!(changed.earlier.len(), 1);
 }

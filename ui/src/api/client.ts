@@ -10,6 +10,8 @@ export interface CallOptions {
   body?: unknown;
   form?: FormData;
   signal?: AbortSignal;
+  /** Names the request, so that sending it again does nothing a second time. */
+  key?: string;
   /** Public calls carry no token and are not retried. */
   anonymous?: boolean;
 }
@@ -23,6 +25,7 @@ function send(method: Method, path: string, options: CallOptions, token: string 
   }
   const headers: Record<string, string> = { Accept: 'application/json', 'X-Client': 'web' };
   if (token) headers.Authorization = `Bearer ${token}`;
+  if (options.key) headers['Idempotency-Key'] = options.key;
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   const body = options.form ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
   return fetch(url, { method, headers, body, signal: options.signal, credentials: 'same-origin' }).catch((cause) => {

@@ -2319,11 +2319,15 @@ export interface components {
             /** Format: date-time */
             last_price_at: string | null;
             market: string;
+            /** @description Kinds of orders that the account's broker takes on this side of this market. */
+            order_types: components["schemas"]["OrderKind"][];
             refusal: components["schemas"]["ReasonView"] | null;
             session: string;
             session_open: boolean;
             side: components["schemas"]["Side"];
             symbol: string;
+            /** @description What the state takes of a sale. */
+            tax: string;
             worth: string;
         };
         OrderRequest: {

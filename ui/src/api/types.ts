@@ -19,7 +19,14 @@ export interface Page<T> {
 /** The server always sends all of it; what stands between may not. */
 export type Problem = Partial<
   Pick<Schemas['Problem'], 'type' | 'title' | 'detail' | 'code' | 'pointer' | 'trace_id' | 'errors'>
-> & { status: number; broker_code?: string; broker_message?: string };
+> & {
+  status: number;
+  broker_code?: string;
+  broker_message?: string;
+  /** Of a refused order. */
+  limit?: LimitHit;
+  order_id?: string;
+};
 
 export type Role = Schemas['Role'];
 export type Language = Schemas['Language'];
@@ -71,6 +78,13 @@ export type RenewalResult = Schemas['RenewalView'];
 export type OrderState = Schemas['OrderState'];
 export type Order = Schemas['OrderView'];
 export type OrderDetail = Schemas['OrderDetail'];
+export type OrderKind = Schemas['OrderKind'];
+export type OrderRequest = Schemas['OrderRequest'];
+export type OrderChange = Schemas['OrderChange'];
+export type TicketPreview = Schemas['OrderPreview'];
+export type PowerBasis = Schemas['PowerBasis'];
+export type Reason = Schemas['ReasonView'];
+export type LimitHit = Schemas['LimitHit'];
 export type Sheet = Schemas['SheetView'];
 
 export type Position = Schemas['PositionView'];
@@ -99,5 +113,9 @@ export type ImportConfirm = Partial<Schemas['Confirmation']>;
 export type AdminUser = Schemas['UserItem'];
 export type AdminSystem = Schemas['SystemReport'];
 export type AdminSettings = Schemas['InstallationSettings'];
+export type LiveTrading = Schemas['LiveTrading'];
+export type UserRules = Schemas['Rules'];
+export type KillSwitch = Schemas['KillSwitch'];
+export type AccountLimits = Schemas['AccountLimits'];
 
 export type LiveEvent = Schemas['LiveEvent'];

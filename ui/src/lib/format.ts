@@ -37,12 +37,17 @@ export function money(value: Amount, currency: Currency, options: MoneyOptions =
   return withSign(rounded, unit, options.signed ?? false);
 }
 
-/** A price keeps up to four decimals, at least two. */
-export function price(value: Amount): string | null {
+/** A price keeps up to four decimals; in dollars it has at least two, in won none that it does not need. */
+export function price(value: Amount, currency: Currency = 'USD', locale?: Locale): string | null {
   if (!present(value)) return null;
   const decimals = canonical(round(value, 4)).split('.')[1]?.length ?? 0;
-  return money(value, 'USD', { places: Math.max(2, decimals) });
+  return currency === 'USD'
+    ? money(value, 'USD', { places: Math.max(2, decimals) })
+    : money(value, 'KRW', { places: Math.min(2, decimals), locale });
 }
+
+/** The currency that a market trades in. */
+export const currencyOf = (market: string): Currency => (market === 'KRX' ? 'KRW' : 'USD');
 
 /** A fraction as percent: `0.125` → `12.50%`. */
 export function percent(fraction: Amount, options: { signed?: boolean; places?: number } = {}): string | null {
@@ -70,6 +75,9 @@ export function turns(t: Amount, maxTier: Amount): string | null {
   if (!present(t) || !present(maxTier)) return null;
   return `${fixed(t, 2)} / ${quantity(maxTier)}`;
 }
+
+/** The same told from a symbol: Korean codes begin with a digit, US tickers with a letter. */
+export const currencyOfSymbol = (symbol: string): Currency => (/^\d/.test(symbol) ? 'KRW' : 'USD');
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 

@@ -64,15 +64,22 @@ function refusal(code: string, detail: string): string {
   return !VAGUE.has(code) && i18next.exists(key) ? i18next.t(key) : detail;
 }
 
-/** The field of a form that a refusal is about, when the form has it. */
-export function refusedFields(error: unknown, known: readonly string[]): { field: string; detail: string }[] {
+/** The fields of a form that a refusal is about, as far as the form has them; `under` is the member that holds them. */
+export function refusedFields(
+  error: unknown,
+  known: readonly string[],
+  under?: string,
+): { field: string; detail: string }[] {
   if (!(error instanceof ApiError)) return [];
-  const named = (pointer: string) => pointer.replace(/^#?\//, '').split('/')[0] ?? '';
+  const named = (pointer: string) => {
+    const [first = '', second = ''] = pointer.replace(/^#?\//, '').split(/[/.]/);
+    return first === under ? second : first;
+  };
   const list = (error.problem.errors ?? []).map((item) => ({
     field: named(item.pointer),
     detail: refusal(item.code, item.detail),
   }));
-  if (error.field) list.push({ field: error.field.split('.')[0] ?? '', detail: refusal(error.code, error.message) });
+  if (error.field) list.push({ field: named(error.field), detail: refusal(error.code, error.message) });
   return list.filter(
     (item, index) => known.includes(item.field) && list.findIndex((x) => x.field === item.field) === index,
   );

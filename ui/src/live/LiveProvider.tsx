@@ -1,6 +1,7 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
 import { keys } from '../api/queries/keys';
+import { isShown, type OrderFilter } from '../api/queries/trading';
 import { useSession } from '../api/session';
 import type { LiveEvent, Order, OrderDetail, Page } from '../api/types';
 import { useToast } from '../components/ui/toast';
@@ -63,10 +64,13 @@ function batched(client: QueryClient) {
 export function apply(client: QueryClient, event: LiveEvent, refetch: (...list: Key[]) => void): void {
   switch (event.type) {
     case 'order': {
-      client.setQueryData<{ pages: Page<Order>[]; pageParams: unknown[] }>(
-        keys.orders(event.account_id),
-        (data) => data && { ...data, pages: putOrder(data.pages, event.order) },
-      );
+      for (const [key] of client.getQueriesData({ queryKey: keys.orders })) {
+        const filter = (key[1] ?? {}) as OrderFilter;
+        client.setQueryData<{ pages: Page<Order>[]; pageParams: unknown[] }>(
+          key,
+          (data) => data && { ...data, pages: putOrder(data.pages, event.order, isShown(filter, event.order)) },
+        );
+      }
       client.setQueryData<OrderDetail>(keys.order(event.order.id), (data) => data && { ...data, ...event.order });
       refetch(keys.order(event.order.id), keys.sheets(event.account_id));
       return;
@@ -90,7 +94,13 @@ export function apply(client: QueryClient, event: LiveEvent, refetch: (...list: 
       refetch(keys.alerts);
       return;
     case 'account':
-      refetch(keys.accounts, keys.bots(event.account_id), keys.schedule(event.account_id), keys.runs(event.account_id));
+      refetch(
+        keys.accounts,
+        keys.killSwitch,
+        keys.bots(event.account_id),
+        keys.schedule(event.account_id),
+        keys.runs(event.account_id),
+      );
       return;
     case 'portfolio':
       refetch(keys.summary(), keys.bots(event.account_id), keys.positions(event.account_id), ['bot'], ['ladder']);
@@ -107,7 +117,8 @@ export function apply(client: QueryClient, event: LiveEvent, refetch: (...list: 
   }
 }
 
-function putOrder(pages: Page<Order>[], order: Order): Page<Order>[] {
+/** An order that ended stays in a list of open ones until the list is fetched again: nothing jumps under a finger. */
+function putOrder(pages: Page<Order>[], order: Order, shown: boolean): Page<Order>[] {
   let found = false;
   const next = pages.map((page) => ({
     ...page,
@@ -118,6 +129,6 @@ function putOrder(pages: Page<Order>[], order: Order): Page<Order>[] {
     }),
   }));
   const first = next[0];
-  if (!found && first) next[0] = { ...first, items: [order, ...first.items] };
+  if (!found && shown && first) next[0] = { ...first, items: [order, ...first.items] };
   return next;
 }

@@ -1,18 +1,20 @@
 import i18next from 'i18next';
 import type { LiveEvent } from '../api/types';
 import type { ToastMessage } from '../components/ui/toast';
-import { price, quantity } from '../lib/format';
+import { currencyOfSymbol, price, quantity } from '../lib/format';
 import { currentLanguage } from '../lib/i18n';
 import { amountsHidden, COVER, coverAmounts } from '../lib/privacy';
 
 /** The short message that a live event shows, if any. */
 export function describe(event: LiveEvent): ToastMessage | null {
   if (event.type === 'fill') {
-    const text = i18next.t(event.side === 'buy' ? 'live.bought' : 'live.sold', {
+    const done = event.side === 'buy' ? 'bought' : 'sold';
+    // An order by hand has no bot.
+    const text = i18next.t(event.bot_name ? `live.${done}` : `live.${done}ByHand`, {
       bot: event.bot_name,
       symbol: event.symbol,
       quantity: amountsHidden() ? COVER : quantity(event.quantity),
-      price: price(event.price),
+      price: price(event.price, currencyOfSymbol(event.symbol), currentLanguage()),
     });
     return { text, tone: event.side === 'buy' ? 'up' : 'down', testId: 'fill-toast', to: `/orders/${event.order_id}` };
   }

@@ -2,6 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Time, time};
+use rust_decimal::Decimal;
 
 use super::{Domestic, rows};
 use crate::brokers::kis::chart::Chart;
@@ -9,6 +10,8 @@ use crate::brokers::kis::parse::date_text;
 use crate::brokers::kis::urls;
 use crate::brokers::{BrokerError, DailyBar, DayInfo, MinuteBar, OrderBook, Period, Quote};
 use crate::domain::clock::kst_datetime;
+use crate::domain::instrument::Market;
+use crate::domain::rules::tick;
 
 /// Prices of the exchange itself (the other codes are Nextrade's and those of both together).
 const KRX: &str = "J";
@@ -23,6 +26,16 @@ const CLOSE: Time = time(15, 30, 0, 0);
 /// Pages of a session's minutes: 30 minutes each, with room to spare.
 const MAX_MINUTE_PAGES: usize = 20;
 
+/// Funds have ticks of their own: the tick at a price tells them from shares, except where both agree.
+fn kind_by_tick(price: Decimal, unit: Decimal) -> Option<bool> {
+    let (share, fund) = (tick::size(Market::Krx, false, price), tick::size(Market::Krx, true, price));
+    match (unit == share, unit == fund) {
+        (true, false) => Some(false),
+        (false, true) => Some(true),
+        _ => None,
+    }
+}
+
 impl Domestic<'_> {
     pub async fn quote(&self, symbol: &str) -> Result<Quote, BrokerError> {
         let answer = self.0.read(urls::KRX_PRICE, &instrument(symbol)).await?;
@@ -32,7 +45,9 @@ impl Domestic<'_> {
         let last = rows::known(row.optional_decimal("stck_prpr")?).ok_or_else(unknown)?;
         // The base price of the day: yesterday's close, adjusted for rights and splits.
         let previous_close = rows::known(row.optional_decimal("stck_sdpr")?);
-        Ok(Quote { last, previous_close, at: self.0.clock.now() })
+        let limits = rows::known(row.optional_decimal("stck_llam")?).zip(rows::known(row.optional_decimal("stck_mxpr")?));
+        let is_etf = rows::known(row.optional_decimal("aspr_unit")?).and_then(|unit| kind_by_tick(last, unit));
+        Ok(Quote { last, previous_close, limits, is_etf, at: self.0.clock.now() })
     }
 
     pub async fn order_book(&self, symbol: &str) -> Result<OrderBook, BrokerError> {

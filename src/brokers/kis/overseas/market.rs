@@ -51,7 +51,7 @@ impl Overseas<'_> {
         // An unknown symbol is answered with success and blanks.
         let Some(last) = row.optional_decimal("last")? else { return Ok(None) };
         let previous_close = rows::known(row.optional_decimal("base")?);
-        Ok(Some(Quote { last, previous_close, at: self.0.clock.now() }))
+        Ok(Some(Quote { last, previous_close, limits: None, is_etf: None, at: self.0.clock.now() }))
     }
 
     pub async fn bars(

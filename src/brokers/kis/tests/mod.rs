@@ -176,6 +176,8 @@ fn krx_intent(host: BrokerHost, side: Side) -> OrderIntent {
         market: Market::Krx,
         symbol: "005930".to_owned(),
         quantity: 10,
+        // The close of the Korean session that follows.
+        expires_at: start() + jiff::SignedDuration::from_hours(24),
         limit_price: Some(Decimal::from(71_300)),
         ..intent(host, side)
     }

@@ -2,6 +2,7 @@ import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tansta
 import { get, patch, post, put, remove } from '../client';
 import type {
   Account,
+  AccountLimits,
   AccountPatch,
   BrokerCheck,
   BrokerHost,
@@ -60,6 +61,11 @@ export const useSaveBrokerKey = (id: string) =>
   useAccountMutation((input: BrokerKeyInput) => put<Account>(at(id, '/broker-key'), input));
 export const useSaveTelegram = (id: string) =>
   useAccountMutation((input: { bot_token: string; chat_id: string }) => put<Account>(at(id, '/telegram'), input));
+
+export const useSaveLimits = (id: string) =>
+  useAccountMutation((input: { version: number; limits: AccountLimits; password: string }) =>
+    put<Account>(at(id, '/limits'), input),
+  );
 
 function useAccountRemoval(path: string) {
   const client = useQueryClient();

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { get, patch } from '../client';
-import type { AdminSettings, AdminSystem, AdminUser, Page } from '../types';
+import { get, patch, put } from '../client';
+import type { AdminSettings, AdminSystem, AdminUser, LiveTrading, Page, UserRules } from '../types';
 import { keys } from './keys';
 
 export const useAdminUsers = () =>
@@ -28,5 +28,35 @@ export function useSaveAdminSettings() {
       client.setQueryData([...keys.admin, 'settings'], saved);
       void client.invalidateQueries({ queryKey: keys.system });
     },
+  });
+}
+
+export const useLiveTrading = () =>
+  useQuery({
+    queryKey: [...keys.admin, 'live-trading'],
+    queryFn: ({ signal }) => get<LiveTrading>('admin/live-trading', undefined, signal),
+  });
+
+export function useAllowLive() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: LiveTrading) => put<LiveTrading>('admin/live-trading', input),
+    onSuccess: (saved) => client.setQueryData([...keys.admin, 'live-trading'], saved),
+  });
+}
+
+const rulesAt = (user: string) => `admin/users/${encodeURIComponent(user)}/rules`;
+
+export const useUserRules = (user: string) =>
+  useQuery({
+    queryKey: [...keys.admin, 'rules', user],
+    queryFn: ({ signal }) => get<UserRules>(rulesAt(user), undefined, signal),
+  });
+
+export function useSaveUserRules(user: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (input: UserRules) => put<UserRules>(rulesAt(user), input),
+    onSuccess: (saved) => client.setQueryData([...keys.admin, 'rules', user], saved),
   });
 }

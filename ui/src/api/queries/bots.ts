@@ -87,7 +87,8 @@ export function useReorderBots(account: string) {
 export function useForceSell(id: string) {
   const refresh = useRefreshBots();
   return useMutation({
-    mutationFn: (ratio: string) => post<Order>(at(id, '/force-sell'), { ratio_percent: ratio }),
+    mutationFn: ({ ratio, key }: { ratio: string; key: string }) =>
+      post<Order>(at(id, '/force-sell'), { ratio_percent: ratio }, { key }),
     onSuccess: () => refresh(),
   });
 }

@@ -11,7 +11,8 @@ export const keys = {
   ladder: (id: string) => ['ladder', id] as const,
   preview: (account: string) => ['preview', account] as const,
   sheets: (account: string) => ['sheets', account] as const,
-  orders: (account: string) => ['orders', account] as const,
+  /** All lists of orders begin with the first word; a list has its filter as the second. */
+  orders: ['orders'] as const,
   order: (id: string) => ['order', id] as const,
   positions: (account: string) => ['positions', account] as const,
   history: (account: string) => ['history', account] as const,
@@ -20,4 +21,6 @@ export const keys = {
   indicators: (account?: string) => (account ? (['indicators', account] as const) : (['indicators'] as const)),
   alerts: ['alerts'] as const,
   admin: ['admin'] as const,
+  killSwitch: ['kill-switch'] as const,
+  ticket: ['ticket'] as const,
 };

@@ -10,6 +10,7 @@ import { Loading } from '../ui/feedback';
 import { Icon } from '../ui/icon';
 import { AccountProvider, AccountSwitch, useCurrentAccount } from './account';
 import { SimulationBanner } from './banner';
+import { KillSwitchBanner, KillSwitchButton, KillSwitchProvider } from './KillSwitch';
 import { LanguageSwitch } from './language';
 import { type NavItem, others, tabs } from './nav';
 
@@ -17,7 +18,9 @@ import { type NavItem, others, tabs } from './nav';
 export function Shell() {
   return (
     <AccountProvider>
-      <Frame />
+      <KillSwitchProvider>
+        <Frame />
+      </KillSwitchProvider>
     </AccountProvider>
   );
 }
@@ -40,6 +43,7 @@ function Frame() {
         {t('nav.skip')}
       </button>
       <SimulationBanner />
+      <KillSwitchBanner />
       <Header />
       <div className="mx-auto flex max-w-7xl">
         <Sidebar />
@@ -64,15 +68,16 @@ function Header() {
   return (
     <header className="bg-surface border-line sticky top-0 z-30 border-b">
       <div className="mx-auto flex min-h-14 max-w-7xl items-center gap-1 px-3 py-1 sm:gap-2 sm:px-6">
-        <Link to="/" className="mr-1 flex shrink-0 items-center gap-2 font-bold" aria-label="EggMoney">
+        <Link to="/" className="mr-1 hidden shrink-0 items-center gap-2 font-bold sm:flex" aria-label="EggMoney">
           <img src="./icon.svg" alt="" className="size-7" />
-          <span className="hidden sm:inline">EggMoney</span>
+          <span>EggMoney</span>
         </Link>
         <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-2 gap-y-0.5">
           <AccountSwitch />
           {account && <ModeBadge account={account} />}
         </div>
         <LiveDot />
+        <KillSwitchButton />
         <AmountsSwitch />
         <LanguageSwitch />
         <AlertBell />

@@ -23,7 +23,12 @@ export function AccountProvider({ children }: { children: ReactNode }) {
     writePreference('account', id);
     setChosen(id);
   }, []);
-  const accounts = useMemo(() => query.data?.items ?? [], [query.data]);
+  // The paper account inside this server is nobody's first thought.
+  const accounts = useMemo(
+    () =>
+      [...(query.data?.items ?? [])].sort((a, b) => Number(a.environment === 'own') - Number(b.environment === 'own')),
+    [query.data],
+  );
   const account = accounts.find((item) => item.id === chosen) ?? accounts[0];
   const value = useMemo(() => ({ account, accounts, choose, query }), [account, accounts, choose, query]);
   return <Context.Provider value={value}>{children}</Context.Provider>;

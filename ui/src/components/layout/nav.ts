@@ -16,6 +16,7 @@ export const tabs: NavItem[] = [
 ];
 
 export const others: NavItem[] = [
+  { to: '/ticket', label: 'nav.ticket', icon: 'plus' },
   { to: '/preview', label: 'nav.preview', icon: 'moon' },
   { to: '/positions', label: 'nav.positions', icon: 'positions' },
   { to: '/schedule', label: 'nav.schedule', icon: 'schedule' },

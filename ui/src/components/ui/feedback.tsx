@@ -2,6 +2,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError, VAGUE } from '../../api/errors';
+import { useLimitText } from '../../lib/limitText';
 import { useLocale } from '../../lib/locale';
 import { clock, KST } from '../../lib/time';
 import { Button } from './button';
@@ -22,6 +23,7 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
   const { t } = useTranslation();
   const { text, detail } = useErrorText()(error);
   const fieldText = useFieldText();
+  const limitText = useLimitText();
   const problem = error instanceof ApiError ? error.problem : null;
   const listed = (problem?.errors?.length ?? 0) > 0;
   return (
@@ -35,6 +37,8 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
         <p className="mt-0.5">
           {problem.broker_message} {problem.broker_code && <code>({problem.broker_code})</code>}
         </p>
+      ) : problem?.limit ? (
+        <p className="mt-0.5">{limitText(problem.limit)}</p>
       ) : (
         detail && <Foreign text={detail} open={problem !== null && !listed && VAGUE.has(problem.code ?? '')} />
       )}

@@ -20,8 +20,9 @@ export function Money({ value, currency = 'USD' }: { value: Amount; currency?: C
 }
 
 /** A price of the market; `places` for an average, which has no decimals of its own. */
-export function Price({ value, places }: { value: Amount; places?: number }) {
-  const text = places === undefined ? priceText(value) : money(value, 'USD', { places });
+export function Price({ value, places, currency = 'USD' }: { value: Amount; places?: number; currency?: Currency }) {
+  const locale = useLocale();
+  const text = places === undefined ? priceText(value, currency, locale) : money(value, currency, { places, locale });
   return text === null ? <Missing /> : <span className="num">{text}</span>;
 }
 

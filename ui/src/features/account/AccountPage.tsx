@@ -1,10 +1,12 @@
 import { useTranslation } from 'react-i18next';
 import type { Account } from '../../api/types';
 import { WithAccount } from '../../components/layout/account';
+import { Badge } from '../../components/ui/badge';
 import { ButtonLink } from '../../components/ui/button';
-import { PageHead } from '../../components/ui/card';
+import { Card, PageHead } from '../../components/ui/card';
 import { When } from '../../components/ui/value';
 import { BrokerKeyCard } from './BrokerKeyCard';
+import { LimitsCard } from './LimitsCard';
 import { ModeCard } from './ModeCard';
 import { SettingsCard } from './SettingsCard';
 import { TelegramCard } from './TelegramCard';
@@ -16,13 +18,15 @@ export function AccountPage() {
 
 function Sections({ account }: { account: Account }) {
   const { t } = useTranslation();
+  // The paper account inside this server has no broker, no bots and nobody to tell of them.
+  const own = account.environment === 'own';
   return (
     <>
       <PageHead
         title={t('nav.account')}
         sub={
           <>
-            {account.name}
+            {account.name} {account.halted && <Badge tone="red">{t('killSwitch.on')}</Badge>}
             {account.imported_at && (
               <>
                 {' '}
@@ -32,7 +36,7 @@ function Sections({ account }: { account: Account }) {
           </>
         }
       >
-        <ButtonLink to="/schedule">{t('nav.schedule')}</ButtonLink>
+        {!own && <ButtonLink to="/schedule">{t('nav.schedule')}</ButtonLink>}
         <ButtonLink to="/accounts/new" data-testid="account-new">
           {t('account.create')}
         </ButtonLink>
@@ -44,8 +48,17 @@ function Sections({ account }: { account: Account }) {
           <SettingsCard account={account} />
         </div>
         <div className="min-w-0 space-y-4">
-          <BrokerKeyCard account={account} />
-          <TelegramCard account={account} />
+          {own ? (
+            <Card title={t('paper.title')}>
+              <p className="text-sm">{t('paper.text')}</p>
+            </Card>
+          ) : (
+            <>
+              <BrokerKeyCard account={account} />
+              <TelegramCard account={account} />
+            </>
+          )}
+          <LimitsCard account={account} />
         </div>
       </div>
     </>

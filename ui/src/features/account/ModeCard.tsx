@@ -17,14 +17,25 @@ export function ModeCard({ account }: { account: Account }) {
   const { t } = useTranslation();
   const [asked, setAsked] = useState<'start' | 'stop' | null>(null);
   const observing = account.mode === 'observe';
+  const own = account.environment === 'own';
   const blocks = [
     account.live_locked && account.environment === 'live' && 'live_locked',
     account.unsettled.length > 0 && 'unsettled',
-    !account.broker_key?.present && 'no_broker_key',
+    !own && !account.broker_key?.present && 'no_broker_key',
   ].filter((code): code is string => typeof code === 'string');
   return (
     <Card title={t('account.mode')} actions={<ModeBadge account={account} />}>
-      <p className="text-sm">{t(observing ? 'account.observeText' : 'account.tradingText')}</p>
+      <p className="text-sm">
+        {t(
+          own
+            ? observing
+              ? 'paper.observeText'
+              : 'paper.tradingText'
+            : observing
+              ? 'account.observeText'
+              : 'account.tradingText',
+        )}
+      </p>
       {account.started_at && (
         <p className="text-muted mt-1 text-sm">
           {t('account.startedAt')} <When at={account.started_at} long />
@@ -52,9 +63,11 @@ export function ModeCard({ account }: { account: Account }) {
             {t('account.stop')}
           </Button>
         )}
-        <Link to="/preview" className="inline-flex min-h-10 items-center px-2 text-sm font-semibold underline">
-          {t('nav.preview')}
-        </Link>
+        {!own && (
+          <Link to="/preview" className="inline-flex min-h-10 items-center px-2 text-sm font-semibold underline">
+            {t('nav.preview')}
+          </Link>
+        )}
       </div>
       {asked === 'start' && <StartDialog account={account} onClose={() => setAsked(null)} />}
       {asked === 'stop' && <StopDialog account={account} onClose={() => setAsked(null)} />}
@@ -66,7 +79,9 @@ function StartDialog({ account, onClose }: { account: Account; onClose: () => vo
   const { t } = useTranslation();
   const toast = useToast();
   const start = useStartAccount(account.id);
-  const [stopped, setStopped] = useState(false);
+  const own = account.environment === 'own';
+  // Nobody else can trade an account inside this server.
+  const [stopped, setStopped] = useState(own);
   return (
     <ConfirmDialog
       open
@@ -89,13 +104,17 @@ function StartDialog({ account, onClose }: { account: Account; onClose: () => vo
       }
     >
       <ModeBadge account={account} />
-      <Note tone="warning">{t('account.startText')}</Note>
-      <CheckField
-        label={<strong>{t('account.oldServerStopped')}</strong>}
-        checked={stopped}
-        data-testid="old-server-stopped"
-        onChange={(event) => setStopped(event.target.checked)}
-      />
+      {!own && (
+        <>
+          <Note tone="warning">{t('account.startText')}</Note>
+          <CheckField
+            label={<strong>{t('account.oldServerStopped')}</strong>}
+            checked={stopped}
+            data-testid="old-server-stopped"
+            onChange={(event) => setStopped(event.target.checked)}
+          />
+        </>
+      )}
     </ConfirmDialog>
   );
 }

@@ -96,20 +96,24 @@ export function SettingsCard({ account }: { account: Account }) {
     <Card title={t('account.settings')}>
       <form onSubmit={submit} noValidate className="space-y-4">
         <TextField label={t('account.name')} {...field('name')} />
-        <TextField
-          label={t('account.totalBudget')}
-          unit="$"
-          hint={t('account.budgetHint')}
-          {...field('total_budget')}
-        />
-        <SwitchField label={t('account.autoStart')} hint={t('account.autoStartHint')} {...field('auto_start')} />
-        <TextField
-          label={t('account.autoStartThreshold')}
-          unit="%"
-          hint={t('account.thresholdHint')}
-          {...field('auto_start_threshold')}
-        />
-        <SwitchField label={t('account.botSync')} hint={t('account.botSyncHint')} {...field('bot_sync')} />
+        {account.environment !== 'own' && (
+          <>
+            <TextField
+              label={t('account.totalBudget')}
+              unit="$"
+              hint={t('account.budgetHint')}
+              {...field('total_budget')}
+            />
+            <SwitchField label={t('account.autoStart')} hint={t('account.autoStartHint')} {...field('auto_start')} />
+            <TextField
+              label={t('account.autoStartThreshold')}
+              unit="%"
+              hint={t('account.thresholdHint')}
+              {...field('auto_start_threshold')}
+            />
+            <SwitchField label={t('account.botSync')} hint={t('account.botSyncHint')} {...field('bot_sync')} />
+          </>
+        )}
         <TextField label={t('account.feeRate')} unit="%" hint={t('account.feeHint')} {...field('fee_rate')} />
         {save.error && <ErrorNote error={save.error} />}
         {isConflict(save.error) && <Note tone="warning">{t('conflict.reloaded')}</Note>}

@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useBots, useReorderBots } from '../../api/queries/bots';
 import type { Account, Bot } from '../../api/types';
-import { WithAccount } from '../../components/layout/account';
+import { WithBots } from '../../components/layout/paper';
 import { Badge } from '../../components/ui/badge';
 import { Button, ButtonLink } from '../../components/ui/button';
 import { Card, Facts, PageHead, Progress } from '../../components/ui/card';
@@ -15,7 +15,8 @@ import { turns } from '../../lib/format';
 import { RenewalDialog } from './RenewalDialog';
 
 export function BotsPage() {
-  return <WithAccount>{(account) => <Bots key={account.id} account={account} />}</WithAccount>;
+  const { t } = useTranslation();
+  return <WithBots title={t('nav.bots')}>{(account) => <Bots key={account.id} account={account} />}</WithBots>;
 }
 
 function Bots({ account }: { account: Account }) {

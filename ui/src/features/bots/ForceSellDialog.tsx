@@ -11,6 +11,7 @@ import { Choice, TextField } from '../../components/ui/field';
 import { Price, Shares } from '../../components/ui/value';
 import { compare, multiply, readDecimal, shift } from '../../lib/decimal';
 import { issueText } from '../../lib/forms';
+import { useRequestKey } from '../../lib/requestKey';
 
 /** Sells a share of the position at once. The bot's name is typed first: this order cannot be taken back. */
 export function ForceSellDialog({ bot, onClose }: { bot: Bot; onClose: () => void }) {
@@ -19,6 +20,7 @@ export function ForceSellDialog({ bot, onClose }: { bot: Bot; onClose: () => voi
   const { accounts } = useCurrentAccount();
   const account = accounts.find((item) => item.id === bot.account_id);
   const sell = useForceSell(bot.id);
+  const requestKey = useRequestKey();
   const [ratio, setRatio] = useState('100');
   const value = readDecimal(ratio);
   const valid = value !== null && compare(value, '0') > 0 && compare(value, '100') <= 0;
@@ -34,7 +36,16 @@ export function ForceSellDialog({ bot, onClose }: { bot: Bot; onClose: () => voi
       busy={sell.isPending}
       error={sell.error}
       testId="force-sell"
-      onConfirm={() => value && sell.mutate(value, { onSuccess: (order) => void navigate(`/orders/${order.id}`) })}
+      onConfirm={() => {
+        if (!value || sell.isPending) return;
+        sell.mutate(
+          { ratio: value, key: requestKey.key },
+          {
+            onSuccess: (order) => void navigate(`/orders/${order.id}`),
+            onError: (error) => requestKey.failed(error),
+          },
+        );
+      }}
     >
       {account && <ModeBadge account={account} />}
       <p className="text-sm">{t('forceSell.text')}</p>

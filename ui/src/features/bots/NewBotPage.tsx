@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { useCreateBot } from '../../api/queries/bots';
 import type { Account, BotSettings } from '../../api/types';
-import { WithAccount } from '../../components/layout/account';
+import { WithBots } from '../../components/layout/paper';
 import { Card, PageHead } from '../../components/ui/card';
 import { ErrorNote } from '../../components/ui/feedback';
 import { useToast } from '../../components/ui/toast';
@@ -11,7 +11,8 @@ import { BotForm, useBotForm } from './BotForm';
 import { botFields, newBotText } from './settings';
 
 export function NewBotPage() {
-  return <WithAccount>{(account) => <NewBot account={account} />}</WithAccount>;
+  const { t } = useTranslation();
+  return <WithBots title={t('bots.create')}>{(account) => <NewBot account={account} />}</WithBots>;
 }
 
 function NewBot({ account }: { account: Account }) {

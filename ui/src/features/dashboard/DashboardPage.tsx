@@ -10,6 +10,7 @@ import { BotProgress } from './BotProgress';
 import { Checklist } from './Checklist';
 import { Figures } from './Figures';
 import { IndicatorCards } from './IndicatorCards';
+import { PaperHome } from './PaperHome';
 import { Problems } from './Problems';
 import { Totals } from './Totals';
 
@@ -19,6 +20,8 @@ export function DashboardPage() {
   const [search, setSearch] = useSearchParams();
   const all = search.get('scope') === 'all' && accounts.length > 1;
   const scope = all ? undefined : account?.id;
+  // The paper account inside this server has no bots and so no summary of them.
+  const paper = !all && account?.environment === 'own';
   const summary = useSummary(scope);
   const indicators = useIndicators(scope);
 
@@ -39,6 +42,7 @@ export function DashboardPage() {
       <PageHead
         title={t('nav.home')}
         sub={
+          !paper &&
           summary.data?.prices_at && (
             <>
               {t('dashboard.pricesAt')} <Age at={summary.data.prices_at} />
@@ -60,20 +64,30 @@ export function DashboardPage() {
         )}
       </PageHead>
       <div className="space-y-4">
-        <Checklist account={account} />
-        <Problems accounts={all ? accounts : [account]} alerts={summary.data?.alerts ?? []} />
-        <QueryView query={summary} rows={4}>
-          {(data) => (
-            <div className="space-y-4">
-              <Totals summary={data} />
-              <Figures summary={data} />
-              <BotProgress bots={data.bots} accounts={all ? accounts : []} />
-            </div>
-          )}
-        </QueryView>
-        <QueryView query={indicators} rows={2}>
-          {(data) => <IndicatorCards data={data} />}
-        </QueryView>
+        {paper ? (
+          <>
+            <Problems accounts={[account]} alerts={[]} />
+            <PaperHome account={account} />
+            {accounts.length === 1 && <Checklist account={undefined} />}
+          </>
+        ) : (
+          <>
+            <Checklist account={account} />
+            <Problems accounts={all ? accounts : [account]} alerts={summary.data?.alerts ?? []} />
+            <QueryView query={summary} rows={4}>
+              {(data) => (
+                <div className="space-y-4">
+                  <Totals summary={data} />
+                  <Figures summary={data} />
+                  <BotProgress bots={data.bots} accounts={all ? accounts : []} />
+                </div>
+              )}
+            </QueryView>
+            <QueryView query={indicators} rows={2}>
+              {(data) => <IndicatorCards data={data} />}
+            </QueryView>
+          </>
+        )}
       </div>
     </>
   );

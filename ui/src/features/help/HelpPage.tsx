@@ -7,7 +7,9 @@ const sections: Record<string, number> = {
   observe: 3,
   preview: 4,
   trade: 4,
+  ticket: 5,
   orders: 4,
+  killSwitch: 3,
   corrections: 3,
   words: 6,
 };

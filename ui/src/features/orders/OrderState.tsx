@@ -1,7 +1,8 @@
 import { useTranslation } from 'react-i18next';
-import type { Order, OrderState } from '../../api/types';
+import type { LimitHit, Order, OrderState } from '../../api/types';
 import { Badge, type BadgeTone } from '../../components/ui/badge';
 import { quantity } from '../../lib/format';
+import { useLimitText } from '../../lib/limitText';
 import { useLocale } from '../../lib/locale';
 import { useAmountsHidden } from '../../lib/privacy';
 
@@ -22,27 +23,41 @@ export function OrderStateBadge({ order }: { order: Order }) {
   const { t } = useTranslation();
   const hidden = useAmountsHidden();
   const partly = !hidden && Number(order.filled_quantity) > 0 && order.state !== 'filled';
+  const open = order.state === 'accepted' || order.state === 'partially_filled';
   return (
-    <Badge tone={tones[order.state] ?? 'grey'} testId="order-state">
-      {t(`orderState.${order.state}`)}
-      {partly && <span className="num ml-1">{`${quantity(order.filled_quantity)}/${quantity(order.quantity)}`}</span>}
-    </Badge>
+    <span className="inline-flex flex-wrap items-center gap-1">
+      <Badge tone={tones[order.state] ?? 'grey'} testId="order-state">
+        {t(`orderState.${order.state}`)}
+        {partly && <span className="num ml-1">{`${quantity(order.filled_quantity)}/${quantity(order.quantity)}`}</span>}
+      </Badge>
+      {open && order.cancel_requested && <Badge tone="amber">{t('orders.cancelling')}</Badge>}
+      {open && order.amending && <Badge tone="amber">{t('orders.amending')}</Badge>}
+    </span>
   );
 }
 
+/** A reason as the journal has it. */
+export interface JournalReason {
+  code: string;
+  message: string;
+  limit?: LimitHit | null;
+}
+
 /** Why an order came to nothing: our codes have a sentence, a broker's code comes with the broker's words. */
-export function useReasonText(): (code: string, message: string) => string {
+export function useReasonText(): (reason: JournalReason) => string {
   const { t, i18n } = useTranslation();
   const locale = useLocale();
-  return (code, message) => {
+  const limitText = useLimitText();
+  return ({ code, message, limit }) => {
     const key = `errors.${code}`;
     const known = i18n.exists(key) ? t(key) : null;
-    const words = !known || locale === 'en' || /[가-힣]/.test(message) ? message : null;
+    // The server's sentence about a limit quotes the same figures, which may have to be covered.
+    const words = limit ? limitText(limit) : !known || locale === 'en' || /[가-힣]/.test(message) ? message : null;
     return [known, words, `(${code})`].filter(Boolean).join(' ');
   };
 }
 
 export function OrderReason({ order }: { order: Order }) {
   const text = useReasonText();
-  return order.reason && <span className="text-muted text-xs">{text(order.reason.code, order.reason.message)}</span>;
+  return order.reason && <span className="text-muted text-xs">{text(order.reason)}</span>;
 }

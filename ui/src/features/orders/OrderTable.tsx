@@ -1,12 +1,14 @@
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import type { Order } from '../../api/types';
+import type { Account, Order } from '../../api/types';
 import { EnvironmentBadge, SideBadge } from '../../components/ui/badge';
 import { DataTable } from '../../components/ui/table';
 import { Price, Shares, When } from '../../components/ui/value';
+import { currencyOf } from '../../lib/format';
 import { OrderReason, OrderStateBadge } from './OrderState';
 
-export function OrderTable({ orders, label }: { orders: Order[]; label: string }) {
+/** With `accounts` the rows say whose order each is. */
+export function OrderTable({ orders, label, accounts }: { orders: Order[]; label: string; accounts?: Account[] }) {
   const { t } = useTranslation();
   return (
     <DataTable
@@ -24,6 +26,11 @@ export function OrderTable({ orders, label }: { orders: Order[]; label: string }
               <SideBadge side={order.side} />
               <strong>{order.symbol}</strong>
               <span className="text-muted">{order.bot_name}</span>
+              {accounts && (
+                <span className="text-muted text-xs">
+                  {accounts.find((item) => item.id === order.account_id)?.name}
+                </span>
+              )}
               <EnvironmentBadge environment={order.environment} />
             </Link>
           ),
@@ -47,12 +54,17 @@ export function OrderTable({ orders, label }: { orders: Order[]; label: string }
           right: true,
           cell: (order) => <Shares value={order.quantity} />,
         },
-        { id: 'price', header: t('orders.limit'), right: true, cell: (order) => <Price value={order.price} /> },
+        {
+          id: 'price',
+          header: t('orders.limit'),
+          right: true,
+          cell: (order) => <OrderPrice order={order} />,
+        },
         {
           id: 'average',
           header: t('orders.fillPrice'),
           right: true,
-          cell: (order) => <Price value={order.average_price} />,
+          cell: (order) => <Price value={order.average_price} currency={currencyOf(order.market)} />,
         },
         {
           id: 'origin',
@@ -62,5 +74,18 @@ export function OrderTable({ orders, label }: { orders: Order[]; label: string }
         { id: 'at', header: t('orders.at'), cell: (order) => <When at={order.created_at} /> },
       ]}
     />
+  );
+}
+
+/** The limit, with the kind of the order where it is not a plain one. */
+export function OrderPrice({ order }: { order: Order }) {
+  const { t } = useTranslation();
+  const kind = t(`orderKind.${order.order_type}`);
+  if (order.price === null) return kind;
+  return (
+    <>
+      <Price value={order.price} currency={currencyOf(order.market)} />
+      {order.order_type !== 'limit' && <span className="text-muted block text-xs">{kind}</span>}
+    </>
   );
 }

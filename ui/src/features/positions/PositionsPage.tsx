@@ -5,12 +5,13 @@ import { usePositions } from '../../api/queries/trading';
 import type { Account, Holding, Positions } from '../../api/types';
 import { WithAccount } from '../../components/layout/account';
 import { Badge } from '../../components/ui/badge';
-import { Button } from '../../components/ui/button';
+import { Button, ButtonLink } from '../../components/ui/button';
 import { Card, PageHead } from '../../components/ui/card';
 import { Empty, Note, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
-import { Change, Money, Price, Shares, When } from '../../components/ui/value';
+import { Money, Price, Shares, When } from '../../components/ui/value';
 import { HoldingDialog, RemoveHoldingDialog } from './HoldingDialogs';
+import { PositionTable } from './PositionTable';
 
 export function PositionsPage() {
   return <WithAccount>{(account) => <PositionsOf key={account.id} account={account} />}</WithAccount>;
@@ -26,19 +27,31 @@ function PositionsOf({ account }: { account: Account }) {
   return (
     <>
       <PageHead title={t('nav.positions')} sub={account.name}>
-        <Button onClick={() => setAsked({ what: 'new-reserve' })} data-testid="reserve-add">
-          {t('correction.addReserve')}
-        </Button>
-        <Button onClick={() => setAsked({ what: 'new' })} data-testid="holding-add">
-          {t('correction.addHolding')}
-        </Button>
+        {account.environment === 'own' ? (
+          <ButtonLink to={`/ticket?account=${account.id}`} tone="primary">
+            {t('nav.ticket')}
+          </ButtonLink>
+        ) : (
+          <>
+            <Button onClick={() => setAsked({ what: 'new-reserve' })} data-testid="reserve-add">
+              {t('correction.addReserve')}
+            </Button>
+            <Button onClick={() => setAsked({ what: 'new' })} data-testid="holding-add">
+              {t('correction.addHolding')}
+            </Button>
+          </>
+        )}
       </PageHead>
       <QueryView
         query={query}
         isEmpty={(data) => data.items.length === 0 && data.holdings.length === 0}
-        empty={<Empty title={t('positions.none')}>{t('positions.noneText')}</Empty>}
+        empty={
+          <Empty title={t('positions.none')}>
+            {t(account.environment === 'own' ? 'positions.noneTextOwn' : 'positions.noneText')}
+          </Empty>
+        }
       >
-        {(data) => <Tables data={data} onAsk={setAsked} />}
+        {(data) => <Tables account={account} data={data} onAsk={setAsked} />}
       </QueryView>
       {asked?.what === 'edit' && <HoldingDialog account={account} holding={asked.holding} onClose={close} />}
       {asked?.what === 'new' && <HoldingDialog account={account} onClose={close} />}
@@ -48,7 +61,7 @@ function PositionsOf({ account }: { account: Account }) {
   );
 }
 
-function Tables({ data, onAsk }: { data: Positions; onAsk: (asked: Asked) => void }) {
+function Tables({ account, data, onAsk }: { account: Account; data: Positions; onAsk: (asked: Asked) => void }) {
   const { t } = useTranslation();
   const orphans = data.holdings.filter((holding) => holding.orphan);
   return (
@@ -58,90 +71,33 @@ function Tables({ data, onAsk }: { data: Positions; onAsk: (asked: Asked) => voi
           {t('positions.orphansText', { names: orphans.map((item) => item.name).join(', ') })}
         </Note>
       )}
-      <Card title={t('positions.holdings')}>
-        <DataTable
-          label={t('positions.holdings')}
-          rows={[...data.holdings].sort((a, b) => Number(a.reserve) - Number(b.reserve))}
-          rowKey={(holding) => holding.id}
-          rowTestId="holding-row"
-          columns={[
-            {
-              id: 'name',
-              header: t('orders.bot'),
-              lead: true,
-              cell: (holding) => (
-                <span className="inline-flex flex-wrap items-center gap-1.5">
-                  {holding.bot_id ? (
-                    <Link to={`/bots/${holding.bot_id}`} className="font-semibold hover:underline">
-                      {holding.name}
-                    </Link>
-                  ) : (
-                    <strong>{holding.name}</strong>
-                  )}
-                  <span className="text-muted">{holding.symbol}</span>
-                  {holding.reserve && <Badge>{t('positions.reserve')}</Badge>}
-                  {holding.orphan && <Badge tone="amber">{t('positions.orphan')}</Badge>}
-                </span>
-              ),
-            },
-            { id: 'quantity', header: t('bots.quantity'), right: true, cell: (row) => <Shares value={row.quantity} /> },
-            {
-              id: 'average',
-              header: t('bots.average'),
-              right: true,
-              cell: (row) => <Price value={row.average_price} />,
-            },
-            { id: 'total', header: t('bots.invested'), right: true, cell: (row) => <Money value={row.total} /> },
-            { id: 'cycle', header: t('bots.cycleStart'), cell: (row) => <When at={row.cycle_start} long /> },
-            {
-              id: 'last',
-              header: t('positions.last'),
-              cell: (row) => (
-                <>
-                  {t(`kind.${row.last_kind}`)} <When at={row.last_trade_at} />
-                </>
-              ),
-            },
-            {
-              id: 'actions',
-              header: t('common.actions'),
-              buttons: true,
-              cell: (holding) => (
-                <span className="inline-flex gap-1">
-                  <Button
-                    tone="quiet"
-                    className="min-h-8 px-2 py-0"
-                    data-testid="holding-edit"
-                    onClick={() => onAsk({ what: 'edit', holding })}
-                  >
-                    {t('correction.edit')}
-                  </Button>
-                  <Button
-                    tone="quiet"
-                    className="min-h-8 px-2 py-0"
-                    data-testid="holding-remove"
-                    onClick={() => onAsk({ what: 'remove', holding })}
-                  >
-                    {t('common.delete')}
-                  </Button>
-                </span>
-              ),
-            },
-          ]}
-        />
-      </Card>
-      <Card title={t('positions.account')}>
-        <p className="text-muted -mt-2 mb-2 text-xs">{t('positions.accountText')}</p>
-        {data.items.length === 0 ? (
-          <p className="text-muted text-sm">{t('common.none')}</p>
-        ) : (
+      {account.environment !== 'own' && (
+        <Card title={t('positions.holdings')}>
           <DataTable
-            label={t('positions.account')}
-            rows={data.items}
-            rowKey={(row) => `${row.market} ${row.symbol}`}
-            rowTestId="position-row"
+            label={t('positions.holdings')}
+            rows={[...data.holdings].sort((a, b) => Number(a.reserve) - Number(b.reserve))}
+            rowKey={(holding) => holding.id}
+            rowTestId="holding-row"
             columns={[
-              { id: 'symbol', header: t('common.symbol'), lead: true, cell: (row) => <strong>{row.symbol}</strong> },
+              {
+                id: 'name',
+                header: t('orders.bot'),
+                lead: true,
+                cell: (holding) => (
+                  <span className="inline-flex flex-wrap items-center gap-1.5">
+                    {holding.bot_id ? (
+                      <Link to={`/bots/${holding.bot_id}`} className="font-semibold hover:underline">
+                        {holding.name}
+                      </Link>
+                    ) : (
+                      <strong>{holding.name}</strong>
+                    )}
+                    <span className="text-muted">{holding.symbol}</span>
+                    {holding.reserve && <Badge>{t('positions.reserve')}</Badge>}
+                    {holding.orphan && <Badge tone="amber">{t('positions.orphan')}</Badge>}
+                  </span>
+                ),
+              },
               {
                 id: 'quantity',
                 header: t('bots.quantity'),
@@ -154,21 +110,52 @@ function Tables({ data, onAsk }: { data: Positions; onAsk: (asked: Asked) => voi
                 right: true,
                 cell: (row) => <Price value={row.average_price} />,
               },
-              { id: 'cost', header: t('bots.invested'), right: true, cell: (row) => <Money value={row.cost} /> },
+              { id: 'total', header: t('bots.invested'), right: true, cell: (row) => <Money value={row.total} /> },
+              { id: 'cycle', header: t('bots.cycleStart'), cell: (row) => <When at={row.cycle_start} long /> },
               {
-                id: 'realised',
-                header: t('positions.realised'),
-                right: true,
-                cell: (row) => <Change value={row.realised} />,
+                id: 'last',
+                header: t('positions.last'),
+                cell: (row) => (
+                  <>
+                    {t(`kind.${row.last_kind}`)} <When at={row.last_trade_at} />
+                  </>
+                ),
               },
               {
-                id: 'charges',
-                header: t('positions.charges'),
-                right: true,
-                cell: (row) => <Money value={row.charges} />,
+                id: 'actions',
+                header: t('common.actions'),
+                buttons: true,
+                cell: (holding) => (
+                  <span className="inline-flex gap-1">
+                    <Button
+                      tone="quiet"
+                      className="min-h-8 px-2 py-0"
+                      data-testid="holding-edit"
+                      onClick={() => onAsk({ what: 'edit', holding })}
+                    >
+                      {t('correction.edit')}
+                    </Button>
+                    <Button
+                      tone="quiet"
+                      className="min-h-8 px-2 py-0"
+                      data-testid="holding-remove"
+                      onClick={() => onAsk({ what: 'remove', holding })}
+                    >
+                      {t('common.delete')}
+                    </Button>
+                  </span>
+                ),
               },
             ]}
           />
+        </Card>
+      )}
+      <Card title={t('positions.account')}>
+        <p className="text-muted -mt-2 mb-2 text-xs">{t('positions.accountText')}</p>
+        {data.items.length === 0 ? (
+          <p className="text-muted text-sm">{t('common.none')}</p>
+        ) : (
+          <PositionTable account={account} positions={data.items} />
         )}
       </Card>
     </div>

@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { usePreview } from '../../api/queries/bots';
 import type { Account } from '../../api/types';
-import { WithAccount } from '../../components/layout/account';
+import { WithBots } from '../../components/layout/paper';
 import { ButtonLink } from '../../components/ui/button';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Empty, Note, QueryView } from '../../components/ui/feedback';
@@ -13,7 +13,10 @@ import { writePreference } from '../../lib/storage';
 import { PreviewItemView, PreviewTimes } from './PreviewItem';
 
 export function PreviewPage() {
-  return <WithAccount>{(account) => <PreviewOf key={account.id} account={account} />}</WithAccount>;
+  const { t } = useTranslation();
+  return (
+    <WithBots title={t('preview.title')}>{(account) => <PreviewOf key={account.id} account={account} />}</WithBots>
+  );
 }
 
 function PreviewOf({ account }: { account: Account }) {

@@ -2,7 +2,7 @@ import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSchedule } from '../../api/queries/accounts';
 import type { Account, ScheduleView } from '../../api/types';
-import { WithAccount } from '../../components/layout/account';
+import { WithBots } from '../../components/layout/paper';
 import { Badge } from '../../components/ui/badge';
 import { Card, PageHead } from '../../components/ui/card';
 import { Empty, QueryView } from '../../components/ui/feedback';
@@ -15,7 +15,10 @@ import { ScheduleForm } from './ScheduleForm';
 import { ScheduleTable } from './SeasonTable';
 
 export function SchedulePage() {
-  return <WithAccount>{(account) => <ScheduleOf key={account.id} account={account} />}</WithAccount>;
+  const { t } = useTranslation();
+  return (
+    <WithBots title={t('nav.schedule')}>{(account) => <ScheduleOf key={account.id} account={account} />}</WithBots>
+  );
 }
 
 function ScheduleOf({ account }: { account: Account }) {

@@ -1,0 +1,110 @@
+import { type FormEvent, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useSaveUserRules, useUserRules } from '../../api/queries/admin';
+import type { AdminUser, UserRules } from '../../api/types';
+import { Button } from '../../components/ui/button';
+import { Dialog } from '../../components/ui/dialog';
+import { ErrorNote, QueryView } from '../../components/ui/feedback';
+import { SwitchField, TextField } from '../../components/ui/field';
+import { useToast } from '../../components/ui/toast';
+import { compare, readDecimal } from '../../lib/decimal';
+import { issueText, refusedFields } from '../../lib/forms';
+
+/** What an administrator lets one user do. */
+export function RulesDialog({ user, onClose }: { user: AdminUser; onClose: () => void }) {
+  const { t } = useTranslation();
+  const query = useUserRules(user.id);
+  return (
+    <Dialog open onClose={onClose} title={t('rules.title', { user: user.username })} testId="rules-dialog">
+      <QueryView query={query} rows={2}>
+        {(rules) => <RulesForm user={user} rules={rules} onClose={onClose} />}
+      </QueryView>
+    </Dialog>
+  );
+}
+
+const MOST = '4000000000';
+
+/** An empty field is no limit. */
+function readLimit(text: string): { value: number | null; error: string | null } {
+  if (text.trim() === '') return { value: null, error: null };
+  const value = readDecimal(text);
+  if (value === null) return { value: null, error: 'form.number' };
+  if (value.includes('.')) return { value: null, error: 'form.places|0' };
+  // Nothing at all is a matter of the permissions above.
+  if (compare(value, '1') < 0) return { value: null, error: 'form.min|1' };
+  if (compare(value, MOST) > 0) return { value: null, error: `form.max|${MOST}` };
+  return { value: Number(value), error: null };
+}
+
+function RulesForm({ user, rules, onClose }: { user: AdminUser; rules: UserRules; onClose: () => void }) {
+  const { t } = useTranslation();
+  const toast = useToast();
+  const save = useSaveUserRules(user.id);
+  const [paper, setPaper] = useState(rules.can_paper_trade);
+  const [real, setReal] = useState(rules.can_real_trade);
+  const [texts, setTexts] = useState({
+    daily_trade_limit: String(rules.daily_trade_limit ?? ''),
+    api_calls_limit: String(rules.api_calls_limit ?? ''),
+  });
+  const daily = readLimit(texts.daily_trade_limit);
+  const calls = readLimit(texts.api_calls_limit);
+  const refused = refusedFields(save.error, ['daily_trade_limit', 'api_calls_limit']);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (daily.error || calls.error) return;
+    save.mutate(
+      {
+        ...rules,
+        can_paper_trade: paper,
+        can_real_trade: real,
+        daily_trade_limit: daily.value,
+        api_calls_limit: calls.value,
+      },
+      {
+        onSuccess: () => {
+          toast({ text: t('rules.saved', { user: user.username }), tone: 'ok', testId: 'rules-saved' });
+          onClose();
+        },
+      },
+    );
+  };
+  const limit = (name: keyof typeof texts, error: string | null) => ({
+    label: t(`rules.${name}`),
+    hint: t(`rules.${name}_hint`),
+    value: texts[name],
+    error: refused.find((item) => item.field === name)?.detail ?? issueText(t, error ?? undefined),
+    inputMode: 'numeric' as const,
+    autoComplete: 'off',
+    placeholder: t('limits.none'),
+    'data-testid': `rules-${name}`,
+    onChange: (event: { target: { value: string } }) => setTexts((now) => ({ ...now, [name]: event.target.value })),
+  });
+  return (
+    <form onSubmit={submit} noValidate className="space-y-4">
+      <SwitchField
+        label={t('rules.can_paper_trade')}
+        hint={t('rules.can_paper_trade_hint')}
+        checked={paper}
+        data-testid="rules-paper"
+        onChange={(event) => setPaper(event.target.checked)}
+      />
+      <SwitchField
+        label={t('rules.can_real_trade')}
+        hint={t('rules.can_real_trade_hint')}
+        checked={real}
+        data-testid="rules-real"
+        onChange={(event) => setReal(event.target.checked)}
+      />
+      <TextField {...limit('daily_trade_limit', daily.error)} />
+      <TextField {...limit('api_calls_limit', calls.error)} />
+      {save.error && <ErrorNote error={save.error} />}
+      <div className="flex justify-end gap-2">
+        <Button onClick={onClose}>{t('common.cancel')}</Button>
+        <Button type="submit" tone="primary" busy={save.isPending} data-testid="rules-save">
+          {t('common.save')}
+        </Button>
+      </div>
+    </form>
+  );
+}
