@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{BotId, DifferenceId};
 use super::instrument::Market;
+use super::money::Currency;
 use super::order::Side;
 
 /// Old shares become new ones: 2 for 1 doubles them, 1 for 10 is a reverse split.
@@ -18,6 +19,11 @@ pub struct SplitRatio {
 }
 
 impl SplitRatio {
+    /// What takes it back.
+    pub fn inverse(&self) -> Self {
+        Self { new: self.old, old: self.new }
+    }
+
     /// New shares per old one.
     pub fn factor(&self) -> Decimal {
         Decimal::from(self.new) / Decimal::from(self.old.max(1))
@@ -198,4 +204,45 @@ pub struct SplitBooking {
     pub own_change: Decimal,
     /// The bots' holdings after it.
     pub holdings: Vec<super::bot::Holding>,
+}
+
+/// Why cash came or went without a trade of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CashReason {
+    /// What was there when the books first looked.
+    Opening,
+    Deposit,
+    Withdrawal,
+    Dividend,
+    Interest,
+    /// Changed into, or out of, another currency.
+    Exchange,
+    /// Fees and taxes that differ from those that were booked.
+    Charges,
+    Other,
+}
+
+/// The open question about an account's cash of one currency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CashDifference {
+    /// A new one whenever the figures change.
+    pub id: DifferenceId,
+    pub currency: Currency,
+    /// Cash by our books.
+    pub ours: Decimal,
+    /// Cash by the broker, all trades settled.
+    pub brokers: Decimal,
+    pub proposal: CashReason,
+    pub since: Timestamp,
+}
+
+/// How the cash of one currency compared with the broker's the last time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CashChecked {
+    pub currency: Currency,
+    pub first_at: Timestamp,
+    pub at: Timestamp,
+    /// The broker's less ours: what stays between two looks is no trade on its way.
+    pub difference: Decimal,
 }

@@ -99,6 +99,13 @@ pub enum Event {
         received: Decimal,
     },
 
+    /// Cash came, or went (negative), without a trade of ours.
+    ExternalCash {
+        currency: super::money::Currency,
+        amount: Decimal,
+        reason: super::difference::CashReason,
+    },
+
     /// An order is wanted. Durable before a byte leaves.
     OrderIntended {
         intent: Box<OrderIntent>,
@@ -222,6 +229,7 @@ impl Event {
             | Event::OpeningSheet { .. }
             | Event::OpeningCash { .. }
             | Event::CashExchanged { .. }
+            | Event::ExternalCash { .. }
             | Event::SheetPut { .. }
             | Event::SliceDone { .. }
             | Event::SheetClosed { .. }

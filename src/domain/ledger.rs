@@ -97,7 +97,7 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
         Event::OpeningHistory { row } | Event::HistoryAdded { row, .. } => rows.put_history(row),
         Event::HistoryRemoved { history_id, .. } => rows.remove_history(*history_id),
         Event::OpeningSheet { sheet } | Event::SheetPut { sheet } => rows.put_sheet(sheet),
-        Event::OpeningCash { currency, amount, .. } => add_cash(rows, *currency, *amount),
+        Event::OpeningCash { currency, amount, .. } | Event::ExternalCash { currency, amount, .. } => add_cash(rows, *currency, *amount),
         Event::CashExchanged { from, paid, to, received } => {
             add_cash(rows, *from, -*paid)?;
             add_cash(rows, *to, *received)

@@ -198,6 +198,18 @@ pub enum Notice {
         price: Option<(f64, f64)>,
         holds: bool,
     },
+    /// A price lies far from the last known one, near no split's ratio.
+    PriceOutOfBounds {
+        symbol: String,
+        before: f64,
+        now: f64,
+    },
+    /// Books and broker show different cash. It holds nothing.
+    CashDiffers {
+        currency: super::money::Currency,
+        ours: f64,
+        brokers: f64,
+    },
     /// Books and broker agree again, or the owner's answer is booked.
     DifferenceEnded {
         symbol: String,
@@ -297,6 +309,8 @@ impl Notice {
             | Notice::FirstConnection { .. }
             | Notice::PositionDiffers { .. }
             | Notice::SplitSuspected { .. }
+            | Notice::PriceOutOfBounds { .. }
+            | Notice::CashDiffers { .. }
             | Notice::BotHeld { .. }
             | Notice::SessionRevoked { .. } => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::AnotherProgram { .. } => {

@@ -215,6 +215,16 @@ fn korean(notice: &Notice) -> String {
             let hold = if *holds { " 답하실 때까지 이 종목의 봇은 쉽니다." } else { "" };
             format!("✂️ {symbol}: {old}주가 {new}주가 되는 분할·병합으로 보입니다 ({hint}). 맞는지 확인해 주세요.{hold}")
         }
+        Notice::PriceOutOfBounds { symbol, before, now } => {
+            format!(
+                "⚠️ {symbol}: 가격이 {before}에서 {now}(으)로 크게 바뀌었습니다. 실제 변동인지, 분할·병합인지 확인해 주세요. 답하실 때까지 이 종목의 봇은 쉽니다."
+            )
+        }
+        Notice::CashDiffers { currency, ours, brokers } => {
+            format!(
+                "💵 {currency} 현금: 장부 {ours}, 증권사 {brokers}. 입출금·배당·이자·환전 가운데 무엇인지 알려 주세요. 봇은 쉬지 않습니다."
+            )
+        }
         Notice::DifferenceEnded { symbol } => format!("✅ {symbol}: 장부와 증권사 잔고의 확인이 끝났습니다"),
         Notice::BotHeld { bot, symbol, ours, brokers } => {
             format!("⏸ {bot}: {symbol} 확인(장부 {ours}주, 증권사 {brokers}주)에 답이 없어 이번 차례를 쉬었습니다")
@@ -377,6 +387,16 @@ fn english(notice: &Notice) -> String {
             };
             let hold = if *holds { " Until you answer the bots on it wait." } else { "" };
             format!("✂️ {symbol}: this looks like a split, {new} new shares for {old} ({hint}). Say whether it is one.{hold}")
+        }
+        Notice::PriceOutOfBounds { symbol, before, now } => {
+            format!(
+                "⚠️ {symbol}: the price went from {before} to {now}. Say whether it really moved or the shares were split. Until you answer the bots on it wait."
+            )
+        }
+        Notice::CashDiffers { currency, ours, brokers } => {
+            format!(
+                "💵 {currency} cash: the books have {ours}, the broker {brokers}. Say whether it was a deposit, a withdrawal, a dividend, interest or an exchange. The bots go on."
+            )
         }
         Notice::DifferenceEnded { symbol } => format!("✅ {symbol}: books and broker agree again"),
         Notice::BotHeld { bot, symbol, ours, brokers } => {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
-use crate::domain::difference::{Checked, Difference, KnownPrice, OutsideSeen};
+use crate::domain::difference::{CashChecked, CashDifference, Checked, Difference, KnownPrice, OutsideSeen};
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::Exchange;
@@ -118,6 +118,8 @@ records! {
     Checked => "comparison with the broker",
     OutsideSeen => "execution outside",
     KnownPrice => "known price",
+    CashDifference => "difference of cash",
+    CashChecked => "comparison of cash",
 }
 
 // Installation
@@ -176,6 +178,10 @@ pub const CHECKED: UserTable<Checked> = UserTable::new("checked");
 pub const OUTSIDE_SEEN: UserTable<OutsideSeen> = UserTable::new("outside_seen");
 /// account · market · symbol: the last price that was relied upon.
 pub const KNOWN_PRICES: UserTable<KnownPrice> = UserTable::new("known_prices");
+/// account · currency: open questions about cash.
+pub const CASH_DIFFERENCES: UserTable<CashDifference> = UserTable::new("cash_differences");
+/// account · currency: the last comparison of cash with the broker.
+pub const CASH_CHECKED: UserTable<CashChecked> = UserTable::new("cash_checked");
 /// key version → the user's data key, wrapped by the master key.
 pub const DATA_KEYS: UserTable<Sealed> = UserTable::new("data_keys");
 /// account · kind of secret.

@@ -13,6 +13,9 @@ const ONE_SHARE: Decimal = Decimal::ONE;
 const LARGEST_RATIO: u32 = 100;
 /// How far a price may lie from an exact n-th or n-fold and still look like a split.
 const NEAR: Decimal = dec!(0.10);
+/// A price that is so many times the last known one, or so many times less, is out of bounds: the worst
+/// day of a threefold fund so far (a fall by 34 %) and a split of 3 for 2 both lie beyond.
+const OUT_OF_BOUNDS: Decimal = dec!(1.47);
 
 /// Both sides' shares of one instrument, and what is known about them.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +101,8 @@ pub(super) fn judge(sides: &Sides<'_>) -> Verdict {
     Verdict::Differs(DifferenceKind::Unexplained, None)
 }
 
+const THREE_FOR_TWO: SplitRatio = SplitRatio { new: 3, old: 2 };
+
 /// The whole number of a ratio, if a split may have it.
 fn whole(rounded: Decimal) -> Option<u32> {
     u32::try_from(rounded).ok().filter(|n| (2..=LARGEST_RATIO).contains(n))
@@ -108,36 +113,47 @@ pub(super) fn share_ratio(before: Decimal, after: Decimal) -> Option<SplitRatio>
     if before <= Decimal::ZERO || after <= Decimal::ZERO {
         return None;
     }
-    let ratio = if after > before {
-        SplitRatio { new: whole((after / before).round())?, old: 1 }
+    let n_fold = if after > before {
+        whole((after / before).round()).map(|new| SplitRatio { new, old: 1 })
     } else {
         // Fractions are gone, so what is left divides the old shares at least so often.
-        SplitRatio { new: 1, old: whole((before / after).floor())? }
+        whole((before / after).floor()).map(|old| SplitRatio { new: 1, old })
     };
-    let exact = ratio.shares(before);
-    (after <= exact && exact - after < ONE_SHARE).then_some(ratio)
+    let fits = |ratio: &SplitRatio| {
+        let exact = ratio.shares(before);
+        after <= exact && exact - after < ONE_SHARE
+    };
+    // Of a share or two nothing can be told about halves.
+    let halves = if after > before { THREE_FOR_TWO } else { THREE_FOR_TWO.inverse() };
+    n_fold.filter(fits).or_else(|| Some(halves).filter(|ratio| before >= dec!(4) && fits(ratio)))
 }
 
-/// The split that makes one price another, if it is near one. Shares move against the price.
-pub(super) fn price_ratio(before: Decimal, after: Decimal) -> Option<SplitRatio> {
+/// The split that one price out of bounds of another is near to, if any: shares move against the price.
+/// `None` within bounds.
+fn price_ratio(before: Decimal, after: Decimal) -> Option<Option<SplitRatio>> {
     if before <= Decimal::ZERO || after <= Decimal::ZERO {
         return None;
     }
     let falls = before > after;
     let exact = if falls { before / after } else { after / before };
+    if exact < OUT_OF_BOUNDS {
+        return None;
+    }
+    let near = |ratio: &SplitRatio| (exact / ratio.factor() - Decimal::ONE).abs() <= NEAR;
     // Just below two is as near to it as just above.
-    let n = whole(exact.round()).filter(|n| (exact / Decimal::from(*n) - Decimal::ONE).abs() <= NEAR)?;
-    Some(if falls { SplitRatio { new: n, old: 1 } } else { SplitRatio { new: 1, old: n } })
+    let n_fold = whole(exact.round()).map(|new| SplitRatio { new, old: 1 }).filter(near);
+    let ratio = n_fold.or_else(|| Some(THREE_FOR_TWO).filter(near));
+    Some(ratio.map(|ratio| if falls { ratio } else { ratio.inverse() }))
 }
 
-/// Whether a price looks like a split: against the last price of an earlier session, or against the
-/// broker's own previous close. Within a session prices only move.
+/// Whether a price is out of bounds, and the split that it looks like: against the last price of an
+/// earlier session, or against the broker's own previous close. Within a session prices only move.
 pub(super) fn price_jump(
     known: Option<&KnownPrice>,
     session: Date,
     last: Decimal,
     previous_close: Option<Decimal>,
-) -> Option<(PriceJump, SplitRatio)> {
+) -> Option<(PriceJump, Option<SplitRatio>)> {
     if known.is_some_and(|k| k.answered == Some(session)) {
         return None;
     }
@@ -201,6 +217,9 @@ mod tests {
         assert_eq!(judge(&sides(10, 20)), differs(SplitSuspected, 2, 1));
         assert_eq!(judge(&sides(35, 13)), Verdict::Differs(Unexplained, None), "more than a fraction is missing");
         assert_eq!(judge(&sides(35, 8)), differs(SplitSuspected, 1, 4), "8.75 shares, of which 0.75 are paid out");
+        assert_eq!(judge(&sides(40, 60)), differs(SplitSuspected, 3, 2));
+        assert_eq!(judge(&sides(41, 27)), differs(SplitSuspected, 2, 3));
+        assert_eq!(judge(&sides(2, 3)), Verdict::Differs(Unexplained, None), "one share more");
         assert_eq!(judge(&Sides { split_denied: true, ..sides(10, 20) }), Verdict::Differs(Unexplained, None));
         let trade = [bought(3, dec!(60), dec!(60))];
         assert_eq!(judge(&Sides { outside: &trade, ..sides(10, 13) }), Verdict::Differs(OutsideTrade, None));
@@ -218,17 +237,21 @@ mod tests {
     #[test]
     fn a_price_near_a_ratio_of_the_last_close_is_suspected_only_over_night() {
         let known = |price| KnownPrice { session: date(2026, 5, 13), price, at: jiff::Timestamp::UNIX_EPOCH, answered: None, split: None };
-        let jump =
-            |before, last, close| price_jump(Some(&known(before)), date(2026, 5, 14), last, close).map(|(_, ratio)| (ratio.new, ratio.old));
-        assert_eq!(jump(dec!(60), dec!(31), None), Some((2, 1)));
-        assert_eq!(jump(dec!(60), dec!(27), Some(dec!(30.2))), Some((2, 1)), "the adjusted close tells");
-        assert_eq!(jump(dec!(60), dec!(604), Some(dec!(60))), Some((1, 10)));
+        let jump = |before, last, close| {
+            price_jump(Some(&known(before)), date(2026, 5, 14), last, close).map(|(_, ratio)| ratio.map(|r| (r.new, r.old)))
+        };
+        assert_eq!(jump(dec!(60), dec!(31), None), Some(Some((2, 1))));
+        assert_eq!(jump(dec!(60), dec!(27), Some(dec!(30.2))), Some(Some((2, 1))), "the adjusted close tells");
+        assert_eq!(jump(dec!(60), dec!(604), Some(dec!(60))), Some(Some((1, 10))));
+        assert_eq!(jump(dec!(8.1), dec!(118), Some(dec!(121.5))), Some(Some((1, 15))), "a reverse split of a fund that fell");
+        assert_eq!(jump(dec!(60), dec!(39.6), Some(dec!(60))), Some(Some((3, 2))), "a crash by 34 % is asked about, too");
+        assert_eq!(jump(dec!(60), dec!(35), Some(dec!(60))), Some(None), "near no ratio");
         assert_eq!(jump(dec!(60), dec!(42), Some(dec!(60))), None, "a bad day of a leveraged fund");
         assert_eq!(jump(dec!(60), dec!(84), Some(dec!(60))), None);
         assert_eq!(price_jump(Some(&known(dec!(60))), date(2026, 5, 13), dec!(31), None), None, "the same session");
         let answered = KnownPrice { answered: Some(date(2026, 5, 14)), ..known(dec!(60)) };
         assert_eq!(price_jump(Some(&answered), date(2026, 5, 14), dec!(31), Some(dec!(60))), None, "its owner has answered");
-        assert_eq!(price_jump(None, date(2026, 5, 14), dec!(31), Some(dec!(60))).map(|(_, r)| r.new), Some(2));
+        assert_eq!(price_jump(None, date(2026, 5, 14), dec!(31), Some(dec!(60))).map(|(_, r)| r.map(|r| r.new)), Some(Some(2)));
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::sync::Mutex;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 use serde_json::json;
 
 use super::books::Books;
 use super::bus::LiveEvent;
+use super::cash::book_cash;
 use super::compare::price_jump;
 use super::error::TradingError;
 use super::line::Line;
@@ -20,7 +21,8 @@ use super::tick::{Trading, lock};
 use crate::brokers::Quote;
 use crate::domain::bot::{Bot, Holding, SliceFill, TradeKind};
 use crate::domain::difference::{
-    Checked, Difference, DifferenceKind, ExternalOrigin, ExternalTrade, KnownPrice, Proposal, SplitBooking, SplitRatio,
+    CashDifference, CashReason, Checked, Difference, DifferenceKind, ExternalOrigin, ExternalTrade, KnownPrice, Proposal, SplitBooking,
+    SplitRatio,
 };
 use crate::domain::fact::{Actor, BookingOrigin, Event, SheetEnd};
 use crate::domain::id::{AccountId, BotId, DifferenceId, UserId};
@@ -29,7 +31,7 @@ use crate::domain::message::Notice;
 use crate::domain::money::{decimal_from_f64, f64_from_decimal};
 use crate::domain::order::{Environment, Side};
 use crate::quant::egg::number::cents;
-use crate::storage::tables::{ACCOUNTS, BOTS, CHECKED, DIFFERENCES, KNOWN_PRICES, POSITIONS};
+use crate::storage::tables::{ACCOUNTS, BOTS, CASH_DIFFERENCES, CHECKED, DIFFERENCES, KNOWN_PRICES, POSITIONS};
 use crate::storage::{Key, StoreError, UserTx, UserView, account_key, time_ordered};
 
 /// So long after a confirmed split the broker may still show the old shares.
@@ -48,12 +50,14 @@ pub enum Answer {
     /// So are all shares that the first connection found.
     AllMine,
     /// The trade was a bot's. The price is needed where no execution tells it.
-    OfBot {
-        bot: BotId,
-        price: Option<Decimal>,
-    },
-    Split,
+    OfBot { bot: BotId, price: Option<Decimal> },
+    /// A split; the ratio where the question names none, or another one.
+    Split { ratio: Option<SplitRatio> },
+    /// No split: the price moved, or the shares have another reason. Takes a split back that was
+    /// confirmed by mistake.
     NoSplit,
+    /// Why cash came or went.
+    Cash(CashReason),
 }
 
 /// An account's open questions.
@@ -62,6 +66,7 @@ pub struct Questions {
     /// The markets that were compared, and when.
     pub checked: Vec<Checked>,
     pub differences: Vec<Difference>,
+    pub cash: Vec<CashDifference>,
 }
 
 /// Bots that were told of as held, by session; a restart tells once more.
@@ -77,8 +82,12 @@ impl Holds {
     }
 }
 
+pub(super) fn market_key(account: AccountId, market: Market) -> Key {
+    account_key(account).text(market.code())
+}
+
 pub(super) fn question_key(account: AccountId, market: Market, symbol: &str) -> Key {
-    account_key(account).text(market.code()).text(symbol)
+    market_key(account, market).text(symbol)
 }
 
 /// The open question that holds the bots on a symbol.
@@ -155,27 +164,28 @@ impl Trading {
                         brokers: ours,
                         average_price: None,
                         kind: DifferenceKind::SplitSuspected,
-                        proposal: Some(Proposal::Split { ratio }),
+                        proposal: ratio.map(|ratio| Proposal::Split { ratio }),
                         executions: Vec::new(),
                         price: Some(price.clone()),
                         split_denied: false,
                         since: now,
                     };
                     tx.put(&DIFFERENCES, &question_key(account, market, &symbol), &difference)?;
-                    let shares = f64_from_decimal(ours);
-                    let notice = Notice::SplitSuspected {
-                        symbol: symbol.clone(),
-                        new: ratio.new,
-                        old: ratio.old,
-                        ours: shares,
-                        brokers: shares,
-                        price: Some((f64_from_decimal(price.before), f64_from_decimal(price.now))),
-                        holds: true,
+                    let (shares, symbol) = (f64_from_decimal(ours), symbol.clone());
+                    let (before, now_price) = (f64_from_decimal(price.before), f64_from_decimal(price.now));
+                    let notice = match ratio {
+                        Some(SplitRatio { new, old }) => {
+                            let price = Some((before, now_price));
+                            Notice::SplitSuspected { symbol, new, old, ours: shares, brokers: shares, price, holds: true }
+                        }
+                        None => Notice::PriceOutOfBounds { symbol, before, now: now_price },
                     };
                     tx.post(account, now, notice.level(), &notice)?;
                     Ok(difference)
                 };
                 let difference = line.user.write(write).await?;
+                // The broker's shares tell more than the price.
+                self.comparisons.repeat(account, market);
                 self.bus.publish(line.user.id(), LiveEvent::Account { account_id: account });
                 Ok(Some(difference))
             }
@@ -197,7 +207,8 @@ impl Trading {
         let key = account_key(account);
         Ok(self.store.user(user).read(|v| {
             v.get(&ACCOUNTS, &key)?.ok_or_else(|| StoreError::not_found("account"))?;
-            Ok::<_, StoreError>(Questions { checked: v.list(&CHECKED, &key)?, differences: v.list(&DIFFERENCES, &key)? })
+            let cash = v.list(&CASH_DIFFERENCES, &key)?;
+            Ok::<_, StoreError>(Questions { checked: v.list(&CHECKED, &key)?, differences: v.list(&DIFFERENCES, &key)?, cash })
         })?)
     }
 
@@ -231,6 +242,15 @@ impl Trading {
         self.store
             .user(user)
             .write(move |tx| -> Result<(), TradingError> {
+                let about_cash: Vec<CashDifference> = tx.list(&CASH_DIFFERENCES, &account_key(account))?;
+                if let Some(asked) = about_cash.iter().find(|d| d.id == id) {
+                    let Answer::Cash(reason) = answer else {
+                        let detail =
+                            "a question about cash takes 'deposit', 'withdrawal', 'dividend', 'interest', 'exchange', 'charges' or 'other'";
+                        return Err(TradingError::field("/action", "answer_not_possible", detail));
+                    };
+                    return book_cash(tx, account, user, asked, reason, now);
+                }
                 let open: Vec<Difference> = tx.list(&DIFFERENCES, &account_key(account))?;
                 let Some(asked) = open.iter().find(|d| d.id == id) else {
                     return Err(StoreError::not_found("open question").into());
@@ -252,13 +272,22 @@ impl Trading {
     }
 }
 
+/// Shares after a split; a whole number where only the last digits of a fraction are in its way.
+fn split_shares(ratio: SplitRatio, shares: Decimal) -> Decimal {
+    let after = ratio.shares(shares);
+    let whole = after.round();
+    if (after - whole).abs() < dec!(0.000000001) { whole } else { after }
+}
+
 fn words(answer: Answer) -> String {
     match answer {
         Answer::Mine => "mine".to_owned(),
         Answer::AllMine => "all_mine".to_owned(),
         Answer::OfBot { bot, .. } => format!("bot {bot}"),
-        Answer::Split => "split".to_owned(),
+        Answer::Split { ratio: None } => "split".to_owned(),
+        Answer::Split { ratio: Some(ratio) } => format!("split, {} for {}", ratio.new, ratio.old),
         Answer::NoSplit => "no_split".to_owned(),
+        Answer::Cash(reason) => format!("{reason:?}").to_lowercase(),
     }
 }
 
@@ -296,8 +325,19 @@ impl Answering<'_, '_> {
             ));
         }
         match (difference.kind, answer) {
-            (DifferenceKind::SplitSuspected, Answer::Split) => self.split()?,
+            (DifferenceKind::SplitSuspected | DifferenceKind::Unexplained, Answer::Split { ratio }) => {
+                let proposed = match difference.proposal {
+                    Some(Proposal::Split { ratio }) => Some(ratio),
+                    _ => None,
+                };
+                let Some(ratio) = ratio.or(proposed) else {
+                    let detail = "no ratio is near these figures: give the new and the old number of shares";
+                    return Err(TradingError::field("/split", "split_required", detail));
+                };
+                self.split(ratio)?;
+            }
             (DifferenceKind::SplitSuspected, Answer::NoSplit) => return self.no_split().map_err(TradingError::from),
+            (DifferenceKind::SplitAwaited, Answer::NoSplit) => self.take_split_back()?,
             (DifferenceKind::FirstSurplus, Answer::Mine | Answer::AllMine)
             | (DifferenceKind::OutsideTrade | DifferenceKind::Unexplained, Answer::Mine) => self.adopt(None, None)?,
             (DifferenceKind::FirstSurplus | DifferenceKind::OutsideTrade | DifferenceKind::Unexplained, Answer::OfBot { bot, price }) => {
@@ -307,9 +347,10 @@ impl Answering<'_, '_> {
             (kind, _) => {
                 let able = match kind {
                     DifferenceKind::FirstSurplus => "'mine', 'all_mine' or 'bot'",
-                    DifferenceKind::OutsideTrade | DifferenceKind::Unexplained => "'mine' or 'bot'",
+                    DifferenceKind::OutsideTrade => "'mine' or 'bot'",
+                    DifferenceKind::Unexplained => "'mine', 'bot' or 'split'",
                     DifferenceKind::SplitSuspected => "'split' or 'no_split'",
-                    DifferenceKind::SplitAwaited => "nothing: it ends when the broker shows the new shares",
+                    DifferenceKind::SplitAwaited => "'no_split', which takes the split back; it ends when the broker shows the new shares",
                 };
                 return Err(TradingError::field("/action", "answer_not_possible", format!("this question takes {able}")));
             }
@@ -338,9 +379,19 @@ impl Answering<'_, '_> {
         let difference = self.difference;
         let (market, symbol, bot_id) = (difference.market, difference.symbol.clone(), bot.map(|b| b.id));
         if difference.kind == DifferenceKind::OutsideTrade {
-            return Ok(difference
-                .executions
-                .iter()
+            let mut executions: Vec<_> = difference.executions.iter().collect();
+            executions.sort_by_key(|e| (e.date, e.ordered_at));
+            let mut held = difference.ours;
+            let goes_short = executions.iter().any(|e| {
+                held += e.signed();
+                held < Decimal::ZERO
+            });
+            if goes_short {
+                // Order times are not execution times: nobody sold what was not there.
+                executions.sort_by_key(|e| e.side == Side::Sell);
+            }
+            return Ok(executions
+                .into_iter()
                 .map(|e| ExternalTrade {
                     market,
                     symbol: symbol.clone(),
@@ -425,18 +476,43 @@ impl Answering<'_, '_> {
     }
 
     /// Books a split: shares times the ratio, prices divided by it, cost as it was.
-    fn split(&mut self) -> Result<(), TradingError> {
-        let difference = self.difference;
-        let Some(Proposal::Split { ratio }) = difference.proposal else {
-            return Err(StoreError::Corrupt("a split's question without its ratio".to_owned()).into());
+    fn split(&mut self, ratio: SplitRatio) -> Result<(), TradingError> {
+        self.rescale(ratio)?;
+        self.remember_answer(Some(ratio))?;
+        Ok(())
+    }
+
+    /// A split that was confirmed by mistake: everything is as it was before it.
+    fn take_split_back(&mut self) -> Result<(), TradingError> {
+        let (market, symbol) = (self.difference.market, &self.difference.symbol);
+        let Some(ratio) = recent_split(&self.tx.view(), self.account, market, symbol, self.now)? else {
+            let detail = "the split was confirmed too long ago to be taken back here: correct the holdings instead";
+            return Err(TradingError::refused("split_too_old", detail));
         };
+        self.rescale(ratio.inverse())?;
+        let key = self.key();
+        if let Some(known) = self.tx.get(&KNOWN_PRICES, &key)? {
+            // The price that the split explained is a real one now.
+            let known = KnownPrice { split: None, answered: Some(self.session), ..known };
+            self.tx.put(&KNOWN_PRICES, &key, &known)?;
+        }
+        Ok(())
+    }
+
+    /// Every share of the symbol becomes `ratio` shares; cost stays.
+    fn rescale(&mut self, ratio: SplitRatio) -> Result<(), TradingError> {
+        let difference = self.difference;
         let books = Books::read(&self.tx.view(), self.account)?;
         let of_symbol = |market: Market, symbol: &str| market == difference.market && symbol == difference.symbol;
         if books.open_orders.iter().any(|o| of_symbol(o.intent.market, &o.intent.symbol)) {
             let detail = format!("an order for {} is still open: cancel it or wait for its end", difference.symbol);
             return Err(TradingError::refused("order_open", detail));
         }
-        let sheets = || books.sheets.iter().filter(|s| of_symbol(s.market, &s.symbol) && !books.is_imported(s));
+        if books.sheets.iter().any(|s| of_symbol(s.market, &s.symbol) && books.is_imported(s) && s.fills().next().is_some()) {
+            let detail = format!("an imported sheet for {} counts old shares: book or discard its fills first", difference.symbol);
+            return Err(TradingError::refused("sheet_open", detail));
+        }
+        let sheets = || books.sheets.iter().filter(|s| of_symbol(s.market, &s.symbol));
         if sheets().any(|s| s.fills().next().is_some()) {
             let detail =
                 format!("a sheet for {} has executions that are not booked yet: wait until its session has ended", difference.symbol);
@@ -450,21 +526,21 @@ impl Answering<'_, '_> {
         let (mut holdings, mut gained) = (Vec::new(), Decimal::ZERO);
         for holding in books.holdings.iter().filter(|h| !h.reserve && of_symbol(h.market, &h.symbol)) {
             let (shares, price) = (number(holding.quantity)?, number(holding.average_price)?);
-            gained += ratio.shares(shares) - shares;
+            let after = split_shares(ratio, shares);
+            gained += after - shares;
             holdings.push(Holding {
-                quantity: f64_from_decimal(ratio.shares(shares)),
+                quantity: f64_from_decimal(after),
                 average_price: f64_from_decimal(ratio.price(price)),
                 ..holding.clone()
             });
         }
         let before = self.tx.get(&POSITIONS, &self.key())?.map_or(Decimal::ZERO, |p| p.quantity);
-        let quantity_after = ratio.shares(before);
+        let quantity_after = split_shares(ratio, before);
         let own_change = quantity_after - before - gained;
         let (market, symbol) = (difference.market, difference.symbol.clone());
         let split = SplitBooking { market, symbol, ratio, quantity_after, own_change, holdings };
         self.record(Event::SplitBooked { split: Box::new(split) })?;
         self.rescale_stops(&books, ratio)?;
-        self.remember_answer(Some(ratio))?;
         Ok(())
     }
 
@@ -522,6 +598,8 @@ impl Answering<'_, '_> {
             id: DifferenceId(time_ordered(self.now)),
             kind: DifferenceKind::Unexplained,
             proposal: None,
+            // What is left to ask about is the shares.
+            price: None,
             split_denied: true,
             ..difference.clone()
         };

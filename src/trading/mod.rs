@@ -10,6 +10,7 @@ mod books;
 mod bot_settings;
 mod bots;
 mod bus;
+mod cash;
 mod closing;
 mod compare;
 mod corrections;

@@ -11,8 +11,8 @@ use rust_decimal::Decimal;
 
 use super::books::Books;
 use super::bus::LiveEvent;
-use super::compare::{Moving, Sides, Verdict, judge, looks_like_a_bots};
-use super::differences::{question_key, recent_split};
+use super::compare::{Moving, Sides, Verdict, judge, looks_like_a_bots, share_ratio};
+use super::differences::{market_key, question_key, recent_split};
 use super::error::TradingError;
 use super::evidence::OwnNumbers;
 use super::line::Line;
@@ -64,11 +64,20 @@ impl Comparisons {
         lock(&self.0).get(&(account, market)).is_some_and(|pace| pace.done)
     }
 
+    /// An account that only observes is not compared: the next order waits for a new comparison.
+    fn forget(&self, account: AccountId) {
+        lock(&self.0).retain(|(of, _), _| *of != account);
+    }
+
     fn is_due(&self, account: AccountId, market: Market, every: SignedDuration, now: Timestamp) -> bool {
         lock(&self.0).get(&(account, market)).is_none_or(|pace| {
             let wait = if pace.again || !pace.done { AGAIN } else { every };
             pace.at.saturating_add(wait).is_ok_and(|next| now >= next)
         })
+    }
+
+    fn last_at(&self, account: AccountId, market: Market) -> Option<Timestamp> {
+        lock(&self.0).get(&(account, market)).map(|pace| pace.at)
     }
 
     fn note(&self, account: AccountId, market: Market, at: Timestamp, complete: bool, again: bool) {
@@ -87,13 +96,9 @@ struct Snapshot {
     at: Timestamp,
 }
 
-fn checked_key(account: AccountId, market: Market) -> Key {
-    account_key(account).text(market.code())
-}
-
 fn seen_key(account: AccountId, market: Market, execution: &OutsideExecution) -> Key {
     let number = execution.broker_order_no.trim_start_matches('0');
-    account_key(account).text(market.code()).text(&execution.date.to_string()).text(number)
+    market_key(account, market).text(&execution.date.to_string()).text(number)
 }
 
 /// Notes that the books know of these executions now.
@@ -114,31 +119,48 @@ pub(super) fn mark_seen(
 }
 
 impl Trading {
-    /// Compares every market of an account whose time has come.
+    /// Compares every market of a trading account whose time has come; those that the account never
+    /// used once after the start. While an account observes, whatever moves its shares is nobody's
+    /// business here: it is compared when its owner asks, and before its first order.
     ///
     /// # Errors
     /// The first failure; the other market is compared all the same.
     pub(super) async fn compare_due(&self, line: &Line) -> Result<(), TradingError> {
         let (account, now) = (line.account_id, self.clock.now());
+        let mode = line.user.read(|v| v.get(&ACCOUNTS, &account_key(account)))?.map(|a| a.mode);
+        if mode != Some(AccountMode::Trading) {
+            self.comparisons.forget(account);
+            return Ok(());
+        }
         let mut problem = None;
-        for market in line.user.read(|v| markets_of(v, account))? {
+        let used = line.user.read(|v| markets_of(v, account))?;
+        for market in used.iter().copied() {
             let open = self.calendar_of(market).session_at(now).map_err(calendar)?.is_some();
             let every = if open { EVERY_OPEN } else { EVERY_CLOSED };
             if self.comparisons.is_due(account, market, every, now) {
-                keep(&mut problem, self.compare_market(line, market).await);
+                keep(&mut problem, self.compare_market(line, market, false).await);
+            }
+        }
+        for market in offered(line).filter(|m| !used.contains(m) && !self.comparisons.is_done(account, *m)) {
+            if self.comparisons.last_at(account, market).is_none_or(|at| now.duration_since(at) >= EVERY_CLOSED) {
+                // Nothing of ours depends on this market.
+                if let Err(error) = self.compare_market(line, market, false).await {
+                    tracing::warn!(account_id = %account, market = market.code(), %error, "a market without bots cannot be compared");
+                }
             }
         }
         problem.map_or(Ok(()), Err)
     }
 
-    /// Compares every market of an account now.
+    /// Compares every market of an account now, as its owner asks.
     ///
     /// # Errors
     /// As [`Trading::compare_due`].
     pub(super) async fn compare_all(&self, line: &Line) -> Result<(), TradingError> {
         let (account, mut problem) = (line.account_id, None);
-        for market in line.user.read(|v| markets_of(v, account))? {
-            keep(&mut problem, self.compare_market(line, market).await);
+        let markets: BTreeSet<Market> = line.user.read(|v| markets_of(v, account))?.into_iter().chain(offered(line)).collect();
+        for market in markets {
+            keep(&mut problem, self.compare_market(line, market, true).await);
         }
         problem.map_or(Ok(()), Err)
     }
@@ -151,14 +173,14 @@ impl Trading {
         if line.gateway.environment() == Environment::Own || self.comparisons.is_done(line.account_id, market) {
             return Ok(());
         }
-        self.compare_market(line, market).await
+        self.compare_market(line, market, false).await
     }
 
     /// Compares one market now.
     ///
     /// # Errors
     /// The broker's, when it could not be read; nothing is concluded then.
-    pub(super) async fn compare_market(&self, line: &Line, market: Market) -> Result<(), TradingError> {
+    async fn compare_market(&self, line: &Line, market: Market, demanded: bool) -> Result<(), TradingError> {
         let account = line.account_id;
         let read = self.read_snapshot(line, market).await;
         let now = self.clock.now();
@@ -171,7 +193,12 @@ impl Trading {
         };
         let compared = line.user.write(move |tx| Comparing::new(tx, account, &snapshot)?.run()).await?;
         self.comparisons.note(account, market, now, true, compared.undecided);
-        if compared.changed {
+        let cash = self.compare_cash(line, market, demanded).await.unwrap_or_else(|error| {
+            // Nothing that trades waits for it.
+            tracing::warn!(account_id = %account, market = market.code(), %error, "the cash cannot be compared");
+            false
+        });
+        if compared.changed || cash {
             self.bus.publish(line.user.id(), LiveEvent::Account { account_id: account });
         }
         Ok(())
@@ -182,7 +209,7 @@ impl Trading {
         self.adopt_interrupted(line).await?;
         let account = line.account_id;
         let today = self.calendar_of(market).local_date(self.clock.now());
-        let checked = line.user.read(|v| v.get(&CHECKED, &checked_key(account, market)))?;
+        let checked = line.user.read(|v| v.get(&CHECKED, &market_key(account, market)))?;
         let from = checked.map_or(today, |c| c.listed_from.max(today.saturating_sub(LONGEST.days())));
         let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;
         let of_market = |o: &&Order| o.intent.market == market && !o.state.is_final() && !self.service.is_sending(o.intent.order_id);
@@ -201,6 +228,11 @@ impl Trading {
         self.heard_from_broker(account, at);
         Ok(Snapshot { market, listed: evidence.reading.listed.clone(), held, today, at })
     }
+}
+
+/// The markets that the account's broker offers.
+fn offered(line: &Line) -> impl Iterator<Item = Market> {
+    line.gateway.capabilities().offers.into_iter().map(|offer| offer.market)
 }
 
 /// The markets that an account has something to do with; the bots' where there is nothing yet.
@@ -253,15 +285,15 @@ impl<'t, 'b> Comparing<'t, 'b> {
                 outside.entry(listed.symbol.clone()).or_default().push(execution);
             }
         }
-        let first = view.get(&CHECKED, &checked_key(account, market))?.is_none();
+        let first = view.get(&CHECKED, &market_key(account, market))?.is_none();
         let result = Compared { undecided: false, changed: false };
         Ok(Self { tx, account, snapshot, books, orders, first, outside, surplus: Vec::new(), result })
     }
 
     fn run(mut self) -> Result<Compared, StoreError> {
         let (account, market, now) = (self.account, self.snapshot.market, self.snapshot.at);
-        let positions = self.tx.list(&POSITIONS, &checked_key(account, market))?;
-        let questions = self.tx.list(&DIFFERENCES, &checked_key(account, market))?;
+        let positions = self.tx.list(&POSITIONS, &market_key(account, market))?;
+        let questions = self.tx.list(&DIFFERENCES, &market_key(account, market))?;
         let ours: BTreeMap<String, Decimal> = positions.into_iter().map(|p| (p.symbol, p.quantity)).collect();
         let asked: BTreeMap<String, Difference> = questions.into_iter().map(|d| (d.symbol.clone(), d)).collect();
         let symbols: BTreeSet<String> =
@@ -273,7 +305,7 @@ impl<'t, 'b> Comparing<'t, 'b> {
             let notice = Notice::FirstConnection { surplus: std::mem::take(&mut self.surplus) };
             self.tx.post(account, now, notice.level(), &notice)?;
         }
-        let key = checked_key(account, market);
+        let key = market_key(account, market);
         let first_at = self.tx.get(&CHECKED, &key)?.map_or(now, |c| c.first_at);
         let checked = Checked { market, first_at, at: now, listed_from: self.snapshot.today.saturating_sub(1.day()) };
         self.tx.put(&CHECKED, &key, &checked)?;
@@ -282,12 +314,12 @@ impl<'t, 'b> Comparing<'t, 'b> {
 
     fn instrument(&mut self, symbol: &str, ours: Decimal, asked: Option<&Difference>) -> Result<(), StoreError> {
         let (market, now) = (self.snapshot.market, self.snapshot.at);
-        if asked.is_some_and(|d| d.price.is_some()) {
-            // Whether the price shows a split is answered first: the shares follow it.
-            return Ok(());
-        }
         let held = self.snapshot.held.get(symbol);
         let brokers = held.map_or(Decimal::ZERO, |p| p.quantity);
+        if let Some(asked) = asked.filter(|d| d.price.is_some()) {
+            // Whether the price shows a split is answered first: the shares follow it, and tell the ratio.
+            return self.show_shares(asked, ours, brokers);
+        }
         let outside = self.executions(symbol, asked);
         let mut moving = Moving::default();
         for order in self.orders.iter().filter(|o| o.intent.symbol == symbol) {
@@ -326,6 +358,20 @@ impl<'t, 'b> Comparing<'t, 'b> {
         self.result.changed = true;
         self.announce(&difference, ratio)?;
         self.suspect_another_program(&difference)
+    }
+
+    /// A question about a price shows both sides' shares.
+    fn show_shares(&mut self, asked: &Difference, ours: Decimal, brokers: Decimal) -> Result<(), StoreError> {
+        let of_shares = share_ratio(ours, brokers).map(|ratio| Proposal::Split { ratio });
+        let proposal = of_shares.or_else(|| asked.proposal.clone());
+        let shown = Difference { ours, brokers, proposal, ..asked.clone() };
+        if shown == *asked {
+            return Ok(());
+        }
+        let shown = Difference { id: DifferenceId(time_ordered(self.snapshot.at)), ..shown };
+        self.tx.put(&DIFFERENCES, &question_key(self.account, asked.market, &asked.symbol), &shown)?;
+        self.result.changed = true;
+        Ok(())
     }
 
     /// Unknown executions of the list, and those of the open question that the list has dropped.
@@ -392,7 +438,8 @@ impl<'t, 'b> Comparing<'t, 'b> {
     fn announce(&mut self, difference: &Difference, ratio: Option<SplitRatio>) -> Result<(), StoreError> {
         let symbol = difference.symbol.clone();
         let (ours, brokers) = (f64_from_decimal(difference.ours), f64_from_decimal(difference.brokers));
-        let holds = self.books.bots.iter().any(|b| b.symbol == symbol && b.market == difference.market);
+        let trades = self.books.account.mode == AccountMode::Trading;
+        let holds = trades && self.books.bots.iter().any(|b| b.active && b.symbol == symbol && b.market == difference.market);
         let notice = match (difference.kind, ratio) {
             (DifferenceKind::FirstSurplus, _) => {
                 self.surplus.push((symbol, brokers - ours));
@@ -413,8 +460,12 @@ impl<'t, 'b> Comparing<'t, 'b> {
     fn suspect_another_program(&mut self, difference: &Difference) -> Result<(), StoreError> {
         let trades = self.books.account.mode == AccountMode::Trading
             && self.books.bots.iter().any(|b| b.active && b.symbol == difference.symbol && b.market == difference.market);
-        let alike: Vec<String> = difference.executions.iter().filter(|e| looks_like_a_bots(e)).map(|e| e.broker_order_no.clone()).collect();
-        if !trades || alike.is_empty() {
+        // What the old program ordered before this account began to trade is no sign that it still runs.
+        let started = self.books.account.started_at;
+        let since_start = |e: &&OutsideExecution| e.ordered_at.zip(started).is_none_or(|(ordered, started)| ordered > started);
+        let alike = difference.executions.iter().filter(|e| looks_like_a_bots(e)).filter(since_start);
+        let alike: Vec<String> = alike.map(|e| e.broker_order_no.clone()).collect();
+        if !trades || self.first || alike.is_empty() {
             return Ok(());
         }
         let (key, now) = (account_key(self.account), self.snapshot.at);

@@ -24,13 +24,14 @@ use crate::brokers::{
 use crate::domain::account::{Account, AccountMode, AccountSettings};
 use crate::domain::bot::{Bot, HistoryRow, Holding, PointCurve, TradeKind};
 use crate::domain::calendar::Calendar;
+use crate::domain::charges::{self, Trade};
 use crate::domain::clock::{Clock, SteppedClock};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, BotId, HoldingId, OrderId, UserId};
 use crate::domain::instrument::{Exchange, Market};
 use crate::domain::ledger::Position;
 use crate::domain::message::Message;
-use crate::domain::money::f64_from_decimal;
+use crate::domain::money::{Currency, f64_from_decimal};
 use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderKind, OrderOrigin, Side, Venue};
 use crate::domain::slot::SlotRun;
 use crate::domain::user::{Language, Role, User};
@@ -118,6 +119,7 @@ struct State {
     next_number: u64,
     /// Shares that came without orders: those of the beginning, moved ones, splits.
     without_orders: BTreeMap<String, Decimal>,
+    cash_moved: BTreeMap<Currency, Decimal>,
 }
 
 impl State {
@@ -265,6 +267,11 @@ impl ScriptedBroker {
     /// Shares come in, or go out, without an order.
     pub fn move_shares(&self, symbol: &str, shares: i64) {
         *self.state().without_orders.entry(symbol.to_owned()).or_default() += Decimal::from(shares);
+    }
+
+    /// Cash comes in, or goes out (negative).
+    pub fn move_cash(&self, currency: Currency, amount: &str) {
+        *self.state().cash_moved.entry(currency).or_default() += amount.parse::<Decimal>().unwrap();
     }
 
     /// A split; fractions are paid out.
@@ -530,7 +537,20 @@ impl Broker for ScriptedBroker {
     }
 
     async fn cash(&self, market: Market) -> Result<Cash, BrokerError> {
-        Ok(Cash { currency: market.currency(), amount: Decimal::from(50_000) })
+        self.settle_time();
+        let state = self.state();
+        let korean = |symbol: &str| symbol.starts_with(|c: char| c.is_ascii_digit());
+        let moved = state.cash_moved.get(&market.currency()).copied().unwrap_or_default();
+        let traded = state.placed.iter().map(|p| &p.listed).filter(|l| korean(&l.symbol) == (market == Market::Krx));
+        let paid = traded.map(|listed| {
+            let gross = listed.filled_amount;
+            let trade = Trade { market, side: listed.side, session: listed.order_date, is_fund: true };
+            let charges = charges::rates(trade, AccountSettings::new().commission(market)).on(gross);
+            let charges = charges.fee + charges.tax;
+            if listed.side == Side::Buy { -gross - charges } else { gross - charges }
+        });
+        let amount = Decimal::from(50_000) + moved + paid.sum::<Decimal>();
+        Ok(Cash { currency: market.currency(), amount })
     }
 
     async fn sellable(&self, _: Exchange, _: &str) -> Result<Decimal, BrokerError> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::difference::{Difference, DifferenceKind, Proposal};
+use crate::domain::difference::{CashDifference, CashReason, Difference, DifferenceKind, Proposal, SplitRatio};
 use crate::domain::id::{AccountId, BotId, DifferenceId};
 use crate::domain::order::Side;
 use crate::http::access::{AppData, Require, perm};
@@ -117,6 +117,32 @@ impl From<&Difference> for DifferenceView {
     }
 }
 
+/// An open question about the cash of one currency.
+#[derive(Serialize, ToSchema)]
+struct CashDifferenceView {
+    id: Uuid,
+    currency: &'static str,
+    /// Cash by the books.
+    ours: String,
+    /// Cash by the broker, all trades settled.
+    brokers: String,
+    proposal: CashReason,
+    since: Timestamp,
+}
+
+impl From<&CashDifference> for CashDifferenceView {
+    fn from(cash: &CashDifference) -> Self {
+        Self {
+            id: cash.id.0,
+            currency: cash.currency.code(),
+            ours: cash.ours.normalize().to_string(),
+            brokers: cash.brokers.normalize().to_string(),
+            proposal: cash.proposal,
+            since: cash.since,
+        }
+    }
+}
+
 /// When a market of the account was compared last.
 #[derive(Serialize, ToSchema)]
 struct CheckedView {
@@ -131,6 +157,8 @@ struct DifferencesView {
     account_id: Uuid,
     checked: Vec<CheckedView>,
     items: Vec<DifferenceView>,
+    /// They hold no bot.
+    cash: Vec<CashDifferenceView>,
 }
 
 fn view(account: AccountId, questions: &Questions) -> web::Json<DifferencesView> {
@@ -139,6 +167,7 @@ fn view(account: AccountId, questions: &Questions) -> web::Json<DifferencesView>
         account_id: account.0,
         checked: checked.collect(),
         items: questions.differences.iter().map(DifferenceView::from).collect(),
+        cash: questions.cash.iter().map(CashDifferenceView::from).collect(),
     })
 }
 
@@ -152,7 +181,38 @@ enum Action {
     /// The trade was the bot's that `bot_id` names.
     Bot,
     Split,
+    /// No split; takes one back that was confirmed by mistake.
     NoSplit,
+    Deposit,
+    Withdrawal,
+    Dividend,
+    Interest,
+    Exchange,
+    Charges,
+    Other,
+}
+
+/// New shares for old ones.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RatioInput {
+    new: u32,
+    old: u32,
+}
+
+impl RatioInput {
+    fn checked(self) -> Result<SplitRatio, ApiError> {
+        const MOST: u32 = 1_000;
+        for (pointer, value) in [("/split/new", self.new), ("/split/old", self.old)] {
+            if !(1..=MOST).contains(&value) {
+                return Err(ApiError::invalid(pointer, format!("{value} is no number of shares for a ratio: give 1 to {MOST}")));
+            }
+        }
+        if self.new == self.old {
+            return Err(ApiError::invalid("/split/new", "a split changes the number of shares: new and old are equal"));
+        }
+        Ok(SplitRatio { new: self.new, old: self.old })
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -166,6 +226,9 @@ struct AnswerInput {
     /// Price per share, for `bot` where no execution tells it.
     #[serde(default)]
     price: Option<Amount>,
+    /// For `split`, where the question proposes none or another one.
+    #[serde(default)]
+    split: Option<RatioInput>,
 }
 
 /// The open questions about an account's books.
@@ -199,14 +262,22 @@ async fn answer_difference(
     body: Json<AnswerInput>,
 ) -> Result<web::Json<DifferencesView>, ApiError> {
     let (account, difference) = ids.into_inner();
-    let AnswerInput { action, bot_id, price } = body.0;
+    let AnswerInput { action, bot_id, price, split } = body.0;
+    let ratio = split.map(RatioInput::checked).transpose()?;
     let answer = match (action, bot_id) {
         (Action::Mine, _) => Answer::Mine,
         (Action::AllMine, _) => Answer::AllMine,
         (Action::Bot, Some(bot)) => Answer::OfBot { bot, price: price.map(|p| p.0) },
         (Action::Bot, None) => return Err(ApiError::invalid("/bot_id", "name the bot whose trade it was: bot_id is missing")),
-        (Action::Split, _) => Answer::Split,
+        (Action::Split, _) => Answer::Split { ratio },
         (Action::NoSplit, _) => Answer::NoSplit,
+        (Action::Deposit, _) => Answer::Cash(CashReason::Deposit),
+        (Action::Withdrawal, _) => Answer::Cash(CashReason::Withdrawal),
+        (Action::Dividend, _) => Answer::Cash(CashReason::Dividend),
+        (Action::Interest, _) => Answer::Cash(CashReason::Interest),
+        (Action::Exchange, _) => Answer::Cash(CashReason::Exchange),
+        (Action::Charges, _) => Answer::Cash(CashReason::Charges),
+        (Action::Other, _) => Answer::Cash(CashReason::Other),
     };
     Ok(view(account, &app.trading.answer_difference(who.user_id, account, difference, answer).await?))
 }

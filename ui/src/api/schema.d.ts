@@ -1237,6 +1237,7 @@ export interface components {
              */
             bot_id?: string | null;
             price?: components["schemas"]["Amount"] | null;
+            split?: components["schemas"]["RatioInput"] | null;
         };
         AtView: {
             /** Format: date-time */
@@ -1432,6 +1433,24 @@ export interface components {
              */
             account?: string | null;
         };
+        /** @description An open question about the cash of one currency. */
+        CashDifferenceView: {
+            /** @description Cash by the broker, all trades settled. */
+            brokers: string;
+            currency: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Cash by the books. */
+            ours: string;
+            proposal: components["schemas"]["CashReason"];
+            /** Format: date-time */
+            since: string;
+        };
+        /**
+         * @description Why cash came or went without a trade of ours.
+         * @enum {string}
+         */
+        CashReason: "opening" | "deposit" | "withdrawal" | "dividend" | "interest" | "exchange" | "charges" | "other";
         ChatTest: {
             /** @description Kind of the failure. */
             code: string | null;
@@ -1537,6 +1556,8 @@ export interface components {
         DifferencesView: {
             /** Format: uuid */
             account_id: string;
+            /** @description They hold no bot. */
+            cash: components["schemas"]["CashDifferenceView"][];
             checked: components["schemas"]["CheckedView"][];
             items: components["schemas"]["DifferenceView"][];
         };
@@ -2561,6 +2582,13 @@ export interface components {
             /** @description `present_balance`, `chart` or `import` */
             source: string;
             usd_krw: string;
+        };
+        /** @description New shares for old ones. */
+        RatioInput: {
+            /** Format: int32 */
+            new: number;
+            /** Format: int32 */
+            old: number;
         };
         /** @description New shares for old ones. */
         RatioView: {
