@@ -462,7 +462,7 @@ impl<'t, 'b> Comparing<'t, 'b> {
             && self.books.bots.iter().any(|b| b.active && b.symbol == difference.symbol && b.market == difference.market);
         // What the old program ordered before this account began to trade is no sign that it still runs.
         let started = self.books.account.started_at;
-        let since_start = |e: &&OutsideExecution| e.ordered_at.zip(started).is_none_or(|(ordered, started)| ordered > started);
+        let since_start = |e: &&OutsideExecution| e.ordered_at.zip(started).is_none_or(|(ordered, started)| ordered >= started);
         let alike = difference.executions.iter().filter(|e| looks_like_a_bots(e)).filter(since_start);
         let alike: Vec<String> = alike.map(|e| e.broker_order_no.clone()).collect();
         if !trades || self.first || alike.is_empty() {

@@ -173,7 +173,7 @@ fn view(account: AccountId, questions: &Questions) -> web::Json<DifferencesView>
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Action {
+enum AnswerAction {
     /// The shares, or the trade, are the person's own.
     Mine,
     /// So are all shares that the first connection found.
@@ -218,7 +218,7 @@ impl RatioInput {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AnswerInput {
-    action: Action,
+    action: AnswerAction,
     /// Required for `bot`.
     #[serde(default)]
     #[schema(value_type = Option<uuid::Uuid>)]
@@ -265,19 +265,19 @@ async fn answer_difference(
     let AnswerInput { action, bot_id, price, split } = body.0;
     let ratio = split.map(RatioInput::checked).transpose()?;
     let answer = match (action, bot_id) {
-        (Action::Mine, _) => Answer::Mine,
-        (Action::AllMine, _) => Answer::AllMine,
-        (Action::Bot, Some(bot)) => Answer::OfBot { bot, price: price.map(|p| p.0) },
-        (Action::Bot, None) => return Err(ApiError::invalid("/bot_id", "name the bot whose trade it was: bot_id is missing")),
-        (Action::Split, _) => Answer::Split { ratio },
-        (Action::NoSplit, _) => Answer::NoSplit,
-        (Action::Deposit, _) => Answer::Cash(CashReason::Deposit),
-        (Action::Withdrawal, _) => Answer::Cash(CashReason::Withdrawal),
-        (Action::Dividend, _) => Answer::Cash(CashReason::Dividend),
-        (Action::Interest, _) => Answer::Cash(CashReason::Interest),
-        (Action::Exchange, _) => Answer::Cash(CashReason::Exchange),
-        (Action::Charges, _) => Answer::Cash(CashReason::Charges),
-        (Action::Other, _) => Answer::Cash(CashReason::Other),
+        (AnswerAction::Mine, _) => Answer::Mine,
+        (AnswerAction::AllMine, _) => Answer::AllMine,
+        (AnswerAction::Bot, Some(bot)) => Answer::OfBot { bot, price: price.map(|p| p.0) },
+        (AnswerAction::Bot, None) => return Err(ApiError::invalid("/bot_id", "name the bot whose trade it was: bot_id is missing")),
+        (AnswerAction::Split, _) => Answer::Split { ratio },
+        (AnswerAction::NoSplit, _) => Answer::NoSplit,
+        (AnswerAction::Deposit, _) => Answer::Cash(CashReason::Deposit),
+        (AnswerAction::Withdrawal, _) => Answer::Cash(CashReason::Withdrawal),
+        (AnswerAction::Dividend, _) => Answer::Cash(CashReason::Dividend),
+        (AnswerAction::Interest, _) => Answer::Cash(CashReason::Interest),
+        (AnswerAction::Exchange, _) => Answer::Cash(CashReason::Exchange),
+        (AnswerAction::Charges, _) => Answer::Cash(CashReason::Charges),
+        (AnswerAction::Other, _) => Answer::Cash(CashReason::Other),
     };
     Ok(view(account, &app.trading.answer_difference(who.user_id, account, difference, answer).await?))
 }

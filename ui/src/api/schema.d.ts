@@ -1229,8 +1229,10 @@ export interface components {
          * @example 61.37
          */
         Amount: string | number;
+        /** @enum {string} */
+        AnswerAction: "mine" | "all_mine" | "bot" | "split" | "no_split" | "deposit" | "withdrawal" | "dividend" | "interest" | "exchange" | "charges" | "other";
         AnswerInput: {
-            action: components["schemas"]["Action"];
+            action: components["schemas"]["AnswerAction"];
             /**
              * Format: uuid
              * @description Required for `bot`.
