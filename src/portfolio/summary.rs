@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::books::PortfolioBooks;
-use crate::domain::bot::{Bot, HistoryRow};
+use crate::domain::bot::{Bot, HistoryRow, Holding};
 use crate::domain::calendar::Calendar;
 use crate::domain::id::{AccountId, BotId};
 use crate::quant::egg::number::sum;
@@ -100,21 +100,21 @@ pub struct BotFigures {
 /// The totals, USD unless named otherwise. Profits are gross, as the bots count.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// Cash + positions + reserve; `None` while some account's cash is unknown.
+    /// Cash + positions + reserve; `None` while some account's cash or a held symbol's price is unknown.
     pub total: Option<f64>,
     pub total_krw: Option<f64>,
-    /// Positions at their prices; at cost where there is no price (then `prices_at` is `None`).
-    pub invested: f64,
+    /// Positions at their prices; `None` while one has no price.
+    pub invested: Option<f64>,
     pub cost: f64,
     pub cash: Option<f64>,
     /// When the oldest of the cash figures was read.
     pub cash_at: Option<Timestamp>,
     pub reserve: f64,
-    /// Unrealised.
-    pub profit: f64,
+    /// Unrealised; `None` while a position has no price.
+    pub profit: Option<f64>,
     pub profit_krw: Option<f64>,
     /// Unrealised profit as a fraction of the cost.
-    pub profit_rate: f64,
+    pub profit_rate: Option<f64>,
     pub max_seed: f64,
     /// Cost as a fraction of `max_seed`.
     pub seed_use_rate: f64,
@@ -148,10 +148,13 @@ pub fn summary(books: &[PortfolioBooks], market: &MarketPrices, calendar: &Calen
         .collect();
     let add = |of: fn(&Overview) -> f64| sum(figures.iter().map(|(_, o, _)| of(o)));
     let cash = known(&figures, |_, _, cash| cash.map(|c| c.value));
-    let (invested, cost, reserve, profit, max_seed) =
-        (add(|o| o.invest), add(|o| o.cost), add(|o| o.reserve), add(|o| o.profit), add(|o| o.max_seed));
-    let total = cash.map(|cash| cash + invested + reserve);
-    let withdrawable = known(&figures, |b, o, cash| cash.and(b.account.settings.total_budget).map(|budget| o.withdrawable(budget)));
+    let (cost, reserve, max_seed) = (add(|o| o.cost), add(|o| o.reserve), add(|o| o.max_seed));
+    // Without a price the overview counts a position at its cost, which is nobody's market value.
+    let priced = held(&figures).all(|h| market.prices.contains_key(&h.symbol));
+    let (invested, profit) = (priced.then(|| add(|o| o.invest)), priced.then(|| add(|o| o.profit)));
+    let total = cash.zip(invested).map(|(cash, invested)| cash + invested + reserve);
+    let withdrawable =
+        total.and_then(|_| known(&figures, |b, o, cash| cash.and(b.account.settings.total_budget).map(|budget| o.withdrawable(budget))));
     let rate = latest_rate(books, market);
     let krw = |usd: f64| rate.as_ref().map(|r| usd * r.usd_krw);
     let session = calendar.trading_date_for(now).ok();
@@ -165,8 +168,8 @@ pub fn summary(books: &[PortfolioBooks], market: &MarketPrices, calendar: &Calen
         cash_at: figures.iter().filter_map(|(_, _, cash)| cash.map(|c| c.at)).min().filter(|_| cash.is_some()),
         reserve,
         profit,
-        profit_krw: krw(profit),
-        profit_rate: share(profit, cost),
+        profit_krw: profit.and_then(krw),
+        profit_rate: profit.map(|profit| share(profit, cost)),
         max_seed,
         seed_use_rate: share(cost, max_seed),
         seed_per_turn: add(|o| o.seed_per_turn),
@@ -216,9 +219,13 @@ fn alert(books: &PortfolioBooks, overview: &Overview, cash: Option<&Cash>) -> Op
     Some(Alert { code, account: books.account.name.clone(), cash, seed_per_turn: overview.seed_per_turn })
 }
 
+/// What the accounts hold at a market.
+fn held<'f>(figures: &'f [Figures<'_>]) -> impl Iterator<Item = &'f Holding> {
+    figures.iter().flat_map(|(b, _, _)| &b.holdings).filter(|h| !h.reserve && h.quantity > 0.0)
+}
+
 fn prices_at(figures: &[Figures<'_>], market: &MarketPrices) -> Option<Timestamp> {
-    let held = figures.iter().flat_map(|(b, _, _)| &b.holdings).filter(|h| !h.reserve && h.quantity > 0.0);
-    let times: Option<Vec<Timestamp>> = held.map(|h| market.prices.get(&h.symbol).map(|p| p.at)).collect();
+    let times: Option<Vec<Timestamp>> = held(figures).map(|h| market.prices.get(&h.symbol).map(|p| p.at)).collect();
     times?.into_iter().min()
 }
 
@@ -288,10 +295,13 @@ mod tests {
         books.holdings.push(holding(&books.bots[0], 4.0, 50.0));
         let none = summary(std::slice::from_ref(&books), &MarketPrices::default(), &calendar, now());
         assert_eq!((none.total, none.cash, none.total_krw, none.profit_krw, none.prices_at), (None, None, None, None, None));
-        assert_eq!((none.invested, none.cost, none.alerts.len()), (200.0, 200.0, 0));
+        assert_eq!((none.invested, none.profit, none.profit_rate), (None, None, None));
+        assert_eq!((none.cost, none.alerts.len()), (200.0, 0));
+        let unpriced = summary(std::slice::from_ref(&books), &market(&books, None, Some(100.0), Some(1_400.0)), &calendar, now());
+        assert_eq!((unpriced.total, unpriced.cash, unpriced.withdrawable), (None, Some(100.0), None), "no total without a price");
         assert_eq!((none.bots[0].price, none.bots[0].profit, none.bots[0].quantity), (None, None, Some(4.0)));
         let all = summary(std::slice::from_ref(&books), &market(&books, Some(60.0), Some(100.0), Some(1_400.0)), &calendar, now());
-        assert_eq!((all.total, all.total_krw, all.profit, all.profit_rate), (Some(340.0), Some(476_000.0), 40.0, 0.2));
+        assert_eq!((all.total, all.total_krw, all.profit, all.profit_rate), (Some(340.0), Some(476_000.0), Some(40.0), Some(0.2)));
         assert_eq!((all.prices_at, all.cash_at, all.withdrawable), (Some(now()), Some(now()), None));
         assert_eq!(all.alerts[0].code, AlertCode::LowCash);
         assert_eq!((all.bots[0].profit, all.bots[0].profit_rate, all.bots[0].t), (Some(40.0), Some(0.2), 2.0));

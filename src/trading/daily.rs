@@ -86,18 +86,16 @@ impl Trading {
                     symbol: bot.symbol.clone(),
                     planned_kind: wanted.map(|w| w.0.clone()),
                     planned_value: wanted.map_or(0.0, |w| w.1),
-                    filled_quantity: of_bot().map(|r| r.quantity.unwrap_or(0.0)).sum(),
-                    filled_usd: of_bot().map(amount).sum(),
-                    profit_usd: of_bot().map(|r| r.profit).sum(),
+                    filled_quantity: total(of_bot().map(|r| r.quantity.unwrap_or(0.0))),
+                    filled_usd: total(of_bot().map(amount)),
+                    profit_usd: total(of_bot().map(|r| r.profit)),
                 });
             }
             let sum = |buy: bool| -> f64 {
-                rows.iter()
-                    .filter(|r| r.kind.is_buy() == buy)
-                    .map(|r| r.quantity.unwrap_or(0.0) * if buy { r.buy_price } else { r.sell_price })
-                    .sum()
+                let traded = rows.iter().filter(|r| r.kind.is_buy() == buy);
+                total(traded.map(|r| r.quantity.unwrap_or(0.0) * if buy { r.buy_price } else { r.sell_price }))
             };
-            Ok::<_, StoreError>((lines, sum(true), sum(false), rows.iter().map(|r| r.profit).sum::<f64>()))
+            Ok::<_, StoreError>((lines, sum(true), sum(false), total(rows.iter().map(|r| r.profit))))
         })?;
         if lines.is_empty() {
             return Ok(Outcome::Done("nothing to report".to_owned()));
@@ -113,6 +111,11 @@ impl Trading {
             .await?;
         Ok(Outcome::Done(String::new()))
     }
+}
+
+/// The sum as it is shown: zero of nothing, where `Iterator::sum` says minus zero.
+fn total(amounts: impl Iterator<Item = f64>) -> f64 {
+    amounts.fold(0.0, |sum, amount| sum + amount)
 }
 
 /// What an account's settings do to its bots after a session.
@@ -144,4 +147,15 @@ fn care_for_bots(tx: &mut UserTx<'_>, account: AccountId, now: jiff::Timestamp) 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::total;
+
+    #[test]
+    fn a_bot_that_traded_nothing_is_reported_without_a_sign() {
+        assert_eq!(total(std::iter::empty()).to_string(), "0");
+        assert_eq!(total([2.0, -0.5].into_iter()), 1.5);
+    }
 }

@@ -113,18 +113,19 @@ impl From<&BotFigures> for BotFiguresView {
 /// The totals of one account or of all. Profits are gross.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SummaryView {
-    /// `null` while some account's cash is not known.
+    /// `null` while some account's cash or a held symbol's price is not known.
     pub total_usd: Option<String>,
     pub total_krw: Option<String>,
-    pub invested_usd: String,
+    /// Positions at their prices; `null` while one has no price.
+    pub invested_usd: Option<String>,
     pub cost_usd: String,
     pub cash_usd: Option<String>,
     pub reserve_usd: String,
-    /// Unrealised.
-    pub profit_usd: String,
+    /// Unrealised; `null` while a position has no price.
+    pub profit_usd: Option<String>,
     pub profit_krw: Option<String>,
     /// Fraction.
-    pub profit_rate: f64,
+    pub profit_rate: Option<f64>,
     pub max_seed_usd: String,
     /// Fraction.
     pub seed_use_rate: f64,
@@ -147,11 +148,11 @@ impl From<&Summary> for SummaryView {
         Self {
             total_usd: s.total.map(cents),
             total_krw: s.total_krw.map(won),
-            invested_usd: cents(s.invested),
+            invested_usd: s.invested.map(cents),
             cost_usd: cents(s.cost),
             cash_usd: s.cash.map(cents),
             reserve_usd: cents(s.reserve),
-            profit_usd: cents(s.profit),
+            profit_usd: s.profit.map(cents),
             profit_krw: s.profit_krw.map(won),
             profit_rate: s.profit_rate,
             max_seed_usd: cents(s.max_seed),

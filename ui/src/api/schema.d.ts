@@ -2936,7 +2936,8 @@ export interface components {
             cash: components["schemas"]["AtView"] | null;
             cash_usd: string | null;
             cost_usd: string;
-            invested_usd: string;
+            /** @description Positions at their prices; `null` while one has no price. */
+            invested_usd: string | null;
             max_seed_usd: string;
             one_day_seed_usd: string;
             /**
@@ -2949,9 +2950,9 @@ export interface components {
              * Format: double
              * @description Fraction.
              */
-            profit_rate: number;
-            /** @description Unrealised. */
-            profit_usd: string;
+            profit_rate: number | null;
+            /** @description Unrealised; `null` while a position has no price. */
+            profit_usd: string | null;
             rate: components["schemas"]["RateView"] | null;
             realised_total_usd: string;
             reserve_usd: string;
@@ -2964,7 +2965,7 @@ export interface components {
             /** @description Realised in the present session. */
             today_profit_usd: string;
             total_krw: string | null;
-            /** @description `null` while some account's cash is not known. */
+            /** @description `null` while some account's cash or a held symbol's price is not known. */
             total_usd: string | null;
             withdrawable_usd: string | null;
         };

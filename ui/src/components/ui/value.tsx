@@ -33,7 +33,8 @@ export function Shares({ value, unit = false }: { value: Amount; unit?: boolean 
   const text = quantity(value);
   if (text === null) return <Missing />;
   const shown = hidden ? COVER : text;
-  return <span className="num">{unit ? t('common.sharesOf', { quantity: shown }) : shown}</span>;
+  const words = text === '1' && !hidden ? 'common.oneShare' : 'common.sharesOf';
+  return <span className="num">{unit ? t(words, { quantity: shown }) : shown}</span>;
 }
 
 /** A count of things that are nobody's wealth. */

@@ -17,12 +17,11 @@ const schema = z
     password: z.string().min(10, 'form.passwordShort|10'),
     repeat: z.string(),
     email: z.union([z.literal(''), z.email('form.email')]),
-    invite: z.string().trim(),
     setup_code: z.string().trim(),
   })
   .refine((value) => value.password === value.repeat, { path: ['repeat'], message: 'form.passwordRepeat' });
 
-const FIELDS = ['username', 'password', 'email', 'invite', 'setup_code'] as const;
+const FIELDS = ['username', 'password', 'email', 'setup_code'] as const;
 
 export function RegisterPage() {
   const { t } = useTranslation();
@@ -32,7 +31,7 @@ export function RegisterPage() {
   const closed = !first && system.data?.registration === 'closed';
   const form = useForm({
     resolver: zodResolver(schema),
-    defaultValues: { username: '', password: '', repeat: '', email: '', invite: '', setup_code: '' },
+    defaultValues: { username: '', password: '', repeat: '', email: '', setup_code: '' },
   });
   const { errors } = form.formState;
   const error = (name: keyof typeof errors) => issueText(t, errors[name]?.message);
@@ -44,7 +43,6 @@ export function RegisterPage() {
         username: input.username,
         password: input.password,
         ...(input.email && { email: input.email }),
-        ...(input.invite && { invite: input.invite }),
         ...(first && { setup_code: input.setup_code }),
       },
       {
@@ -69,7 +67,7 @@ export function RegisterPage() {
           <Note tone="warning">{t('auth.closedNote')}</Note>
         </div>
       )}
-      <form onSubmit={submit} className="space-y-4" data-testid="register-form" noValidate>
+      <form onSubmit={submit} className="space-y-4" data-testid="register-form" noValidate hidden={closed}>
         {first && (
           <TextField
             label={t('auth.setupCode')}
@@ -113,14 +111,6 @@ export function RegisterPage() {
           error={error('email')}
           {...form.register('email')}
         />
-        {!first && (
-          <TextField
-            label={t('auth.invite')}
-            data-testid="register-invite"
-            error={error('invite')}
-            {...form.register('invite')}
-          />
-        )}
         {register.error && <ErrorNote error={register.error} />}
         <Button type="submit" tone="primary" busy={register.isPending} className="w-full" data-testid="register-submit">
           {t('auth.registerAction')}

@@ -90,7 +90,8 @@ function Action({ range }: { range: PreviewRange }) {
     <span className={`font-semibold ${tone}`}>
       {range.kind ? t(`kind.${range.kind}`) : t(`action.${range.action}`)}{' '}
       <span className="text-ink font-normal">
-        {range.quantity !== null && <Shares value={range.quantity} unit />}{' '}
+        {range.quantity === '0' && t('preview.underOneShare')}
+        {range.quantity !== null && range.quantity !== '0' && <Shares value={range.quantity} unit />}{' '}
         {range.amount !== null && <Money value={range.amount} />}
       </span>
     </span>
