@@ -15,6 +15,7 @@ use super::error::TradingError;
 use super::line::Line;
 use super::reconcile::orders_from;
 use super::tick::Trading;
+use crate::domain::account::AccountMode;
 use crate::domain::difference::{CashChecked, CashDifference, CashReason};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, DifferenceId, UserId};
@@ -22,7 +23,7 @@ use crate::domain::instrument::Market;
 use crate::domain::ledger::Position;
 use crate::domain::message::Notice;
 use crate::domain::money::{Currency, f64_from_decimal};
-use crate::storage::tables::{CASH, CASH_CHECKED, CASH_DIFFERENCES, DIFFERENCES, POSITIONS};
+use crate::storage::tables::{ACCOUNTS, CASH, CASH_CHECKED, CASH_DIFFERENCES, DIFFERENCES, POSITIONS};
 use crate::storage::{Key, StoreError, UserTx, UserView, account_key, time_ordered};
 
 /// So long after an order changed, the broker's cash may not show it.
@@ -44,8 +45,12 @@ fn booked(view: &UserView<'_>, account: AccountId, currency: Currency) -> Result
     Ok(view.get(&CASH, &cash_key(account, currency))?.map_or(Decimal::ZERO, |c| c.amount))
 }
 
-/// Nothing moves cash of the market at this moment, and no trade waits for its owner.
+/// The account trades, nothing moves cash of the market at this moment, and no trade waits for its owner.
+/// While an account observes, its cash moves without us, and its journal stays the import's.
 fn is_quiet(view: &UserView<'_>, account: AccountId, market: Market, now: Timestamp) -> Result<bool, StoreError> {
+    if view.get(&ACCOUNTS, &account_key(account))?.is_none_or(|a| a.mode != AccountMode::Trading) {
+        return Ok(false);
+    }
     let questions = view.list(&DIFFERENCES, &market_key(account, market))?;
     if !questions.is_empty() || view.open_orders(account)?.iter().any(|o| o.intent.market == market) {
         return Ok(false);

@@ -119,8 +119,9 @@ pub(super) fn mark_seen(
 }
 
 impl Trading {
-    /// Compares every market of a trading account whose time has come; those that the account never
-    /// used once after the start. While an account observes, whatever moves its shares is nobody's
+    /// Compares every market of a trading account whose time has come. One that the broker offers and
+    /// nothing used so far is looked at, too: once compared it is one of the account's. While an account
+    /// observes, whatever moves its shares is nobody's
     /// business here: it is compared when its owner asks, and before its first order.
     ///
     /// # Errors

@@ -283,6 +283,10 @@ async fn an_account_that_only_observes_is_asked_nothing_and_compared_before_its_
     kim.broker.trade_outside("TQQQ", Side::Buy, 5, "61", "60");
     world.run_until(MORNING, STEP).await;
     assert_eq!((asked(&world, &kim), kim.broker.sent()), (vec![], vec![]));
+    let facts = |world: &World| world.read(&kim, |v| v.last_fact(kim.account));
+    let before = facts(&world);
+    look(&world, &kim).await;
+    assert_eq!((asked(&world, &kim).len(), facts(&world)), (1, before), "its owner may look, which books nothing");
     world.edit_account(&kim, |a| a.mode = AccountMode::Trading);
     world.run_until("2026-05-15T15:40:00Z", STEP).await;
     assert_eq!(asked(&world, &kim).iter().map(|d| d.symbol.as_str()).collect::<Vec<_>>(), ["TQQQ"]);
