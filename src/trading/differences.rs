@@ -332,7 +332,7 @@ impl Answering<'_, '_> {
                 };
                 let Some(ratio) = ratio.or(proposed) else {
                     let detail = "no ratio is near these figures: give the new and the old number of shares";
-                    return Err(TradingError::field("/split", "split_required", detail));
+                    return Err(TradingError::field("/new_shares", "split_required", detail));
                 };
                 self.split(ratio)?;
             }

@@ -377,7 +377,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let question = asked["items"].as_array().unwrap().iter().find(|d| d["symbol"] == "TQQQ").map(id).unwrap();
     let corrected = t.caller.get(&list("bots")).await.1["items"].as_array().unwrap().clone();
     let trial = corrected.iter().find(|b| b["name"] == "TRIAL2").map(id).unwrap();
-    let fields = [must("action", Choice), must("bot_id", Id), may("price", Positive), may("split", Object), may("split.new", Whole)];
+    let fields = [must("action", Choice), must("bot_id", Id), may("price", Positive), may("new_shares", Whole), may("old_shares", Whole)];
     let answered = format!("/api/v1/trading/accounts/{account}/differences/{question}/answer");
     let route_of_answer = "POST /api/v1/trading/accounts/{id}/differences/{difference}/answer";
     t.on(route_of_answer, &answered, &fields, json!({"action": "bot", "bot_id": trial, "price": "50.5"})).await;

@@ -87,7 +87,8 @@ describe('reconciliation', () => {
     await waitFor(() => expect(log.some((item) => item.path.endsWith('/answer'))).toBe(true));
     expect(log.find((item) => item.path.endsWith('/answer'))?.body).toEqual({
       action: 'split',
-      split: { old: 10, new: 1 },
+      new_shares: 1,
+      old_shares: 10,
     });
   });
 

@@ -192,26 +192,20 @@ enum AnswerAction {
     Other,
 }
 
-/// New shares for old ones.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RatioInput {
-    new: u32,
-    old: u32,
-}
-
-impl RatioInput {
-    fn checked(self) -> Result<SplitRatio, ApiError> {
-        const MOST: u32 = 1_000;
-        for (pointer, value) in [("/split/new", self.new), ("/split/old", self.old)] {
-            if !(1..=MOST).contains(&value) {
-                return Err(ApiError::invalid(pointer, format!("{value} is no number of shares for a ratio: give 1 to {MOST}")));
-            }
+/// The ratio that a person gives, if they give one.
+fn ratio(new: Option<u32>, old: Option<u32>) -> Result<Option<SplitRatio>, ApiError> {
+    const MOST: u32 = 1_000;
+    for (pointer, value) in [("/new_shares", new), ("/old_shares", old)] {
+        if value.is_some_and(|value| !(1..=MOST).contains(&value)) {
+            return Err(ApiError::invalid(pointer, format!("a split's ratio is made of whole numbers from 1 to {MOST}")));
         }
-        if self.new == self.old {
-            return Err(ApiError::invalid("/split/new", "a split changes the number of shares: new and old are equal"));
-        }
-        Ok(SplitRatio { new: self.new, old: self.old })
+    }
+    match (new, old) {
+        (None, None) => Ok(None),
+        (Some(new), Some(old)) if new != old => Ok(Some(SplitRatio { new, old })),
+        (Some(_), Some(_)) => Err(ApiError::invalid("/new_shares", "a split changes the number of shares: new and old are equal")),
+        (None, Some(_)) => Err(ApiError::invalid("/new_shares", "new_shares is missing beside old_shares")),
+        (Some(_), None) => Err(ApiError::invalid("/old_shares", "old_shares is missing beside new_shares")),
     }
 }
 
@@ -226,9 +220,12 @@ struct AnswerInput {
     /// Price per share, for `bot` where no execution tells it.
     #[serde(default)]
     price: Option<Amount>,
-    /// For `split`, where the question proposes none or another one.
+    /// For `split`, where the question proposes no ratio or another one: so many new shares …
     #[serde(default)]
-    split: Option<RatioInput>,
+    new_shares: Option<u32>,
+    /// … for so many old ones.
+    #[serde(default)]
+    old_shares: Option<u32>,
 }
 
 /// The open questions about an account's books.
@@ -262,8 +259,8 @@ async fn answer_difference(
     body: Json<AnswerInput>,
 ) -> Result<web::Json<DifferencesView>, ApiError> {
     let (account, difference) = ids.into_inner();
-    let AnswerInput { action, bot_id, price, split } = body.0;
-    let ratio = split.map(RatioInput::checked).transpose()?;
+    let AnswerInput { action, bot_id, price, new_shares, old_shares } = body.0;
+    let ratio = ratio(new_shares, old_shares)?;
     let answer = match (action, bot_id) {
         (AnswerAction::Mine, _) => Answer::Mine,
         (AnswerAction::AllMine, _) => Answer::AllMine,

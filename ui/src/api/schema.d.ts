@@ -1238,8 +1238,17 @@ export interface components {
              * @description Required for `bot`.
              */
             bot_id?: string | null;
+            /**
+             * Format: int32
+             * @description For `split`, where the question proposes no ratio or another one: so many new shares …
+             */
+            new_shares?: number | null;
+            /**
+             * Format: int32
+             * @description … for so many old ones.
+             */
+            old_shares?: number | null;
             price?: components["schemas"]["Amount"] | null;
-            split?: components["schemas"]["RatioInput"] | null;
         };
         AtView: {
             /** Format: date-time */
@@ -2584,13 +2593,6 @@ export interface components {
             /** @description `present_balance`, `chart` or `import` */
             source: string;
             usd_krw: string;
-        };
-        /** @description New shares for old ones. */
-        RatioInput: {
-            /** Format: int32 */
-            new: number;
-            /** Format: int32 */
-            old: number;
         };
         /** @description New shares for old ones. */
         RatioView: {

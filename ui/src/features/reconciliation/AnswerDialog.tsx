@@ -51,7 +51,7 @@ export function AnswerDialog({
     ...(asksPrice && amount !== null && { price: amount }),
     ...(asked.action === 'split' &&
       split.old !== null &&
-      split.new !== null && { split: { old: split.old, new: split.new } }),
+      split.new !== null && { new_shares: split.new, old_shares: split.old }),
   };
   const takesBack = shares?.kind === 'split_awaited';
   const title = takesBack
