@@ -21,8 +21,8 @@ use super::tick::{Trading, lock};
 use crate::brokers::Quote;
 use crate::domain::bot::{Bot, Holding, SliceFill, TradeKind};
 use crate::domain::difference::{
-    CashDifference, CashReason, Checked, Difference, DifferenceKind, ExternalOrigin, ExternalTrade, KnownPrice, Proposal, SplitBooking,
-    SplitRatio,
+    CashDifference, CashReason, Checked, Difference, DifferenceKind, ExternalOrigin, ExternalTrade, KnownPrice, OutsideExecution, Proposal,
+    SplitBooking, SplitRatio,
 };
 use crate::domain::fact::{Actor, BookingOrigin, Event, SheetEnd};
 use crate::domain::id::{AccountId, BotId, DifferenceId, UserId};
@@ -375,13 +375,13 @@ impl Answering<'_, '_> {
     }
 
     /// The trades that an adoption books: the executions where they explain it, otherwise the shares.
-    fn trades(&self, bot: Option<&Bot>, price: Option<Decimal>) -> Result<Vec<ExternalTrade>, TradingError> {
+    /// `held` is what the bot, or the person, has before them.
+    fn trades(&self, bot: Option<&Bot>, price: Option<Decimal>, mut held: Decimal) -> Result<Vec<ExternalTrade>, TradingError> {
         let difference = self.difference;
         let (market, symbol, bot_id) = (difference.market, difference.symbol.clone(), bot.map(|b| b.id));
         if difference.kind == DifferenceKind::OutsideTrade {
             let mut executions: Vec<_> = difference.executions.iter().collect();
             executions.sort_by_key(|e| (e.date, e.ordered_at));
-            let mut held = difference.ours;
             let goes_short = executions.iter().any(|e| {
                 held += e.signed();
                 held < Decimal::ZERO
@@ -429,27 +429,32 @@ impl Answering<'_, '_> {
     /// Books the difference for the person, or for a bot.
     fn adopt(&mut self, bot: Option<&Bot>, price: Option<Decimal>) -> Result<(), TradingError> {
         let difference = self.difference;
-        let lost = (difference.ours - difference.brokers).max(Decimal::ZERO);
+        let gained = match difference.kind {
+            DifferenceKind::OutsideTrade => difference.executions.iter().map(OutsideExecution::signed).sum(),
+            _ => difference.brokers - difference.ours,
+        };
+        let lost = (-gained).max(Decimal::ZERO);
         let books = Books::read(&self.tx.view(), self.account)?;
         let of_bots = decimal_from_f64(books.held_by_bots(&difference.symbol)).unwrap_or_default();
+        let held = match bot {
+            Some(bot) => decimal_from_f64(books.unsold_of(bot.id)).unwrap_or_default(),
+            None => (difference.ours - of_bots).max(Decimal::ZERO),
+        };
         match bot {
-            None if lost > (difference.ours - of_bots).max(Decimal::ZERO) => {
+            None if lost > held => {
                 let detail = format!(
                     "the books have {} {} of which {of_bots} are bots' shares, the broker shows {}: the shares that are gone are not all yours, name the bot that they were",
                     difference.ours, difference.symbol, difference.brokers
                 );
                 return Err(TradingError::refused("not_your_shares", detail));
             }
-            Some(bot) => {
-                let free = decimal_from_f64(books.unsold_of(bot.id)).unwrap_or_default();
-                if lost > free {
-                    let detail = format!("{} has {free} {} left, {lost} are gone at the broker", bot.name, difference.symbol);
-                    return Err(TradingError::refused("bot_holds_less", detail));
-                }
+            Some(bot) if lost > held => {
+                let detail = format!("{} has {held} {} left, {lost} are gone at the broker", bot.name, difference.symbol);
+                return Err(TradingError::refused("bot_holds_less", detail));
             }
-            None => {}
+            _ => {}
         }
-        for trade in self.trades(bot, price)? {
+        for trade in self.trades(bot, price, held)? {
             let fill = (trade.side, f64_from_decimal(trade.quantity), f64_from_decimal(trade.gross));
             self.record(Event::ExternalTradeAdopted { trade: Box::new(trade) })?;
             if let Some(bot) = bot {

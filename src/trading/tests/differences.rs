@@ -105,6 +105,22 @@ async fn a_bots_shares_that_were_sold_outside_are_booked_to_the_bot_only() {
 }
 
 #[tokio::test]
+async fn a_bot_is_never_booked_to_have_sold_more_than_it_had() {
+    let mut world = World::new(EVENING);
+    let kim = world.user(vec![(bot("SX_1", "SOXL"), 10.0, 20.0), (bot("SX_2", "SOXL"), 7.0, 25.0)]);
+    look(&world, &kim).await;
+    // The order times have it the other way round: eleven were sold after three were bought.
+    kim.broker.trade_outside("SOXL", Side::Sell, 11, "30", "30");
+    kim.broker.trade_outside("SOXL", Side::Buy, 3, "30", "30");
+    look(&world, &kim).await;
+    let bot = world.books(&kim).bots[0].id;
+    answer(&world, &kim, 0, Answer::OfBot { bot, price: None }).await;
+    let held: Vec<f64> = world.books(&kim).bots.iter().map(|b| world.books(&kim).unsold_of(b.id)).collect();
+    assert_eq!((held, position(&world, &kim, "SOXL")), (vec![2.0, 7.0], 9.into()));
+    world.check(&kim);
+}
+
+#[tokio::test]
 async fn a_split_holds_its_bots_until_it_is_confirmed_and_keeps_the_cost() {
     let mut world = World::new(EVENING);
     let kim = buyer_and_seller(&mut world);
