@@ -34,6 +34,7 @@ mod rates;
 mod readiness;
 mod reconcile;
 mod renewal;
+mod rests;
 mod rules;
 mod service;
 mod settle;

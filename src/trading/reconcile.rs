@@ -329,7 +329,7 @@ impl Trading {
         let found: Vec<OrderId> = line.user.read(|v| {
             let orders = recent_orders(v, account, evidence)?;
             let own: OwnNumbers = orders.iter().collect();
-            let ended = orders.iter().filter(|o| o.settled && o.filled_quantity < o.intent.quantity);
+            let ended = orders.iter().filter(|o| o.settled && o.filled_quantity < o.most_shares());
             let news = ended.filter(|o| matches!(evidence.finding(o, &own), Some(Finding::Facts(events)) if !events.is_empty()));
             Ok::<_, StoreError>(news.map(|o| o.intent.order_id).collect())
         })?;
@@ -348,7 +348,7 @@ impl Trading {
         let account = line.account_id;
         let unfilled = |market: Market, o: &Order| {
             let listed = o.broker_order_no.is_some() || o.is_not_placed();
-            o.intent.market == market && o.intent.session == session && listed && o.filled_quantity < o.intent.quantity
+            o.intent.market == market && o.intent.session == session && listed && o.filled_quantity < o.most_shares()
         };
         let orders = line.user.read(|v| orders_from(v, account, session))?;
         for market in [Market::Krx, Market::Us] {

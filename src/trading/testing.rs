@@ -32,7 +32,7 @@ use crate::domain::instrument::{Exchange, Market};
 use crate::domain::ledger::Position;
 use crate::domain::message::Message;
 use crate::domain::money::{Currency, f64_from_decimal};
-use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderKind, OrderOrigin, Side, Venue};
+use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderKind, OrderOrigin, OrderState, Side, Venue};
 use crate::domain::slot::SlotRun;
 use crate::domain::user::{Language, Role, User};
 use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, MESSAGES, ORDERS, POSITIONS, SLOTS, USERS};
@@ -65,6 +65,17 @@ pub enum Does {
     Panic,
 }
 
+/// A fault that is not the broker's but ours: the controls of a simulation, which must catch each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// The client sends an order again when no answer came.
+    SendsAgain,
+    /// The client hides an order that was taken silently from every list, for good.
+    Loses,
+    /// The client shows an execution one share short.
+    Miscounts,
+}
+
 /// Where the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
@@ -90,6 +101,8 @@ pub struct Sent {
 
 #[derive(Clone, Debug)]
 struct Placed {
+    /// Of which of our orders it is; none of a person's in the broker's own app.
+    ours: Option<OrderId>,
     listed: BrokerOrder,
     visible_from: Timestamp,
     /// Executions still to come: when, how many; before or after the cancel.
@@ -120,6 +133,13 @@ struct State {
     /// Shares that came without orders: those of the beginning, moved ones, splits.
     without_orders: BTreeMap<String, Decimal>,
     cash_moved: BTreeMap<Currency, Decimal>,
+    /// Seed of how often a call gives way to other tasks; 0 for never.
+    pace: u64,
+    sabotage: Option<Sabotage>,
+    /// Orders that arrived without standing in the journal as sent.
+    unjournalled: Vec<OrderId>,
+    /// Successors of amended orders are filled so far, at once.
+    fills_amended: u64,
 }
 
 impl State {
@@ -132,6 +152,17 @@ impl State {
             *shares.entry(placed.listed.symbol.clone()).or_default() += signed;
         }
         shares
+    }
+
+    /// How many times the call gives way now.
+    fn gives_way(&mut self) -> u64 {
+        if self.pace == 0 {
+            return 0;
+        }
+        self.pace ^= self.pace << 13;
+        self.pace ^= self.pace >> 7;
+        self.pace ^= self.pace << 17;
+        self.pace % 4
     }
 
     fn listing(&self, symbol: &str) -> Exchange {
@@ -150,6 +181,8 @@ pub struct ScriptedBroker {
     environment: Environment,
     state: Mutex<State>,
     died: Arc<Notify>,
+    /// Where the journal of the broker's one customer lies.
+    journal: (Store, UserId, AccountId),
 }
 
 impl ScriptedBroker {
@@ -195,7 +228,50 @@ impl ScriptedBroker {
 
     /// Requests to cancel are taken and forgotten.
     pub fn ignore_cancels(&self) {
-        self.state().ignores_cancels = true;
+        self.set_ignores_cancels(true);
+    }
+
+    pub fn set_ignores_cancels(&self, ignores: bool) {
+        self.state().ignores_cancels = ignores;
+    }
+
+    /// Calls give way to other tasks, as often as this seed makes them.
+    pub fn set_pace(&self, seed: u64) {
+        self.state().pace = seed;
+    }
+
+    pub fn set_sabotage(&self, sabotage: Option<Sabotage>) {
+        self.state().sabotage = sabotage;
+    }
+
+    /// Amended orders fill at most so many shares at once.
+    pub fn set_fills_amended(&self, shares: u64) {
+        self.state().fills_amended = shares;
+    }
+
+    /// No fault that was set for a later call comes any more, and what was scripted is forgotten.
+    pub fn calm(&self) {
+        let mut state = self.state();
+        state.script.clear();
+        (state.dies, state.fails, state.down) = (None, None, None);
+        (state.lists_down, state.ignores_cancels) = (false, false);
+    }
+
+    /// Orders that were not in the journal as sent when they arrived.
+    pub fn unjournalled(&self) -> Vec<OrderId> {
+        self.state().unjournalled.clone()
+    }
+
+    /// Shares filled by each of our orders, under all of its numbers.
+    pub fn filled_by_order(&self) -> BTreeMap<OrderId, u64> {
+        self.settle_time();
+        let mut filled = BTreeMap::new();
+        for placed in &self.state().placed {
+            if let Some(id) = placed.ours {
+                *filled.entry(id).or_insert(0) += placed.listed.filled_quantity;
+            }
+        }
+        filled
     }
 
     /// Every call panics.
@@ -249,7 +325,7 @@ impl ScriptedBroker {
             status_text: String::new(),
             original_order_no: None,
         };
-        state.placed.push(Placed { listed, visible_from: now, to_come: None, late: None, price });
+        state.placed.push(Placed { ours: None, listed, visible_from: now, to_come: None, late: None, price });
     }
 
     /// An executed order of a person or of another program.
@@ -298,7 +374,15 @@ impl ScriptedBroker {
             .sum()
     }
 
+    async fn give_way(&self) {
+        let times = self.state().gives_way();
+        for _ in 0..times {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn enter(&self) -> Result<usize, BrokerError> {
+        self.give_way().await;
         let (call, dies) = {
             let mut state = self.state();
             state.calls += 1;
@@ -319,6 +403,16 @@ impl ScriptedBroker {
     async fn leave(&self, call: usize) {
         let dies = self.state().dies;
         self.perhaps_die(call, dies, Moment::After).await;
+        self.give_way().await;
+    }
+
+    /// The journal must have an order as sent, durably, before it arrives here.
+    fn look_into_journal(&self, id: OrderId) {
+        let (store, user, account) = &self.journal;
+        let found = store.user(*user).read(|v| v.get(&ORDERS, &account_key(*account).id(id.as_bytes()))).unwrap();
+        if found.is_none_or(|o: Order| o.state != OrderState::Sent) {
+            self.state().unjournalled.push(id);
+        }
     }
 
     async fn perhaps_die(&self, call: usize, dies: Option<(usize, Moment)>, moment: Moment) {
@@ -335,7 +429,8 @@ impl ScriptedBroker {
         for placed in &mut self.state().placed {
             if let Some((_, quantity)) = placed.to_come.filter(|(at, _)| *at <= now) {
                 let open = placed.listed.open_quantity;
-                let quantity = if placed.late.is_some() { quantity } else { quantity.min(open) };
+                let left = placed.listed.quantity.saturating_sub(placed.listed.filled_quantity);
+                let quantity = if placed.late.is_some() { quantity.min(left) } else { quantity.min(open) };
                 placed.listed.filled_quantity += quantity;
                 placed.listed.filled_amount += placed.price * Decimal::from(quantity);
                 placed.listed.open_quantity = open.saturating_sub(quantity);
@@ -354,7 +449,7 @@ impl ScriptedBroker {
         let (filled, to_come, late, visible_from) = match does {
             Does::FillPart(part) => ((*part).min(quantity), None, None, now),
             Does::FillInParts(part, after, more) => ((*part).min(quantity), Some((now + *after, *more)), None, now),
-            Does::FillLate { first, late, after } => (*first, None, Some((*after, *late)), now),
+            Does::FillLate { first, late, after } => ((*first).min(quantity), None, Some((*after, *late)), now),
             Does::TakeSilentlyAndListLate(after) => (quantity, None, None, now + *after),
             _ => (quantity, None, None, now),
         };
@@ -374,8 +469,11 @@ impl ScriptedBroker {
             status_text: String::new(),
             original_order_no: None,
         };
+        let silent = matches!(does, Does::TakeSilently | Does::TakeSilentlyAndListLate(_));
+        let visible_from = if silent && state.sabotage == Some(Sabotage::Loses) { Timestamp::MAX } else { visible_from };
         if !matches!(does, Does::ConfirmAndForget) {
-            state.placed.push(Placed { listed, visible_from, to_come, late, price });
+            let ours = Some(intent.order_id);
+            state.placed.push(Placed { ours, listed, visible_from, to_come, late, price });
         }
         OrderAck { broker_order_no: format!("{number:010}"), order_date: new_york_date(now) }
     }
@@ -386,29 +484,36 @@ impl ScriptedBroker {
         let number = order.broker_order_no.clone().unwrap_or_default();
         let bare = number.trim_start_matches('0');
         let mut state = self.state();
-        let new_number = state.next_number + 1;
+        let (new_number, fills_amended) = (state.next_number + 1, state.fills_amended);
         let open = state.placed.iter_mut().find(|p| p.listed.broker_order_no == bare && p.listed.open_quantity > 0);
         let Some(placed) = open else {
             let message = "정정가능수량 없음".to_owned();
             return Err(BrokerError::Rejected { code: "APBK0400".to_owned(), message, kind: RejectionKind::Other });
         };
+        let quantity = terms.quantity.saturating_sub(order.filled_quantity);
+        // An amendment names what is left to fill: executions that whoever asks has not seen yet make the
+        // whole larger than the new terms.
+        if quantity > placed.listed.open_quantity {
+            let message = "정정가능수량 초과".to_owned();
+            return Err(BrokerError::Rejected { code: "APBK0410".to_owned(), message, kind: RejectionKind::Other });
+        }
         placed.listed.open_quantity = 0;
         placed.to_come = None;
-        let quantity = terms.quantity.saturating_sub(order.filled_quantity);
+        let filled = fills_amended.min(quantity);
         let listed = BrokerOrder {
             broker_order_no: new_number.to_string(),
             ordered_at: Some(now),
             quantity,
             price: terms.limit_price.unwrap_or(placed.listed.price),
-            filled_quantity: 0,
-            filled_amount: Decimal::ZERO,
-            open_quantity: quantity,
+            filled_quantity: filled,
+            filled_amount: placed.price * Decimal::from(filled),
+            open_quantity: quantity - filled,
             original_order_no: Some(bare.to_owned()),
             ..placed.listed.clone()
         };
-        let price = placed.price;
+        let (price, ours) = (placed.price, placed.ours);
         state.next_number = new_number;
-        state.placed.push(Placed { listed, visible_from: now, to_come: None, late: None, price });
+        state.placed.push(Placed { ours, listed, visible_from: now, to_come: None, late: None, price });
         Ok(OrderAck { broker_order_no: format!("{new_number:010}"), order_date: new_york_date(now) })
     }
 }
@@ -508,7 +613,8 @@ impl Broker for ScriptedBroker {
         let listed = {
             let state = self.state();
             let visible = state.placed.iter().filter(|p| p.visible_from <= now && (from..=to).contains(&p.listed.order_date));
-            visible.map(|p| p.listed.clone()).collect()
+            let short = u64::from(state.sabotage == Some(Sabotage::Miscounts));
+            visible.map(|p| BrokerOrder { filled_quantity: p.listed.filled_quantity.saturating_sub(short), ..p.listed.clone() }).collect()
         };
         self.leave(call).await;
         Ok(listed)
@@ -573,6 +679,7 @@ impl OrderGateway for ScriptedBroker {
     async fn send_order(&self, order: JournalledOrder<'_>, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         let intent = order.intent();
         let call = self.enter().await?;
+        self.look_into_journal(intent.order_id);
         let does = {
             let mut state = self.state();
             state.require_listing(exchange, &intent.symbol)?;
@@ -581,7 +688,7 @@ impl OrderGateway for ScriptedBroker {
                 OrderOrigin::Slice { sheet_id, slice } => Some((sheet_id.0, *slice)),
                 _ => None,
             };
-            state.sent.push(Sent {
+            let sent = Sent {
                 order_id: intent.order_id,
                 bot: intent.bot_name.clone(),
                 symbol: intent.symbol.clone(),
@@ -590,7 +697,11 @@ impl OrderGateway for ScriptedBroker {
                 limit: intent.limit_price.unwrap_or_default(),
                 at: self.clock.now(),
                 slice,
-            });
+            };
+            if state.sabotage == Some(Sabotage::SendsAgain) && matches!(does, Does::TakeSilently | Does::Lose) {
+                state.sent.push(sent.clone());
+            }
+            state.sent.push(sent);
             does
         };
         let answer = match does {
@@ -604,6 +715,9 @@ impl OrderGateway for ScriptedBroker {
             Does::Lose => Err(silence()),
             Does::TakeSilently | Does::TakeSilentlyAndListLate(_) => {
                 self.take(intent, &does);
+                if self.state().sabotage == Some(Sabotage::SendsAgain) {
+                    self.take(intent, &does);
+                }
                 Err(silence())
             }
             taken => Ok(self.take(intent, &taken)),
@@ -715,8 +829,16 @@ fn calendars(us: &Arc<Calendar>) -> Calendars {
 impl World {
     /// A world that begins at `start`.
     pub fn new(start: &str) -> Self {
+        Self::over(start, Store::in_memory_mortal().unwrap())
+    }
+
+    /// A world in which everything happens in one order, the same every time.
+    pub fn deterministic(start: &str) -> Self {
+        Self::over(start, Store::in_memory_deterministic().unwrap())
+    }
+
+    fn over(start: &str, (store, commits_left): (Store, CommitsLeft)) -> Self {
         let clock = Arc::new(SteppedClock::new(time(start)));
-        let (store, commits_left) = Store::in_memory_mortal().unwrap();
         let (calendar, desk) = (Arc::new(Calendar::nyse().unwrap()), Arc::new(Desk::default()));
         let trading = Arc::new(Trading::new(store.clone(), clock.clone(), calendars(&calendar), desk.clone(), Arc::new(Quiet)));
         Self { clock, store, commits_left, trading, calendar, desk, died: Arc::default(), users: 0 }
@@ -754,7 +876,9 @@ impl World {
             }
             Ok(())
         });
-        let broker = Arc::new(ScriptedBroker { clock: self.clock.clone(), environment, state: Mutex::default(), died: self.died.clone() });
+        let journal = (self.store.clone(), user, account);
+        let broker =
+            Arc::new(ScriptedBroker { clock: self.clock.clone(), environment, state: Mutex::default(), died: self.died.clone(), journal });
         for (symbol, quantity) in openings {
             *broker.state().without_orders.entry(symbol).or_default() += Decimal::try_from(quantity).unwrap();
         }
@@ -797,9 +921,15 @@ impl World {
     /// Ticks once at `at`; `true` when the process died in it. Then nothing of it goes on.
     pub async fn tick_at(&self, at: Timestamp) -> bool {
         self.clock.advance_to(at);
+        self.live(async { _ = self.trading.tick().await }).await
+    }
+
+    /// Runs some work of the process; `true` when the process died in it. Then nothing of it goes on.
+    pub async fn live(&self, work: impl Future<Output = ()>) -> bool {
         let died = tokio::select! {
-            _ = self.trading.tick() => false,
+            biased;
             () = self.died.notified() => true,
+            () = work => false,
         };
         if died {
             // Let the tasks that were cut off come to their end.
@@ -907,7 +1037,7 @@ impl World {
                 .filter(|o| o.intent.symbol == position.symbol && (!o.settled || by_hand(o)))
                 .map(|o| o.filled_quantity as f64 * sign(o.intent.side == Side::Buy))
                 .sum();
-            let quantity = f64_from_decimal(position.quantity - position.outside);
+            let quantity = f64_from_decimal(position.quantity + position.oversold - position.outside);
             // A split makes thirds, which no binary fraction holds exactly.
             let apart = (held + in_sheets + between - quantity).abs();
             assert!(apart < 1e-9, "{}: bots, sheets and orders are {apart} from the position", position.symbol);

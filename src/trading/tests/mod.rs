@@ -6,6 +6,7 @@ mod nights;
 mod orders;
 mod outages;
 mod restarts;
+mod simulation;
 mod tickets;
 mod troubles;
 
