@@ -45,6 +45,8 @@ pub enum BookingOrigin {
     ForceSell,
     /// An execution that came after its sheet was completed.
     LateFill,
+    /// A trade outside that the owner has given to the bot.
+    OutsideTrade,
     /// Fills of an imported sheet, booked on the owner's word.
     ImportedSheet,
 }
@@ -95,6 +97,13 @@ pub enum Event {
         paid: Decimal,
         to: super::money::Currency,
         received: Decimal,
+    },
+
+    /// Cash came, or went (negative), without a trade of ours.
+    ExternalCash {
+        currency: super::money::Currency,
+        amount: Decimal,
+        reason: super::difference::CashReason,
     },
 
     /// An order is wanted. Durable before a byte leaves.
@@ -192,6 +201,14 @@ pub enum Event {
         after: Option<Holding>,
         note: String,
     },
+    /// Shares that came or went outside are taken into the books on the owner's word.
+    ExternalTradeAdopted {
+        trade: Box<super::difference::ExternalTrade>,
+    },
+    /// A split on the owner's word: more or fewer shares for the same cost.
+    SplitBooked {
+        split: Box<super::difference::SplitBooking>,
+    },
     /// A person added a history row.
     HistoryAdded {
         row: HistoryRow,
@@ -227,12 +244,15 @@ impl Event {
             | Event::OpeningSheet { .. }
             | Event::OpeningCash { .. }
             | Event::CashExchanged { .. }
+            | Event::ExternalCash { .. }
             | Event::SheetPut { .. }
             | Event::SliceDone { .. }
             | Event::SheetClosed { .. }
             | Event::Booked { .. }
             | Event::Oversold { .. }
             | Event::HoldingCorrected { .. }
+            | Event::ExternalTradeAdopted { .. }
+            | Event::SplitBooked { .. }
             | Event::HistoryAdded { .. }
             | Event::HistoryRemoved { .. } => None,
         }

@@ -66,6 +66,8 @@ ids! {
     SessionId,
     /// A message to a user.
     MessageId,
+    /// One open question about an account's books and its broker.
+    DifferenceId,
     /// An uploaded set of old files waiting for confirmation.
     ImportId,
 }

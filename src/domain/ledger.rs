@@ -28,6 +28,9 @@ pub struct Position {
     pub realised: Decimal,
     /// Fees and taxes paid.
     pub charges: Decimal,
+    /// Shares of the person that did not come with orders of ours: bought less sold outside.
+    #[serde(default, skip_serializing_if = "Decimal::is_zero")]
+    pub outside: Decimal,
     /// Shares that bots sold beyond their own, and that are missing from the account's others.
     #[serde(default, skip_serializing_if = "Decimal::is_zero")]
     pub oversold: Decimal,
@@ -97,7 +100,7 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
         Event::OpeningHistory { row } | Event::HistoryAdded { row, .. } => rows.put_history(row),
         Event::HistoryRemoved { history_id, .. } => rows.remove_history(*history_id),
         Event::OpeningSheet { sheet } | Event::SheetPut { sheet } => rows.put_sheet(sheet),
-        Event::OpeningCash { currency, amount, .. } => add_cash(rows, *currency, *amount),
+        Event::OpeningCash { currency, amount, .. } | Event::ExternalCash { currency, amount, .. } => add_cash(rows, *currency, *amount),
         Event::CashExchanged { from, paid, to, received } => {
             add_cash(rows, *from, -*paid)?;
             add_cash(rows, *to, *received)
@@ -235,6 +238,14 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
             }
             rows.put_history(&booking.history)
         }
+        Event::ExternalTradeAdopted { trade } => trade_outside(rows, trade),
+        Event::SplitBooked { split } => {
+            let mut position = position_or_new(rows, split.market, &split.symbol)?;
+            position.quantity = split.quantity_after;
+            position.outside += split.own_change;
+            rows.put_position(&position)?;
+            split.holdings.iter().try_for_each(|holding| rows.put_holding(holding))
+        }
         Event::Oversold { market, symbol, quantity, .. } => {
             let mut position = position_or_new(rows, *market, symbol)?;
             position.oversold += *quantity;
@@ -298,6 +309,7 @@ fn position_or_new<R: LedgerRows>(rows: &R, market: Market, symbol: &str) -> Res
         cost: Decimal::ZERO,
         realised: Decimal::ZERO,
         charges: Decimal::ZERO,
+        outside: Decimal::ZERO,
         oversold: Decimal::ZERO,
     }))
 }
@@ -339,5 +351,31 @@ fn trade_position<R: LedgerRows>(rows: &mut R, order: &Order, fill: &super::orde
         Side::Sell => fill.gross - charges,
     };
     add_cash(rows, fill.currency, paid)?;
+    rows.put_position(&position)
+}
+
+/// Shares that came or went outside. Only a trade moves cash and realises a profit; its fees are not
+/// known and so not counted.
+fn trade_outside<R: LedgerRows>(rows: &mut R, trade: &super::difference::ExternalTrade) -> Result<(), R::Error> {
+    let mut position = position_or_new(rows, trade.market, &trade.symbol)?;
+    let traded = trade.origin == super::difference::ExternalOrigin::Execution;
+    let signed = if trade.side == Side::Buy { trade.quantity } else { -trade.quantity };
+    match trade.side {
+        Side::Buy => position.cost += trade.gross,
+        Side::Sell => {
+            let cost = if position.quantity > Decimal::ZERO { position.cost * trade.quantity / position.quantity } else { Decimal::ZERO };
+            position.cost -= cost;
+            if traded {
+                position.realised += trade.gross - cost;
+            }
+        }
+    }
+    position.quantity += signed;
+    if trade.bot_id.is_none() {
+        position.outside += signed;
+    }
+    if traded {
+        add_cash(rows, trade.market.currency(), if trade.side == Side::Buy { -trade.gross } else { trade.gross })?;
+    }
     rows.put_position(&position)
 }

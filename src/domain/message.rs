@@ -176,6 +176,60 @@ pub enum Notice {
         low_cash: bool,
         usd_krw: Option<f64>,
     },
+    /// The first look at the broker found shares beyond the bots'.
+    FirstConnection {
+        /// Symbol and shares that nobody in the books has.
+        surplus: Vec<(String, f64)>,
+    },
+    /// Books and broker show different numbers of shares.
+    PositionDiffers {
+        symbol: String,
+        ours: f64,
+        brokers: f64,
+        /// Executions in the broker's list that were not sent from here.
+        executions: u32,
+        /// A bot trades the symbol and waits for the answer.
+        holds: bool,
+    },
+    /// Shares or price changed as in a split.
+    SplitSuspected {
+        symbol: String,
+        new: u32,
+        old: u32,
+        ours: f64,
+        brokers: f64,
+        /// Last known price and the new one, where the price gave the hint.
+        price: Option<(f64, f64)>,
+        holds: bool,
+    },
+    /// A price lies far from the last known one, near no split's ratio.
+    PriceOutOfBounds {
+        symbol: String,
+        before: f64,
+        now: f64,
+    },
+    /// Books and broker show different cash. It holds nothing.
+    CashDiffers {
+        currency: super::money::Currency,
+        ours: f64,
+        brokers: f64,
+    },
+    /// Books and broker agree again, or the owner's answer is booked.
+    DifferenceEnded {
+        symbol: String,
+    },
+    /// A bot did nothing, because its symbol's figures wait for an answer.
+    BotHeld {
+        bot: String,
+        symbol: String,
+        ours: f64,
+        brokers: f64,
+    },
+    /// Executions look like the bots', but were not sent from here: the account only observes now.
+    AnotherProgram {
+        symbol: String,
+        broker_order_nos: Vec<String>,
+    },
     /// What the session's sells earned.
     StatusToday {
         session: String,
@@ -256,13 +310,22 @@ impl Notice {
             | Notice::OrderRefused { .. }
             | Notice::LateFill { .. }
             | Notice::KillSwitchOn
+            | Notice::FirstConnection { .. }
+            | Notice::PositionDiffers { .. }
+            | Notice::SplitSuspected { .. }
+            | Notice::PriceOutOfBounds { .. }
+            | Notice::CashDiffers { .. }
+            | Notice::BotHeld { .. }
             | Notice::SessionRevoked { .. } => Level::Warning,
-            Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } => Level::Error,
+            Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::AnotherProgram { .. } => {
+                Level::Error
+            }
             Notice::SessionReport { .. }
             | Notice::SlicesRespaced { .. }
             | Notice::OrderFound { .. }
             | Notice::OrderNotPlaced { .. }
             | Notice::BrokerRecovered
+            | Notice::DifferenceEnded { .. }
             | Notice::WouldOrder { .. }
             | Notice::StatusBot { .. }
             | Notice::StatusPortfolio { .. }

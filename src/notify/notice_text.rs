@@ -194,6 +194,49 @@ fn korean(notice: &Notice) -> String {
             format!("💰 {session} 실현손익 {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
         }
         Notice::AccountStarted => "▶️ 이 계좌의 자동 매매를 시작했습니다".to_owned(),
+        Notice::FirstConnection { surplus } => {
+            let shares: Vec<String> = surplus.iter().map(|(symbol, shares)| format!("{symbol} {shares}주")).collect();
+            format!(
+                "🔎 증권사 계좌에 봇의 것이 아닌 주식이 있습니다: {}. 직접 보유한 것이 맞는지 한 번만 확인해 주세요.",
+                shares.join(", ")
+            )
+        }
+        Notice::PositionDiffers { symbol, ours, brokers, executions, holds } => {
+            let why = match executions {
+                0 => "체결 내역으로는 설명되지 않습니다".to_owned(),
+                n => format!("여기서 보내지 않은 체결 {n}건이 있습니다"),
+            };
+            let hold = if *holds { " 답하실 때까지 이 종목의 봇은 쉬고, 다른 종목은 계속합니다." } else { "" };
+            format!("⚠️ {symbol}: 장부 {ours}주, 증권사 {brokers}주. {why}. 누구의 거래인지 알려 주세요.{hold}")
+        }
+        Notice::SplitSuspected { symbol, new, old, ours, brokers, price, holds } => {
+            let hint = match price {
+                Some((before, now)) => format!("가격 {before} → {now}"),
+                None => format!("장부 {ours}주, 증권사 {brokers}주"),
+            };
+            let hold = if *holds { " 답하실 때까지 이 종목의 봇은 쉽니다." } else { "" };
+            format!("✂️ {symbol}: {old}주가 {new}주가 되는 분할·병합으로 보입니다 ({hint}). 맞는지 확인해 주세요.{hold}")
+        }
+        Notice::PriceOutOfBounds { symbol, before, now } => {
+            format!(
+                "⚠️ {symbol}: 가격이 {before}에서 {now}(으)로 크게 바뀌었습니다. 실제 변동인지, 분할·병합인지 확인해 주세요. 답하실 때까지 이 종목의 봇은 쉽니다."
+            )
+        }
+        Notice::CashDiffers { currency, ours, brokers } => {
+            format!(
+                "💵 {currency} 현금: 장부 {ours}, 증권사 {brokers}. 입출금·배당·이자·환전 가운데 무엇인지 알려 주세요. 봇은 쉬지 않습니다."
+            )
+        }
+        Notice::DifferenceEnded { symbol } => format!("✅ {symbol}: 장부와 증권사 잔고의 확인이 끝났습니다"),
+        Notice::BotHeld { bot, symbol, ours, brokers } => {
+            format!("⏸ {bot}: {symbol} 확인(장부 {ours}주, 증권사 {brokers}주)에 답이 없어 이번 차례를 쉬었습니다")
+        }
+        Notice::AnotherProgram { symbol, broker_order_nos } => {
+            format!(
+                "🛑 다른 프로그램이 이 계좌를 거래하는 것 같습니다: 여기서 보내지 않은 {symbol} 주문이 봇의 주문과 닮았습니다 (주문번호 {}). 계좌를 관찰 모드로 바꾸었습니다.",
+                broker_order_nos.join(", ")
+            )
+        }
         Notice::KillSwitchOn => "🛑 비상 정지: 새 주문을 보내지 않고 미체결 주문을 취소합니다".to_owned(),
         Notice::KillSwitchOff => "▶️ 비상 정지를 해제했습니다".to_owned(),
         Notice::AccountStopped => "⏹ 이 계좌의 자동 매매를 멈췄습니다. 봇은 관찰만 합니다.".to_owned(),
@@ -327,6 +370,47 @@ fn english(notice: &Notice) -> String {
             format!("💰 Realised in {session}: {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
         }
         Notice::AccountStarted => "▶️ Automatic trading of this account has started".to_owned(),
+        Notice::FirstConnection { surplus } => {
+            let shares: Vec<String> = surplus.iter().map(|(symbol, shares)| format!("{shares} {symbol}")).collect();
+            format!("🔎 The broker holds shares that are no bot's: {}. Say once whether they are your own.", shares.join(", "))
+        }
+        Notice::PositionDiffers { symbol, ours, brokers, executions, holds } => {
+            let why = match executions {
+                0 => "No execution explains it".to_owned(),
+                1 => "One execution was not sent from here".to_owned(),
+                n => format!("{n} executions were not sent from here"),
+            };
+            let hold = if *holds { " Until you answer the bots on it wait; all others go on." } else { "" };
+            format!("⚠️ {symbol}: the books have {ours} shares, the broker {brokers}. {why}: say whose trade it was.{hold}")
+        }
+        Notice::SplitSuspected { symbol, new, old, ours, brokers, price, holds } => {
+            let hint = match price {
+                Some((before, now)) => format!("price {before} → {now}"),
+                None => format!("books {ours}, broker {brokers} shares"),
+            };
+            let hold = if *holds { " Until you answer the bots on it wait." } else { "" };
+            format!("✂️ {symbol}: this looks like a split, {new} new shares for {old} ({hint}). Say whether it is one.{hold}")
+        }
+        Notice::PriceOutOfBounds { symbol, before, now } => {
+            format!(
+                "⚠️ {symbol}: the price went from {before} to {now}. Say whether it really moved or the shares were split. Until you answer the bots on it wait."
+            )
+        }
+        Notice::CashDiffers { currency, ours, brokers } => {
+            format!(
+                "💵 {currency} cash: the books have {ours}, the broker {brokers}. Say whether it was a deposit, a withdrawal, a dividend, interest or an exchange. The bots go on."
+            )
+        }
+        Notice::DifferenceEnded { symbol } => format!("✅ {symbol}: books and broker agree again"),
+        Notice::BotHeld { bot, symbol, ours, brokers } => {
+            format!("⏸ {bot} sat this turn out: the question about {symbol} is open (books {ours}, broker {brokers} shares)")
+        }
+        Notice::AnotherProgram { symbol, broker_order_nos } => {
+            format!(
+                "🛑 Another program may be trading this account: {symbol} orders that were not sent from here look like its bots' (numbers {}). The account only observes now.",
+                broker_order_nos.join(", ")
+            )
+        }
         Notice::KillSwitchOn => "🛑 Kill switch: nothing new is sent and open orders are cancelled".to_owned(),
         Notice::KillSwitchOff => "▶️ The kill switch was lifted".to_owned(),
         Notice::AccountStopped => "⏹ Automatic trading of this account has stopped. Its bots only observe.".to_owned(),
@@ -518,6 +602,8 @@ fn cause<'a>(code: &str, detail: &'a str) -> &'a str {
         "real_trade_not_permitted" => "관리자가 이 사용자의 실전 매매를 허용하지 않았습니다",
         "not_live_yet" => "이 계좌는 아직 실전 단계가 아닙니다. 계좌 화면에서 단계를 올리세요",
         "bot_observes" => "이 봇은 관찰 단계입니다",
+        "position_differs" => "장부와 증권사 잔고가 다릅니다. 확인에 답하면 봇이 다시 움직입니다",
+        "split_suspected" => "주식 분할·병합으로 보입니다. 확인에 답하면 봇이 다시 움직입니다",
         "market_closed" => "장이 열려 있지 않습니다",
         "calendar" => "거래소 일정에 없는 날짜입니다",
         "not_listed" => "증권사가 접수한 주문이 마지막 목록에 없습니다. 증권사 앱과 비교하세요",

@@ -81,7 +81,7 @@ struct Owners {
     sheets: BTreeMap<String, Decimal>,
     /// Filled by orders whose result was not taken yet.
     orders: BTreeMap<String, Decimal>,
-    /// Bought less sold by a person's own orders.
+    /// Bought less sold by a person's own orders, here and outside.
     own: Decimal,
 }
 
@@ -126,6 +126,9 @@ fn shares(user: &UserView<'_>, account: &Account, orders: &[Order]) -> Result<Ve
         }
     }
     let positions: Vec<Position> = user.list(&POSITIONS, &key)?;
+    for position in positions.iter().filter(|p| !p.outside.is_zero()) {
+        owners.entry((position.market, position.symbol.clone())).or_default().own += position.outside;
+    }
     let held = |market: Market, symbol: &str| positions.iter().find(|p| p.market == market && p.symbol == symbol).map(|p| p.quantity);
     let oversold = |market: Market, symbol: &str| {
         positions.iter().find(|p| p.market == market && p.symbol == symbol).map_or(Decimal::ZERO, |p| p.oversold)

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
+use crate::domain::difference::{CashChecked, CashDifference, Checked, Difference, KnownPrice, OutsideSeen};
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::Exchange;
@@ -115,6 +116,12 @@ records! {
     Night => "observed night",
     Message => "message",
     Delivery => "delivery",
+    Difference => "difference",
+    Checked => "comparison with the broker",
+    OutsideSeen => "execution outside",
+    KnownPrice => "known price",
+    CashDifference => "difference of cash",
+    CashChecked => "comparison of cash",
 }
 
 // Installation
@@ -165,6 +172,18 @@ pub const HALTS: UserTable<Halt> = UserTable::new("halts");
 pub const IDEMPOTENCY: UserTable<Answered> = UserTable::new("idempotency");
 /// account · market · symbol.
 pub const POSITIONS: UserTable<Position> = UserTable::new("positions");
+/// account · market · symbol: open questions about books and broker.
+pub const DIFFERENCES: UserTable<Difference> = UserTable::new("differences");
+/// account · market: how far the books were compared with the broker.
+pub const CHECKED: UserTable<Checked> = UserTable::new("checked");
+/// account · market · date · broker's number: executions outside that the books know of.
+pub const OUTSIDE_SEEN: UserTable<OutsideSeen> = UserTable::new("outside_seen");
+/// account · market · symbol: the last price that was relied upon.
+pub const KNOWN_PRICES: UserTable<KnownPrice> = UserTable::new("known_prices");
+/// account · currency: open questions about cash.
+pub const CASH_DIFFERENCES: UserTable<CashDifference> = UserTable::new("cash_differences");
+/// account · currency: the last comparison of cash with the broker.
+pub const CASH_CHECKED: UserTable<CashChecked> = UserTable::new("cash_checked");
 /// key version → the user's data key, wrapped by the master key.
 pub const DATA_KEYS: UserTable<Sealed> = UserTable::new("data_keys");
 /// account · kind of secret.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::books::{Books, sell_history};
+use super::differences::held_notice;
 use super::error::TradingError;
 use super::line::Line;
 use super::nightly::note_closing;
@@ -75,6 +76,20 @@ impl Trading {
             return Ok(Closing::Waits);
         }
         let quote = self.price(line, &bot.symbol).await?;
+        if let Some(question) = self.held(line, plan.session, bot.market, &bot.symbol, quote.as_ref()).await? {
+            let now = self.clock.now();
+            let notice = self.holds.is_news(bot_id, plan.session).then(|| held_notice(&bot.name, &question));
+            line.user
+                .write(move |tx| -> Result<(), StoreError> {
+                    let first = handle(tx, account, slot, bot_id.0, now)?;
+                    match notice.as_ref().filter(|_| first) {
+                        Some(notice) => tx.post(account, now, notice.level(), notice).map(drop),
+                        None => Ok(()),
+                    }
+                })
+                .await?;
+            return Ok(Closing::Gone);
+        }
         let price = quote.as_ref().map(|q| f64_from_decimal(q.last));
         let holdings = books.holdings_of(bot.id);
         let check = closing::check(&ClosingInput {

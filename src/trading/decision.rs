@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::books::{Books, sell_history};
+use super::differences::{held_notice, open_question};
 use super::error::TradingError;
 use super::line::Line;
 use super::nightly::note_decision;
@@ -110,6 +111,13 @@ impl Trading {
             return Ok(Outcome::Later);
         }
         let prices = self.prices(line).await?;
+        for bot in turn::bots(&books.bots) {
+            let quote = prices.get(&bot.symbol).copied().flatten().and_then(|_| self.quotes.get(&bot.symbol));
+            if self.held(line, slot.session, bot.market, &bot.symbol, quote.as_ref()).await?.is_some() {
+                // The decision itself tells, with the figures of then.
+                self.holds.is_news(bot.id, slot.session);
+            }
+        }
         let (now, calendar, slices) = (self.clock.now(), self.calendar.clone(), plan.slices.len());
         line.user
             .write(move |tx| -> Result<(), StoreError> {
@@ -191,6 +199,11 @@ impl Deciding<'_, '_> {
                 self.tx.post(self.account, self.now, notice.level(), &notice)?;
                 continue;
             }
+            if let Some(question) = open_question(&self.tx.view(), self.account, bot.market, &bot.symbol)? {
+                let notice = held_notice(&bot.name, &question);
+                self.tx.post(self.account, self.now, notice.level(), &notice)?;
+                continue;
+            }
             let price = self.price(&bot.symbol);
             let decision = Basis::read(&self.tx.view(), self.calendar, &books, bot, self.slot.session)?.decide(bot, price, self.now);
             post_events(self.tx, self.account, self.now, &decision.events)?;
@@ -241,7 +254,12 @@ impl Deciding<'_, '_> {
     /// Book transfers between the account's own bots, each pair all or nothing.
     fn net(&mut self) -> Result<(), StoreError> {
         let books = self.books()?;
-        let sheets = books.sheets.iter().filter(|s| !books.sheet_waits(s) && !books.is_imported(s)).cloned().collect();
+        let mut sheets = Vec::new();
+        for sheet in books.sheets.iter().filter(|s| !books.sheet_waits(s) && !books.is_imported(s)) {
+            if open_question(&self.tx.view(), self.account, sheet.market, &sheet.symbol)?.is_none() {
+                sheets.push(sheet.clone());
+            }
+        }
         let mut netted = netting::Books { bots: books.bots, holdings: books.holdings, sheets, history: Vec::new() };
         let now = self.now;
         let outcome = netting::net(&mut netted, |symbol| self.price(symbol), &mut || book_ids(now), now);

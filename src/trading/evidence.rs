@@ -30,7 +30,7 @@ impl OwnNumbers {
         self.0.insert((date, bare(number).to_owned()));
     }
 
-    fn contain(&self, listed: &BrokerOrder) -> bool {
+    pub fn contain(&self, listed: &BrokerOrder) -> bool {
         self.0.contains(&(listed.order_date, bare(&listed.broker_order_no).to_owned()))
     }
 }

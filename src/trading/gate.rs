@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::books::Books;
+use super::differences::{code_of_hold, open_question};
 use super::going_live::live_refusal;
 use super::{price_rules, rules};
 use crate::brokers::{BuyingPower, MarketOffer, Quote};
@@ -79,6 +80,9 @@ pub(super) fn check(tx: &UserTx<'_>, candidate: &Candidate<'_>) -> Result<Option
     if let Some(reason) = shape(candidate).or_else(|| session(candidate)) {
         return Ok(Some(reason));
     }
+    if let Some(reason) = question(tx, intent)? {
+        return Ok(Some(reason));
+    }
     // An order with an unknown one beside it could be the same order twice.
     let uncertain = |o: &&Order| matches!(o.state, OrderState::Unknown | OrderState::Sent) || o.amending.is_some();
     let beside = || books.open_orders.iter().filter(|o| !o.state.is_final() && o.intent.symbol == intent.symbol);
@@ -138,6 +142,24 @@ pub(super) fn within_rung(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Order
         }
     }
     Ok(intent)
+}
+
+/// A bot waits while its owner is asked about the symbol. What a person sells out of a bot only makes the
+/// position smaller; it waits where the number of shares itself is in doubt.
+fn question(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, StoreError> {
+    if intent.bot_id.is_none() {
+        return Ok(None);
+    }
+    let Some(open) = open_question(&tx.view(), intent.account_id, intent.market, &intent.symbol)? else { return Ok(None) };
+    let code = code_of_hold(&open);
+    if matches!(intent.origin, OrderOrigin::ForceSell { .. }) && code == "position_differs" {
+        return Ok(None);
+    }
+    let message = format!(
+        "the books have {} {}, the broker {}: the bots on it wait until the account's owner has answered",
+        open.ours, open.symbol, open.brokers
+    );
+    Ok(refuse(code, message))
 }
 
 /// Quantity, kind, prices.

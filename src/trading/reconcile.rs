@@ -67,9 +67,9 @@ fn is_due(last: Option<&Timestamp>, every: SignedDuration, now: Timestamp) -> bo
 
 /// A reading with the sessions' closes.
 #[derive(Clone, Debug)]
-struct Evidence {
+pub(super) struct Evidence {
     market: Market,
-    reading: Reading,
+    pub reading: Reading,
     closes: HashMap<Date, Timestamp>,
 }
 
@@ -125,7 +125,7 @@ impl Trading {
         for market in [Market::Krx, Market::Us] {
             let open: Vec<&Order> = open.iter().filter(|o| o.intent.market == market).collect();
             if !open.is_empty() {
-                keep(&mut problem, self.refresh_market(line, market, &open).await);
+                keep(&mut problem, self.refresh_market(line, market, &open, None).await);
             }
         }
         for order in line.user.read(|v| v.open_orders(account))? {
@@ -134,10 +134,19 @@ impl Trading {
         problem.map_or(Ok(()), Err)
     }
 
-    /// Reads one market's list for our open orders in it.
-    async fn refresh_market(&self, line: &Line, market: Market, open: &[&Order]) -> Result<(), TradingError> {
-        let first = open.iter().map(|o| o.broker_order_date.unwrap_or(o.intent.session).min(o.intent.session)).min().unwrap_or_default();
-        let last = open.iter().map(|o| o.intent.session).max().unwrap_or(first);
+    /// Reads one market's list for our open orders in it, from a date on that may be earlier than they
+    /// need.
+    pub(super) async fn refresh_market(
+        &self,
+        line: &Line,
+        market: Market,
+        open: &[&Order],
+        from: Option<Date>,
+    ) -> Result<Arc<Evidence>, TradingError> {
+        let today = self.calendar_of(market).local_date(self.clock.now());
+        let needed = open.iter().map(|o| o.broker_order_date.unwrap_or(o.intent.session).min(o.intent.session));
+        let first = needed.chain(from).min().unwrap_or(today);
+        let last = open.iter().map(|o| o.intent.session).chain(from.map(|_| today)).max().unwrap_or(first);
         let unknown = open.iter().any(|o| o.state == OrderState::Unknown);
         let evidence = self.read_evidence(line, market, first, last, unknown).await?;
 
@@ -146,7 +155,15 @@ impl Trading {
             keep(&mut problem, self.examine_open(line, order, &evidence).await);
         }
         keep(&mut problem, self.examine_ended(line, &evidence).await);
-        problem.map_or(Ok(()), Err)
+        if unknown {
+            let (account, of) = (line.account_id, |o: &&&Order| is_searched(o));
+            let left = line.user.read(|v| v.open_orders(account))?;
+            let is_left = |o: &&Order| left.iter().any(|l| l.intent.order_id == o.intent.order_id && is_searched(l));
+            if open.iter().filter(of).any(|o| !is_left(o)) {
+                self.comparisons.repeat(account, market);
+            }
+        }
+        problem.map_or(Ok(evidence), Err)
     }
 
     /// The broker's complete list for the sessions from `first` to `last`.

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::books::Books;
 use super::bus::LiveEvent;
+use super::differences::held_notice;
 use super::error::TradingError;
 use super::gate::{Seen, Window};
 use super::line::Line;
@@ -92,6 +93,7 @@ impl Trading {
         asked: Asked<'_>,
     ) -> Result<crate::domain::order::Order, TradingError> {
         let window = Window { session: plan.session, open: plan.open, close: plan.close };
+        self.require_compared(line, asked.market).await?;
         let exchange = self.exchange(line, asked.symbol).await?;
         let limit = decimal_from_f64(asked.request.limit).unwrap_or(Decimal::ZERO);
         let intent = OrderIntent {
@@ -184,7 +186,15 @@ impl Trading {
             self.skip_slice(line, slot, sheet, false, Some(event)).await?;
             return Ok(Step::Gone);
         }
-        let price = self.price(line, &sheet.symbol).await?.map(|q| f64_from_decimal(q.last));
+        let quote = self.price(line, &sheet.symbol).await?;
+        if let Some(question) = self.held(line, plan.session, sheet.market, &sheet.symbol, quote.as_ref()).await? {
+            self.skip_slice(line, slot, sheet, true, None).await?;
+            if sheet.bot_id.is_some_and(|bot| self.holds.is_news(bot, plan.session)) {
+                self.notify(line, held_notice(&sheet.name, &question)).await?;
+            }
+            return Ok(Step::Gone);
+        }
+        let price = quote.map(|q| f64_from_decimal(q.last));
         // The broker took its time: a bot that was switched off meanwhile sends nothing any more.
         let mut books = line.user.read(|v| Books::read(v, account))?;
         let Some(mut sheet) = turn_of(&books, sheet_id) else { return Ok(Step::Gone) };

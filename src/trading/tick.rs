@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::balance::BrokerBalances;
 use super::bus::{Bus, LiveEvent};
+use super::differences::Holds;
 use super::error::TradingError;
 use super::gate::Window;
 use super::line::{Connector, Line};
@@ -19,6 +20,7 @@ use super::listings::Relistings;
 use super::missed::Hindrance;
 use super::notices::Watched;
 use super::paper::own_account_id;
+use super::positions::Comparisons;
 use super::quotes::Quotes;
 use super::reconcile::{Searches, keep};
 use super::service::OrderService;
@@ -80,6 +82,8 @@ pub struct Trading {
     pub(super) bus: Bus,
     pub(super) quotes: Quotes,
     pub(super) searches: Searches,
+    pub(super) comparisons: Comparisons,
+    pub(super) holds: Holds,
     pub(super) relistings: Relistings,
     pub(super) watched: Watched,
     pub(super) listed: Catalog,
@@ -133,6 +137,8 @@ impl Trading {
             bus,
             quotes: Quotes::default(),
             searches: Searches::default(),
+            comparisons: Comparisons::default(),
+            holds: Holds::default(),
             relistings: Relistings::default(),
             watched: Watched::default(),
             listed,
@@ -320,6 +326,7 @@ impl Trading {
         let looked_back = keep(&mut problem, self.miss_since_last_run(&line.user, line.account_id, Hindrance::Outage).await).is_some();
         keep(&mut problem, self.refresh_orders(&line, false).await);
         keep(&mut problem, self.settle(&line).await);
+        keep(&mut problem, self.compare_due(&line).await);
         if looked_back {
             keep(&mut problem, self.run_due(&line).await);
         }

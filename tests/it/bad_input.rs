@@ -18,6 +18,7 @@ const BODILESS: &[&str] = &[
     "DELETE /api/v1/trading/bots/{id}",
     "DELETE /api/v1/imports/{id}",
     "DELETE /api/v1/trading/orders/{id}",
+    "POST /api/v1/trading/accounts/{id}/reconcile",
     "POST /api/v1/trading/accounts/{id}/stop",
     "POST /api/v1/trading/accounts/{id}/send-status",
     "POST /api/v1/trading/accounts/{id}/broker-key/test",
@@ -376,7 +377,17 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         must("note", Any),
     ];
     let body = json!({"account_id": account, "name": "TRIAL2", "symbol": "TQQQ", "quantity": 3, "average_price": "50.5", "reserve": false, "note": "n"});
-    t.on(&route, &path, &fields, body).await;
+    t.on(&route, &path, &fields, body.clone()).await;
+    // The broker has no such shares: a question, its answer, and the shares again.
+    let (_, asked) = t.caller.post(&format!("/api/v1/trading/accounts/{account}/reconcile"), &json!({})).await;
+    let question = asked["items"].as_array().unwrap().iter().find(|d| d["symbol"] == "TQQQ").map(id).unwrap();
+    let corrected = t.caller.get(&list("bots")).await.1["items"].as_array().unwrap().clone();
+    let trial = corrected.iter().find(|b| b["name"] == "TRIAL2").map(id).unwrap();
+    let fields = [must("action", Choice), must("bot_id", Id), may("price", Positive), may("new_shares", Whole), may("old_shares", Whole)];
+    let answered = format!("/api/v1/trading/accounts/{account}/differences/{question}/answer");
+    let route_of_answer = "POST /api/v1/trading/accounts/{id}/differences/{difference}/answer";
+    t.on(route_of_answer, &answered, &fields, json!({"action": "bot", "bot_id": trial, "price": "50.5"})).await;
+    assert_eq!(t.caller.post(&path, &body).await.0, 201);
     let holdings = t.caller.get(&list("positions")).await.1["holdings"].as_array().unwrap().clone();
     let holding = holdings.iter().find(|h| h["name"] == "TRIAL2").map(id).unwrap_or_default();
     let (route, path) = fix("holding/remove");

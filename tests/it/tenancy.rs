@@ -301,6 +301,16 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     let post = |rest: &str| format!("POST /api/v1/trading/corrections/{rest}");
     let body = json!({"account_id": account, "name": "TRIAL2", "symbol": "TQQQ", "quantity": 3, "average_price": 50, "note": "n"});
     t.of(&post("holding"), &fix("holding"), &account, body).await;
+    // The broker has no such shares: a question, its answer, and the shares again.
+    let asked = t.of(&one("POST", "/reconcile"), &format!("{at}/reconcile"), &account, Value::Null).await;
+    assert_eq!(asked, t.of(&one("GET", "/differences"), &format!("{at}/differences"), &account, Value::Null).await);
+    let question = asked["items"].as_array().unwrap().iter().find(|d| d["symbol"] == "TQQQ").map(id).unwrap();
+    let path = format!("{at}/differences/{question}/answer");
+    let body = json!({"action": "bot", "bot_id": trial, "price": 50});
+    t.inside_own(&format!("/api/v1/trading/accounts/{own}/differences/{question}/answer"), &question, body.clone()).await;
+    t.of(&one("POST", "/differences/{difference}/answer"), &path, &question, body).await;
+    let body = json!({"account_id": account, "name": "TRIAL2", "symbol": "TQQQ", "quantity": 3, "average_price": 50, "note": "n"});
+    assert_eq!(t.owner.post(&fix("holding"), &body).await.0, 201);
     let holding = t.owner.get(&list("positions")).await.1["holdings"].as_array().unwrap().iter().find(|h| h["name"] == "TRIAL2").map(id);
     let holding = holding.unwrap();
     let foreign = |rest: &str, key: &str, value: &str| (fix(rest), json!({"account_id": own, key: value, "note": "n"}));

@@ -80,6 +80,7 @@ export const router = createHashRouter([
       page('/orders/:id', trading, 'OrderPage'),
       page('/history', () => import('./features/history'), 'HistoryPage'),
       page('/positions', () => import('./features/positions'), 'PositionsPage'),
+      page('/reconciliation', () => import('./features/reconciliation'), 'ReconciliationPage'),
       page('/schedule', () => import('./features/schedule'), 'SchedulePage'),
       page('/account', account, 'AccountPage'),
       page('/accounts/new', account, 'NewAccountPage'),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::bot::{SliceFill, TradeKind};
+use crate::domain::difference::{CashReason, ExternalOrigin, ExternalTrade, SplitBooking, SplitRatio};
 use crate::domain::fact::{Actor, Booking, BookingOrigin};
 use crate::domain::id::{AccountId, BotId};
 use crate::domain::money::{Currency, decimal_from_f64};
@@ -144,6 +145,23 @@ fn fill(n: u8, quantity: u64, cents: i64) -> Fill {
     Fill { order_id, quantity, price, gross, fee: Decimal::new(quantity as i64, 2), tax: Decimal::ZERO, currency: Currency::Usd }
 }
 
+/// Shares that came or went outside.
+fn adopted() -> impl Strategy<Value = Event> {
+    (any::<bool>(), 1_u32..30, 1_i64..9_000, any::<bool>(), any::<bool>()).prop_map(|(buys, quantity, cents, traded, of_bot)| {
+        let trade = ExternalTrade {
+            market: Market::Us,
+            symbol: "TQQQ".to_owned(),
+            side: if buys { Side::Buy } else { Side::Sell },
+            quantity: Decimal::from(quantity),
+            gross: Decimal::from(quantity) * Decimal::new(cents, 2),
+            origin: if traded { ExternalOrigin::Execution } else { ExternalOrigin::Unexplained },
+            execution: None,
+            bot_id: of_bot.then_some(BotId(Uuid::from_u128(1))),
+        };
+        Event::ExternalTradeAdopted { trade: Box::new(trade) }
+    })
+}
+
 /// Anything that can be journalled, in any order.
 fn event() -> impl Strategy<Value = Event> {
     let n = 0_u8..4;
@@ -167,6 +185,20 @@ fn event() -> impl Strategy<Value = Event> {
             holding_id: HoldingId(Uuid::from_u128(u128::from(n) + 100)),
             after: q.map(|q| holding(n, q)),
             note: "counted again".to_owned(),
+        }),
+        2 => adopted(),
+        1 => (0_u32..200, -20_i64..20).prop_map(|(after, own)| Event::SplitBooked { split: Box::new(SplitBooking {
+            market: Market::Us,
+            symbol: "TQQQ".to_owned(),
+            ratio: SplitRatio { new: 2, old: 1 },
+            quantity_after: Decimal::from(after),
+            own_change: Decimal::from(own),
+            holdings: Vec::new(),
+        }) }),
+        1 => (-9_000_i64..9_000).prop_map(|cents| Event::ExternalCash {
+            currency: Currency::Usd,
+            amount: Decimal::new(cents, 2),
+            reason: CashReason::Deposit,
         }),
     ]
 }
@@ -211,6 +243,9 @@ fn is_legal(before: &Order, after: &Order, event: &Event) -> bool {
 struct Sums {
     shares: Decimal,
     charges: Decimal,
+    /// The person's part of what came and went outside.
+    outside: Decimal,
+    cash: Decimal,
 }
 
 impl Sums {
@@ -226,7 +261,23 @@ impl Sums {
                 let buys = rows.orders[&fill.order_id].intent.side == Side::Buy;
                 self.shares += Decimal::from(fill.quantity) * if buys { Decimal::ONE } else { -Decimal::ONE };
                 self.charges += fill.fee + fill.tax;
+                self.cash += if buys { -fill.gross } else { fill.gross } - fill.fee - fill.tax;
             }
+            Event::ExternalTradeAdopted { trade } => {
+                let sign = if trade.side == Side::Buy { Decimal::ONE } else { -Decimal::ONE };
+                self.shares += sign * trade.quantity;
+                if trade.bot_id.is_none() {
+                    self.outside += sign * trade.quantity;
+                }
+                if trade.origin == ExternalOrigin::Execution {
+                    self.cash -= sign * trade.gross;
+                }
+            }
+            Event::SplitBooked { split } => {
+                self.shares = split.quantity_after;
+                self.outside += split.own_change;
+            }
+            Event::ExternalCash { amount, .. } => self.cash += amount,
             _ => {}
         }
     }
@@ -252,7 +303,8 @@ fn run(events: Vec<Event>) -> Result<(Rows, Vec<Fact>), TestCaseError> {
         sums.add(&rows, &fact.event);
         rows = next;
         if let Some(position) = rows.positions.get("TQQQ") {
-            prop_assert_eq!((position.quantity, position.charges), (sums.shares, sums.charges));
+            let found = (position.quantity, position.charges, position.outside, rows.cash(Currency::Usd).unwrap());
+            prop_assert_eq!(found, (sums.shares, sums.charges, sums.outside, sums.cash));
         }
         journal.push(fact);
     }

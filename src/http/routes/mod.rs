@@ -7,6 +7,7 @@ mod auth;
 mod bots;
 mod corrections;
 mod credentials;
+mod differences;
 mod exports;
 mod going_live;
 mod history;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Route> {
         bots::routes(),
         corrections::routes(),
         credentials::routes(),
+        differences::routes(),
         imports::routes(),
         exports::routes(),
         going_live::routes(),

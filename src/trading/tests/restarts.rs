@@ -144,8 +144,9 @@ async fn an_order_whose_task_was_dropped_becomes_unknown_without_a_restart() {
     let kim = world.user(vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0)]);
     world.run_until("2026-05-14T15:05:00Z", STEP).await;
     world.tick_at(time("2026-05-14T15:09:59Z")).await;
-    // The price comes, then the order goes out and its answer never does.
-    kim.broker.die_at(2, Moment::After);
+    // Books and broker are compared (two calls) and the price comes, then the order goes out and its
+    // answer never does.
+    kim.broker.die_at(4, Moment::After);
     assert!(world.tick_at(time("2026-05-14T15:10:00Z")).await, "the task must hang");
     assert_eq!(world.orders(&kim)[0].state, OrderState::Sent);
     world.tick_at(time("2026-05-14T15:10:05Z")).await;

@@ -113,6 +113,12 @@ export type Summary = Schemas['SummaryView'];
 export type Indicator = Schemas['IndicatorView'];
 export type Indicators = Schemas['IndicatorsView'];
 
+/** Open questions about an account's books and its broker. */
+export type Differences = Schemas['DifferencesView'];
+export type Difference = Schemas['DifferenceView'];
+export type CashDifference = Schemas['CashDifferenceView'];
+export type DifferenceAnswer = Schemas['AnswerInput'];
+
 export type AlertItem = Schemas['AlertView'];
 export type AlertPage = Schemas['Alerts'];
 

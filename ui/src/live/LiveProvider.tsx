@@ -97,6 +97,7 @@ export function apply(client: QueryClient, event: LiveEvent, refetch: (...list: 
       refetch(
         keys.accounts,
         keys.killSwitch,
+        keys.differences(event.account_id),
         keys.bots(event.account_id),
         keys.schedule(event.account_id),
         keys.runs(event.account_id),

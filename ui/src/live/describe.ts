@@ -1,6 +1,7 @@
 import i18next from 'i18next';
 import type { LiveEvent } from '../api/types';
 import type { ToastMessage } from '../components/ui/toast';
+import { answerPlace } from '../lib/alertPlace';
 import { currencyOfSymbol, price, quantity } from '../lib/format';
 import { currentLanguage } from '../lib/i18n';
 import { amountsHidden, COVER, coverAmounts } from '../lib/privacy';
@@ -24,7 +25,7 @@ export function describe(event: LiveEvent): ToastMessage | null {
       text: amountsHidden() ? coverAmounts(text) : text,
       tone: event.alert.level,
       testId: 'alert-toast',
-      to: '/alerts',
+      to: answerPlace(event.alert) ?? '/alerts',
     };
   }
   return null;

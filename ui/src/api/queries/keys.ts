@@ -12,6 +12,7 @@ export const keys = {
   bot: (id: string) => ['bot', id] as const,
   ladder: (id: string) => ['ladder', id] as const,
   preview: (account: string) => ['preview', account] as const,
+  differences: (account: string) => ['differences', account] as const,
   sheets: (account: string) => ['sheets', account] as const,
   /** All lists of orders begin with the first word; a list has its filter as the second. */
   orders: ['orders'] as const,

@@ -19,6 +19,7 @@ export const others: NavItem[] = [
   { to: '/ticket', label: 'nav.ticket', icon: 'plus' },
   { to: '/preview', label: 'nav.preview', icon: 'moon' },
   { to: '/positions', label: 'nav.positions', icon: 'positions' },
+  { to: '/reconciliation', label: 'nav.reconciliation', icon: 'check' },
   { to: '/schedule', label: 'nav.schedule', icon: 'schedule' },
   { to: '/account', label: 'nav.account', icon: 'account' },
   { to: '/import', label: 'nav.import', icon: 'import' },

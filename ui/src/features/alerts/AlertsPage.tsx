@@ -1,4 +1,5 @@
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 import { useAlerts, useReadAlerts } from '../../api/queries/overview';
 import type { AlertItem } from '../../api/types';
 import { useCurrentAccount } from '../../components/layout/account';
@@ -8,6 +9,7 @@ import { PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Icon } from '../../components/ui/icon';
 import { When } from '../../components/ui/value';
+import { answerPlace } from '../../lib/alertPlace';
 import { useLocale } from '../../lib/locale';
 import { coverAmounts, useAmountsHidden } from '../../lib/privacy';
 
@@ -73,6 +75,7 @@ export function AlertsPage() {
                     <p className={`whitespace-pre-line ${alert.read ? 'text-muted' : ''}`}>
                       {cover(alert.text[locale] || alert.text.ko)}
                     </p>
+                    <Answer alert={alert} />
                   </li>
                 ))}
             </ul>
@@ -87,5 +90,17 @@ export function AlertsPage() {
         )}
       </QueryView>
     </>
+  );
+}
+
+/** The way to the question behind a message. */
+function Answer({ alert }: { alert: AlertItem }) {
+  const { t } = useTranslation();
+  const place = answerPlace(alert);
+  if (!place) return null;
+  return (
+    <Link to={place} className="font-semibold underline" data-testid="alert-answer">
+      {t('difference.answerNow')}
+    </Link>
   );
 }

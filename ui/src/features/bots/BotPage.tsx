@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useParams } from 'react-router';
 import { useBot, useLadder, usePreview } from '../../api/queries/bots';
 import type { Bot } from '../../api/types';
+import { useCurrentAccount } from '../../components/layout/account';
 import { Badge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card, Facts, PageHead, Progress } from '../../components/ui/card';
@@ -11,6 +12,7 @@ import { Change, Money, Percent, Price, PriceNow, Shares, When } from '../../com
 import { multiply } from '../../lib/decimal';
 import { turns } from '../../lib/format';
 import { PreviewItemView, PreviewTimes } from '../preview';
+import { HeldBadge, HeldNote } from '../reconciliation/Held';
 import { DeleteBotDialog, RenameBotDialog } from './BotDialogs';
 import { BotSettingsCard } from './BotSettingsCard';
 import { ForceSellDialog } from './ForceSellDialog';
@@ -28,6 +30,7 @@ function BotDetail({ bot }: { bot: Bot }) {
   const { t } = useTranslation();
   const [asked, setAsked] = useState<Asked>(null);
   const close = () => setAsked(null);
+  const account = useCurrentAccount().accounts.find((item) => item.id === bot.account_id);
   return (
     <>
       <PageHead
@@ -39,6 +42,7 @@ function BotDetail({ bot }: { bot: Bot }) {
         sub={
           <span className="flex flex-wrap gap-1">
             <Badge tone={bot.active ? 'green' : 'grey'}>{t(bot.active ? 'bots.active' : 'bots.paused')}</Badge>
+            {account && <HeldBadge account={account} bot={bot} />}
             {bot.trailing_mode && <Badge tone="amber">{t('bots.trailing')}</Badge>}
           </span>
         }
@@ -60,6 +64,7 @@ function BotDetail({ bot }: { bot: Bot }) {
       </PageHead>
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <div className="min-w-0 space-y-4">
+          {account && <HeldNote account={account} bot={bot} />}
           <StateCard bot={bot} />
           <LadderCard bot={bot} />
           <TonightCard bot={bot} />

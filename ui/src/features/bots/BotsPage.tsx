@@ -12,6 +12,7 @@ import { Icon } from '../../components/ui/icon';
 import { Money, Price, PriceNow, Shares } from '../../components/ui/value';
 import { add, multiply } from '../../lib/decimal';
 import { turns } from '../../lib/format';
+import { HeldBadge } from '../reconciliation/Held';
 import { RenewalDialog } from './RenewalDialog';
 
 export function BotsPage() {
@@ -110,7 +111,7 @@ function List({ account, bots }: { account: Account; bots: Bot[] }) {
                 <Icon name="down" />
               </button>
             </div>
-            <Row bot={bot} />
+            <Row account={account} bot={bot} />
           </li>
         ))}
       </ol>
@@ -118,7 +119,7 @@ function List({ account, bots }: { account: Account; bots: Bot[] }) {
   );
 }
 
-function Row({ bot }: { bot: Bot }) {
+function Row({ account, bot }: { account: Account; bot: Bot }) {
   const { t } = useTranslation();
   const used = bot.max_tier > 0 ? bot.t / bot.max_tier : 0;
   return (
@@ -132,6 +133,7 @@ function Row({ bot }: { bot: Bot }) {
         <span className="font-bold">{bot.name}</span>
         <span className="text-muted">{bot.symbol}</span>
         <Badge tone={bot.active ? 'green' : 'grey'}>{t(bot.active ? 'bots.active' : 'bots.paused')}</Badge>
+        <HeldBadge account={account} bot={bot} />
         {bot.trailing_mode && <Badge tone="amber">{t('bots.trailing')}</Badge>}
         {bot.skip_sell && <Badge>{t('botField.skip_sell')}</Badge>}
         <span className="num ml-auto text-sm">T {turns(bot.t, bot.max_tier)}</span>

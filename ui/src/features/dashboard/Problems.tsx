@@ -5,6 +5,7 @@ import { Foreign, Note } from '../../components/ui/feedback';
 import { Age } from '../../components/ui/value';
 import { money } from '../../lib/format';
 import { COVER, useAmountsHidden } from '../../lib/privacy';
+import { OpenQuestions } from '../reconciliation/OpenQuestions';
 
 /** What needs the owner: holds of the account, open questions, and cash that is too low or too high. */
 export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Summary['alerts'] }) {
@@ -29,6 +30,7 @@ export function Problems({ accounts, alerts }: { accounts: Account[]; alerts: Su
             <Foreign text={item.detail} />
           </Note>
         )),
+        <OpenQuestions key={`${account.id} questions`} account={account} />,
         account.unsettled.length > 0 && (
           <Note key={`${account.id} unsettled`} tone="warning" testId="unsettled">
             {t('account.unsettledNote', { count: account.unsettled.length, account: account.name })}{' '}

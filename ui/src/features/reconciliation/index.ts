@@ -1,0 +1,3 @@
+export { HeldBadge, HeldNote } from './Held';
+export { OpenQuestions } from './OpenQuestions';
+export { ReconciliationPage } from './ReconciliationPage';
