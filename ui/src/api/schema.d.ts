@@ -439,6 +439,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trading/accounts/{id}/differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The open questions about an account's books. */
+        get: operations["list_differences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/differences/{difference}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a question; the answer is booked as facts. */
+        post: operations["answer_difference"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trading/accounts/{id}/export/eggmoney": {
         parameters: {
             query?: never;
@@ -553,6 +587,23 @@ export interface paths {
         get: operations["list_nights"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/reconcile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compares an account's books with its broker now. */
+        post: operations["compare_with_broker"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1339,6 +1390,27 @@ export interface components {
          * @example 61.37
          */
         Amount: string | number;
+        /** @enum {string} */
+        AnswerAction: "mine" | "all_mine" | "bot" | "split" | "no_split" | "deposit" | "withdrawal" | "dividend" | "interest" | "exchange" | "charges" | "other";
+        AnswerInput: {
+            action: components["schemas"]["AnswerAction"];
+            /**
+             * Format: uuid
+             * @description Required for `bot`.
+             */
+            bot_id?: string | null;
+            /**
+             * Format: int32
+             * @description For `split`, where the question proposes no ratio or another one: so many new shares …
+             */
+            new_shares?: number | null;
+            /**
+             * Format: int32
+             * @description … for so many old ones.
+             */
+            old_shares?: number | null;
+            price?: components["schemas"]["Amount"] | null;
+        };
         AtView: {
             /** Format: date-time */
             at: string;
@@ -1553,6 +1625,24 @@ export interface components {
              */
             account?: string | null;
         };
+        /** @description An open question about the cash of one currency. */
+        CashDifferenceView: {
+            /** @description Cash by the broker, all trades settled. */
+            brokers: string;
+            currency: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Cash by the books. */
+            ours: string;
+            proposal: components["schemas"]["CashReason"];
+            /** Format: date-time */
+            since: string;
+        };
+        /**
+         * @description Why cash came or went without a trade of ours.
+         * @enum {string}
+         */
+        CashReason: "opening" | "deposit" | "withdrawal" | "dividend" | "interest" | "exchange" | "charges" | "other";
         /** @description Cash of one currency. */
         CashView: {
             /** @description What the broker says. */
@@ -1620,6 +1710,14 @@ export interface components {
          * @enum {string}
          */
         CheckName: "token" | "price" | "balance" | "balance_krw";
+        /** @description When a market of the account was compared last. */
+        CheckedView: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            first_at: string;
+            market: string;
+        };
         CloseView: {
             close: string;
             date: string;
@@ -1672,6 +1770,37 @@ export interface components {
             as_stored: components["schemas"]["StoredTimes"];
             proposed: components["schemas"]["Schedule"];
             seasons: components["schemas"]["Seasons"];
+        };
+        /**
+         * @description What a difference is.
+         * @enum {string}
+         */
+        DifferenceKind: "first_surplus" | "outside_trade" | "unexplained" | "split_suspected" | "split_awaited";
+        /** @description One open question. */
+        DifferenceView: {
+            /** @description Shares by the broker. */
+            brokers: string;
+            executions: components["schemas"]["OutsideView"][];
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["DifferenceKind"];
+            market: string;
+            /** @description Shares by the books. */
+            ours: string;
+            price: components["schemas"]["JumpView"] | null;
+            proposal: components["schemas"]["ProposalView"] | null;
+            /** Format: date-time */
+            since: string;
+            symbol: string;
+        };
+        /** @description An account's open questions; no market is listed before its first comparison. */
+        DifferencesView: {
+            /** Format: uuid */
+            account_id: string;
+            /** @description They hold no bot. */
+            cash: components["schemas"]["CashDifferenceView"][];
+            checked: components["schemas"]["CheckedView"][];
+            items: components["schemas"]["DifferenceView"][];
         };
         /** @description Distance from the highest close of 90 sessions. */
         DrawdownView: {
@@ -1977,6 +2106,11 @@ export interface components {
          * @enum {string}
          */
         Job: "readiness" | "decision" | "slice" | "closing_buy" | "message" | "report";
+        /** @description A price and the last one known before it. */
+        JumpView: {
+            before: string;
+            now: string;
+        };
         KeyTest: {
             checks: components["schemas"]["Check"][];
             ok: boolean;
@@ -2708,6 +2842,17 @@ export interface components {
          * @enum {string}
          */
         Outcome: "new" | "replaced" | "unchanged" | "refused";
+        /** @description An execution in the broker's list that was not sent from here. */
+        OutsideView: {
+            /** @description In the market's currency. */
+            amount: string;
+            broker_order_no: string;
+            date: string;
+            /** Format: date-time */
+            ordered_at: string | null;
+            quantity: string;
+            side: components["schemas"]["Side"];
+        };
         PasswordChange: {
             current: string;
             new: string;
@@ -2800,6 +2945,15 @@ export interface components {
             total_usd: string;
             years: components["schemas"]["YearView"][];
         };
+        /** @description What would be booked if the owner agrees. */
+        ProposalView: {
+            /** @description The action that agrees: `mine`, `bot` or `split`. */
+            action: string;
+            /** Format: uuid */
+            bot_id: string | null;
+            bot_name: string | null;
+            split: components["schemas"]["RatioView"] | null;
+        };
         /** @description An open question with what it is about. */
         Question: components["schemas"]["Unsettled"] & {
             /** @description There is a bot of this name: fills can be booked. */
@@ -2845,6 +2999,13 @@ export interface components {
             /** @description `present_balance`, `chart` or `import` */
             source: string;
             usd_krw: string;
+        };
+        /** @description New shares for old ones. */
+        RatioView: {
+            /** Format: int32 */
+            new: number;
+            /** Format: int32 */
+            old: number;
         };
         ReadAlerts: {
             all?: boolean;
@@ -4460,6 +4621,71 @@ export interface operations {
             };
         };
     };
+    list_differences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferencesView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_difference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                difference: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferencesView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     describe_export: {
         parameters: {
             query?: never;
@@ -4701,6 +4927,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List_NightView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_with_broker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferencesView"];
                 };
             };
             /** @description Problem details */
