@@ -9,6 +9,7 @@ pub mod bot;
 pub mod calendar;
 pub mod charges;
 pub mod clock;
+pub mod exposure;
 pub mod fact;
 pub mod id;
 pub mod instrument;
