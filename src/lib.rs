@@ -12,6 +12,9 @@
 //!
 //! [`simulators`] stands beside them: servers that speak the brokers' protocols, for tests and demo.
 
+#[cfg(all(feature = "prove-control", not(debug_assertions)))]
+compile_error!("prove-control sends orders twice: it is for a test of debug builds only");
+
 pub mod app;
 pub mod auth;
 pub mod brokers;

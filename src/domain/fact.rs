@@ -139,6 +139,12 @@ pub enum Event {
         broker_order_no: String,
         broker_order_date: Date,
     },
+    /// The broker's list shows for how many shares in all an amended order goes on: more than were
+    /// asked for when part of it had been executed before the amendment arrived.
+    OrderResized {
+        order_id: OrderId,
+        quantity: u64,
+    },
     /// The order stays as it was.
     AmendRefused {
         order_id: OrderId,
@@ -172,6 +178,14 @@ pub enum Event {
     Booked {
         booking: Box<Booking>,
     },
+    /// A sell of a bot was executed beyond what the bot had: the shares were the account's others.
+    Oversold {
+        bot_id: Option<BotId>,
+        name: String,
+        market: Market,
+        symbol: String,
+        quantity: Decimal,
+    },
     /// A person corrected a holding: the new state, or `None` for its removal.
     HoldingCorrected {
         holding_id: HoldingId,
@@ -203,6 +217,7 @@ impl Event {
             | Event::CancelRequested { order_id }
             | Event::AmendRequested { order_id, .. }
             | Event::OrderAmended { order_id, .. }
+            | Event::OrderResized { order_id, .. }
             | Event::AmendRefused { order_id, .. }
             | Event::OrderCancelled { order_id }
             | Event::OrderExpired { order_id }
@@ -216,6 +231,7 @@ impl Event {
             | Event::SliceDone { .. }
             | Event::SheetClosed { .. }
             | Event::Booked { .. }
+            | Event::Oversold { .. }
             | Event::HoldingCorrected { .. }
             | Event::HistoryAdded { .. }
             | Event::HistoryRemoved { .. } => None,

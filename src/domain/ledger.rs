@@ -29,6 +29,9 @@ pub struct Position {
     pub realised: Decimal,
     /// Fees and taxes paid.
     pub charges: Decimal,
+    /// Shares that bots sold beyond their own, and that are missing from the account's others.
+    #[serde(default, skip_serializing_if = "Decimal::is_zero")]
+    pub oversold: Decimal,
 }
 
 /// Cash of one currency as the journal accounts for it.
@@ -160,7 +163,7 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
             let (Some(terms), Some(number), Some(date)) = (o.amending.take(), o.broker_order_no.take(), o.broker_order_date.take()) else {
                 return Err(LedgerError::NotPossible { id: o.intent.order_id, state: o.state });
             };
-            o.earlier.push(EarlierNumber { broker_order_no: number, broker_order_date: date });
+            o.earlier.push(EarlierNumber { broker_order_no: number, broker_order_date: date, quantity: o.intent.quantity });
             o.broker_order_no = Some(broker_order_no.clone());
             o.broker_order_date = Some(*broker_order_date);
             // Executions that came while the amendment was on its way count against the new quantity.
@@ -169,6 +172,11 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
             if !o.state.is_final() && o.filled_quantity == o.intent.quantity {
                 o.state = S::Filled;
             }
+            Ok(())
+        }),
+        Event::OrderResized { order_id, quantity } => change(rows, *order_id, fact, |o| {
+            possible(o, *quantity >= o.filled_quantity && *quantity <= o.most_shares())?;
+            o.intent.quantity = *quantity;
             Ok(())
         }),
         Event::AmendRefused { order_id, reason } => change(rows, *order_id, fact, |o| {
@@ -233,6 +241,11 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
                 add_position(rows, booking.market, &booking.symbol, sign * quantity, sign * cost)?;
             }
             rows.put_history(&booking.history)
+        }
+        Event::Oversold { market, symbol, quantity, .. } => {
+            let mut position = position_or_new(rows, *market, symbol)?;
+            position.oversold += *quantity;
+            rows.put_position(&position)
         }
         Event::HoldingCorrected { holding_id, after, .. } => {
             let before = rows.holding(*holding_id)?;
@@ -305,6 +318,7 @@ fn position_or_new<R: LedgerRows>(rows: &R, market: Market, symbol: &str) -> Res
         cost: Decimal::ZERO,
         realised: Decimal::ZERO,
         charges: Decimal::ZERO,
+        oversold: Decimal::ZERO,
     }))
 }
 

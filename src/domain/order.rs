@@ -264,6 +264,9 @@ pub struct Order {
 pub struct EarlierNumber {
     pub broker_order_no: String,
     pub broker_order_date: Date,
+    /// Total quantity of the order before that amendment; 0 where it was not kept.
+    #[serde(default)]
+    pub quantity: u64,
 }
 
 /// New terms for what is left of an order.
@@ -282,6 +285,12 @@ impl Order {
     /// Concluded, not said by the broker: it was looked for and not found.
     pub fn is_not_placed(&self) -> bool {
         self.state == OrderState::Rejected && self.reason.as_ref().is_some_and(|r| r.code == NOT_PLACED)
+    }
+
+    /// Most shares that the broker may execute under all of the order's numbers. An amendment names
+    /// what is to be left open: an execution that was not known when it was asked for comes on top.
+    pub fn most_shares(&self) -> u64 {
+        self.earlier.iter().map(|e| e.quantity).fold(self.intent.quantity, u64::max)
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::port::{BatchFn, Engine, ReadView, StoreError};
 use super::redb::RedbEngine;
-use super::{Store, migrate};
+use super::writer::Writer;
+use super::{Inner, Store, migrate};
 
 /// How many commits are left before the store is dead.
 #[derive(Clone, Debug)]
@@ -44,9 +45,20 @@ impl Engine for Mortal {
 impl Store {
     /// A store in memory whose commits can be made to end.
     pub fn in_memory_mortal() -> Result<(Self, CommitsLeft), StoreError> {
-        let left = CommitsLeft(Arc::new(AtomicU64::new(u64::MAX)));
-        let engine: Arc<dyn Engine> = Arc::new(Mortal { engine: RedbEngine::in_memory()?, left: left.clone() });
-        migrate::run(&*engine, None)?;
+        let (engine, left) = mortal()?;
         Ok((Self::with_engine(engine)?, left))
     }
+
+    /// The same without a thread of its own: with one caller at a time everything happens in one order.
+    pub fn in_memory_deterministic() -> Result<(Self, CommitsLeft), StoreError> {
+        let (engine, left) = mortal()?;
+        Ok((Self { inner: Arc::new(Inner { writer: Writer::inline(engine.clone()), engine }) }, left))
+    }
+}
+
+fn mortal() -> Result<(Arc<dyn Engine>, CommitsLeft), StoreError> {
+    let left = CommitsLeft(Arc::new(AtomicU64::new(u64::MAX)));
+    let engine: Arc<dyn Engine> = Arc::new(Mortal { engine: RedbEngine::in_memory()?, left: left.clone() });
+    migrate::run(&*engine, None)?;
+    Ok((engine, left))
 }

@@ -94,7 +94,8 @@ impl Owners {
 /// Bots, open sheets, results not taken and the person's own orders against the position. What is left
 /// over is nobody's: shares traded outside, fractions that a bot's full sale leaves, executions that
 /// came after their bot was deleted. There may be such shares, but never fewer than none: an account
-/// cannot hold less than what its bots believe to have. An imported sheet counts only once its owner
+/// cannot hold less than what its bots believe to have, unless it is booked that a bot sold the
+/// others' shares. An imported sheet counts only once its owner
 /// has had it booked, a correction moves bot and position alike.
 fn shares(user: &UserView<'_>, account: &Account, orders: &[Order]) -> Result<Vec<Broken>, StoreError> {
     let key = account_key(account.id);
@@ -126,15 +127,19 @@ fn shares(user: &UserView<'_>, account: &Account, orders: &[Order]) -> Result<Ve
     }
     let positions: Vec<Position> = user.list(&POSITIONS, &key)?;
     let held = |market: Market, symbol: &str| positions.iter().find(|p| p.market == market && p.symbol == symbol).map(|p| p.quantity);
+    let oversold = |market: Market, symbol: &str| {
+        positions.iter().find(|p| p.market == market && p.symbol == symbol).map_or(Decimal::ZERO, |p| p.oversold)
+    };
     let mut found = Vec::new();
     for ((market, symbol), of) in owners {
         let quantity = held(market, &symbol).unwrap_or_default();
-        if quantity < of.sum() - ROUNDING {
+        let expected = of.sum() - oversold(market, &symbol);
+        if quantity < expected - ROUNDING {
             found.push(Broken {
                 table: POSITIONS.name,
                 row: format!("{}:{symbol}", market.code()),
                 expected: json!({
-                    "at_least": of.sum(), "bots": of.bots, "open_sheets": of.sheets, "results_not_taken": of.orders, "own_orders": of.own,
+                    "at_least": expected, "bots": of.bots, "open_sheets": of.sheets, "results_not_taken": of.orders, "own_orders": of.own,
                 }),
                 found: json!({ "quantity": quantity }),
             });

@@ -25,6 +25,9 @@ const QUEUE: usize = 1024;
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Queued>>,
     thread: Option<JoinHandle<()>>,
+    /// Commits in the caller's own thread, one job at a time: simulations decide the order of everything.
+    #[cfg(test)]
+    inline: Option<Arc<dyn Engine>>,
 }
 
 impl Writer {
@@ -34,7 +37,18 @@ impl Writer {
             .name("store-writer".to_owned())
             .spawn(move || run(&*engine, receiver))
             .map_err(|e| StoreError::Io(e.to_string()))?;
-        Ok(Self { queue: Some(sender), thread: Some(thread) })
+        Ok(Self {
+            queue: Some(sender),
+            thread: Some(thread),
+            #[cfg(test)]
+            inline: None,
+        })
+    }
+
+    /// A writer without a thread.
+    #[cfg(test)]
+    pub(super) fn inline(engine: Arc<dyn Engine>) -> Self {
+        Self { queue: None, thread: None, inline: Some(engine) }
     }
 
     /// Jobs in the queue.
@@ -45,6 +59,12 @@ impl Writer {
     /// Queues a job and waits for its commit.
     pub(super) async fn submit(&self, job: Job) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
+        #[cfg(test)]
+        if let Some(engine) = &self.inline {
+            tokio::task::yield_now().await;
+            commit(&**engine, vec![Queued { job, done }]);
+            return answer.await.map_err(|_| StoreError::Closed)?;
+        }
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.send(Queued { job, done }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -53,6 +73,11 @@ impl Writer {
     /// The same for callers outside the runtime.
     pub(super) fn submit_blocking(&self, job: Job) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
+        #[cfg(test)]
+        if let Some(engine) = &self.inline {
+            commit(&**engine, vec![Queued { job, done }]);
+            return answer.blocking_recv().map_err(|_| StoreError::Closed)?;
+        }
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.blocking_send(Queued { job, done }).map_err(|_| StoreError::Closed)?;
         answer.blocking_recv().map_err(|_| StoreError::Closed)?

@@ -201,6 +201,9 @@ impl Trading {
             return Err(TradingError::refused("order_open", detail));
         }
         let price = self.price(&line, &bot.symbol).await?.map(|q| f64_from_decimal(q.last));
+        // What an ended sell left is there only when the broker's list says so.
+        let known = self.unsold(&line, bot_id, session.date, truncate(books.unsold_of(bot_id))).await?;
+        let books = line.user.read(|v| Books::read(v, account))?;
         let holdings = books.holdings_of(bot.id);
         // What a sheet sold already or an order may still sell is not there to be sold again.
         let unsold = books.unsold_of(bot.id);
@@ -215,6 +218,11 @@ impl Trading {
                 TradingError::refused("nothing_to_sell", "that share of the position is less than one share")
             });
         };
+        if known.is_doubtful(request.quantity) {
+            let detail =
+                format!("a sell of {} ended a moment ago and may have sold more than is known; try again in three minutes", bot.name);
+            return Err(TradingError::refused("order_open", detail));
+        }
         let asked = Asked {
             order_id: fresh_order_id(now),
             bot: Some(bot.id),

@@ -139,7 +139,7 @@ fn after_amendment(order: &Order, event: &Event) -> Order {
     let terms = after.amending.take();
     if let (Event::OrderAmended { broker_order_no, broker_order_date, .. }, Some(terms)) = (event, terms) {
         if let (Some(number), Some(date)) = (after.broker_order_no.take(), after.broker_order_date.take()) {
-            after.earlier.push(EarlierNumber { broker_order_no: number, broker_order_date: date });
+            after.earlier.push(EarlierNumber { broker_order_no: number, broker_order_date: date, quantity: after.intent.quantity });
         }
         after.broker_order_no = Some(broker_order_no.clone());
         after.broker_order_date = Some(*broker_order_date);
@@ -248,6 +248,12 @@ fn rates_of(intent: &OrderIntent, reading: &Reading) -> charges::Rates {
 fn progress(order: &Order, listed: &BrokerOrder, reading: &Reading, close: Timestamp) -> Vec<Event> {
     let order_id = order.intent.order_id;
     let mut events = Vec::new();
+    // Executions that an amendment did not know of come on top of what it asked for.
+    let in_all = listed.filled_quantity.saturating_add(listed.open_quantity).min(order.most_shares());
+    let quantity = order.intent.quantity.max(in_all);
+    if quantity > order.intent.quantity {
+        events.push(Event::OrderResized { order_id, quantity });
+    }
     if listed.filled_quantity > order.filled_quantity {
         let quantity = listed.filled_quantity - order.filled_quantity;
         let currency = order.intent.market.currency();
@@ -259,7 +265,7 @@ fn progress(order: &Order, listed: &BrokerOrder, reading: &Reading, close: Times
         });
     }
     let filled = listed.filled_quantity.max(order.filled_quantity);
-    if filled >= order.intent.quantity || order.state.is_final() {
+    if filled >= quantity || order.state.is_final() {
         return events;
     }
     let closed = reading.at >= close;

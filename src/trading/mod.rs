@@ -30,6 +30,7 @@ mod rates;
 mod readiness;
 mod reconcile;
 mod renewal;
+mod rests;
 mod rules;
 mod service;
 mod settle;

@@ -312,7 +312,7 @@ impl Trading {
         let found: Vec<OrderId> = line.user.read(|v| {
             let orders = recent_orders(v, account, evidence)?;
             let own: OwnNumbers = orders.iter().collect();
-            let ended = orders.iter().filter(|o| o.settled && o.filled_quantity < o.intent.quantity);
+            let ended = orders.iter().filter(|o| o.settled && o.filled_quantity < o.most_shares());
             let news = ended.filter(|o| matches!(evidence.finding(o, &own), Some(Finding::Facts(events)) if !events.is_empty()));
             Ok::<_, StoreError>(news.map(|o| o.intent.order_id).collect())
         })?;
@@ -331,7 +331,7 @@ impl Trading {
         let account = line.account_id;
         let unfilled = |market: Market, o: &Order| {
             let listed = o.broker_order_no.is_some() || o.is_not_placed();
-            o.intent.market == market && o.intent.session == session && listed && o.filled_quantity < o.intent.quantity
+            o.intent.market == market && o.intent.session == session && listed && o.filled_quantity < o.most_shares()
         };
         let orders = line.user.read(|v| orders_from(v, account, session))?;
         for market in [Market::Krx, Market::Us] {
@@ -377,7 +377,7 @@ pub(super) fn keep<T>(problem: &mut Option<TradingError>, outcome: Result<T, Tra
 }
 
 /// Our orders of a session and of later ones: their ids begin with a time of the session.
-fn orders_from(view: &UserView<'_>, account: AccountId, session: Date) -> Result<Vec<Order>, StoreError> {
+pub(super) fn orders_from(view: &UserView<'_>, account: AccountId, session: Date) -> Result<Vec<Order>, StoreError> {
     let midnight = session.at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |m| m.timestamp());
     let (from, to) = (account_key(account).id(first_id_at(midnight).as_bytes()), account_key(account).id(&[0xff; 16]));
     view.range(&ORDERS, &from, &to)

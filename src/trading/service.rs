@@ -208,6 +208,14 @@ impl OrderService {
 
         let intent = &placement.intent;
         let sent = line.gateway.send_order(JournalledOrder::after_commit(intent), placement.exchange).await;
+        // The control of the crash test: what a server must never do, to see that it is caught.
+        #[cfg(feature = "prove-control")]
+        let sent = match sent {
+            Err(error) if error.order_outcome() == OrderOutcome::Unknown => {
+                line.gateway.send_order(JournalledOrder::after_commit(intent), placement.exchange).await
+            }
+            sent => sent,
+        };
         let now = clock.now();
         let order_id = intent.order_id;
         let event = match sent {

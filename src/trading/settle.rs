@@ -2,6 +2,7 @@
 //! transaction, so a crash leaves either the order unsettled or everything done.
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use super::books::Books;
 use super::bus::LiveEvent;
@@ -13,9 +14,10 @@ use super::tick::Trading;
 use crate::domain::bot::{Bot, HistoryRow, Sheet, SliceFill, TradeKind};
 use crate::domain::calendar::Session;
 use crate::domain::fact::{Actor, BookingOrigin, Event, SheetEnd};
-use crate::domain::id::{AccountId, HistoryId, HoldingId, SheetId};
+use crate::domain::id::{AccountId, BotId, HistoryId, HoldingId, SheetId};
+use crate::domain::instrument::Market;
 use crate::domain::message::{Level, Notice};
-use crate::domain::money::f64_from_decimal;
+use crate::domain::money::{decimal_from_f64, f64_from_decimal};
 use crate::domain::order::{Fill, Order, OrderOrigin, Side};
 use crate::quant::egg::book::{self, BookIds, Booked};
 use crate::quant::egg::event::EggEvent;
@@ -94,10 +96,41 @@ pub(super) fn book_fill(
         book::sell(bot, &holdings, &history, fill, origin, book_ids(at.traded), at.traded)
     };
     let now = at.now;
+    if fill.kind.is_sell() {
+        let held: f64 = holdings.iter().map(|h| h.quantity).sum();
+        let seller = Seller { bot_id: Some(bot.id), name: &bot.name, market: bot.market, symbol: &bot.symbol };
+        oversell(tx, account, &seller, fill.quantity - held, now)?;
+    }
     match booked {
         Some(booked) => store_booked(tx, account, bot, booked, now),
         None => Ok(None),
     }
+}
+
+/// Books what a sell took from the account's other shares: the broker executed it, and no bot had them.
+fn oversell(tx: &mut UserTx<'_>, account: AccountId, seller: &Seller<'_>, beyond: f64, now: Timestamp) -> Result<(), StoreError> {
+    let Some(quantity) = decimal_from_f64(beyond).filter(|q| *q > Decimal::ZERO) else { return Ok(()) };
+    let Seller { bot_id, name, market, symbol } = *seller;
+    let event = Event::Oversold { bot_id, name: name.to_owned(), market, symbol: symbol.to_owned(), quantity };
+    tx.record(account, now, Actor::Broker, vec![event]).map(drop)
+}
+
+/// An execution of a bot's order after the bot was deleted: its sells were nobody's shares any more.
+fn without_bot(tx: &mut UserTx<'_>, account: AccountId, order: &Order, quantity: f64, now: Timestamp) -> Result<(), StoreError> {
+    let intent = &order.intent;
+    if intent.side == Side::Buy || intent.bot_id.is_none() {
+        return Ok(());
+    }
+    let seller = Seller { bot_id: intent.bot_id, name: &intent.bot_name, market: intent.market, symbol: &intent.symbol };
+    oversell(tx, account, &seller, quantity, now)
+}
+
+/// Whose sell it was.
+struct Seller<'a> {
+    bot_id: Option<BotId>,
+    name: &'a str,
+    market: Market,
+    symbol: &'a str,
 }
 
 /// Stores what the engine booked.
@@ -241,7 +274,7 @@ pub(super) fn book_late(tx: &mut UserTx<'_>, account: AccountId, order: &Order, 
     tx.post(account, now, notice.level(), &notice)?;
     match books.bot_of(order) {
         Some(bot) => book_fill(tx, account, bot, &late, BookingOrigin::LateFill, at).map(drop),
-        None => Ok(()),
+        None => without_bot(tx, account, order, quantity, now),
     }
 }
 
@@ -276,8 +309,9 @@ fn settle_order(tx: &mut UserTx<'_>, account: AccountId, order: &Order, session:
                 let (bot, symbol) = (order.intent.bot_name.clone(), order.intent.symbol.clone());
                 let notice = Notice::LateFill { bot, symbol, quantity: fill.quantity, price: fill.unit_price };
                 tx.post(account, now, notice.level(), &notice)?;
-                if let Some(bot) = books.bot_of(order) {
-                    book_fill(tx, account, bot, &fill, BookingOrigin::LateFill, at)?;
+                match books.bot_of(order) {
+                    Some(bot) => drop(book_fill(tx, account, bot, &fill, BookingOrigin::LateFill, at)?),
+                    None => without_bot(tx, account, order, fill.quantity, now)?,
                 }
             }
         }

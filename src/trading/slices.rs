@@ -186,9 +186,23 @@ impl Trading {
         }
         let price = self.price(line, &sheet.symbol).await?.map(|q| f64_from_decimal(q.last));
         // The broker took its time: a bot that was switched off meanwhile sends nothing any more.
-        let books = line.user.read(|v| Books::read(v, account))?;
-        let Some(sheet) = turn_of(&books, sheet_id) else { return Ok(Step::Gone) };
-        match self.affordable(&books, sheet, slice::plan(sheet, price)) {
+        let mut books = line.user.read(|v| Books::read(v, account))?;
+        let Some(mut sheet) = turn_of(&books, sheet_id) else { return Ok(Step::Gone) };
+        let mut certain = i64::MAX;
+        if let (SlicePlan::Send(Request { side: Side::Sell, quantity, .. }), Some(bot)) = (slice::plan(sheet, price), sheet.bot_id) {
+            let unsold = self.unsold(line, bot, plan.session, quantity).await?;
+            books = line.user.read(|v| Books::read(v, account))?;
+            let Some(after) = turn_of(&books, sheet_id) else { return Ok(Step::Gone) };
+            sheet = after;
+            if matches!(slice::plan(sheet, price), SlicePlan::Send(request) if unsold.is_doubtful(request.quantity)) {
+                certain = truncate(unsold.shares - unsold.in_doubt);
+                // What is in doubt is left to later slices; the last waits until it is not.
+                if certain <= 0 || sheet.slices_left <= 1 {
+                    return Ok(Step::Waits);
+                }
+            }
+        }
+        match self.affordable(&books, sheet, slice::plan(sheet, price), certain) {
             SlicePlan::NoPrice => self.skip_slice(line, slot, sheet, true, Some(slice::no_price_event(sheet))).await?,
             SlicePlan::NoShares { .. } => self.skip_slice(line, slot, sheet, true, None).await?,
             SlicePlan::Send(request) => {
@@ -215,11 +229,11 @@ impl Trading {
     }
 
     /// A slice sells no more than its bot still has: a force sell or a correction may have taken the
-    /// rest since the sheet was opened.
-    fn affordable(&self, books: &Books, sheet: &Sheet, plan: SlicePlan) -> SlicePlan {
+    /// rest since the sheet was opened. And no more than `certain` shares.
+    fn affordable(&self, books: &Books, sheet: &Sheet, plan: SlicePlan, certain: i64) -> SlicePlan {
         let SlicePlan::Send(request) = plan else { return plan };
         let Some(bot) = sheet.bot_id.filter(|_| request.side == Side::Sell) else { return SlicePlan::Send(request) };
-        let quantity = request.quantity.min(truncate(books.unsold_of(bot)));
+        let quantity = request.quantity.min(truncate(books.unsold_of(bot))).min(certain);
         if quantity > 0 { SlicePlan::Send(Request { quantity, ..request }) } else { SlicePlan::NoShares { limit: request.limit } }
     }
 

@@ -31,7 +31,7 @@ use crate::domain::instrument::{Exchange, Market};
 use crate::domain::ledger::Position;
 use crate::domain::message::Message;
 use crate::domain::money::f64_from_decimal;
-use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderKind, OrderOrigin, Side, Venue};
+use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderKind, OrderOrigin, OrderState, Side, Venue};
 use crate::domain::slot::SlotRun;
 use crate::domain::user::{Language, Role, User};
 use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, MESSAGES, ORDERS, POSITIONS, SLOTS, USERS};
@@ -64,6 +64,17 @@ pub enum Does {
     Panic,
 }
 
+/// A fault that is not the broker's but ours: the controls of a simulation, which must catch each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// The client sends an order again when no answer came.
+    SendsAgain,
+    /// The client hides an order that was taken silently from every list, for good.
+    Loses,
+    /// The client shows an execution one share short.
+    Miscounts,
+}
+
 /// Where the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
@@ -89,6 +100,8 @@ pub struct Sent {
 
 #[derive(Clone, Debug)]
 struct Placed {
+    /// Of which of our orders it is; none of a person's in the broker's own app.
+    ours: Option<OrderId>,
     listed: BrokerOrder,
     visible_from: Timestamp,
     /// Executions still to come: when, how many; before or after the cancel.
@@ -116,9 +129,27 @@ struct State {
     dies: Option<(usize, Moment)>,
     fails: Option<(usize, BrokerError)>,
     next_number: u64,
+    /// Seed of how often a call gives way to other tasks; 0 for never.
+    pace: u64,
+    sabotage: Option<Sabotage>,
+    /// Orders that arrived without standing in the journal as sent.
+    unjournalled: Vec<OrderId>,
+    /// Successors of amended orders are filled so far, at once.
+    fills_amended: u64,
 }
 
 impl State {
+    /// How many times the call gives way now.
+    fn gives_way(&mut self) -> u64 {
+        if self.pace == 0 {
+            return 0;
+        }
+        self.pace ^= self.pace << 13;
+        self.pace ^= self.pace >> 7;
+        self.pace ^= self.pace << 17;
+        self.pace % 4
+    }
+
     fn listing(&self, symbol: &str) -> Exchange {
         self.listed.get(symbol).copied().unwrap_or(Exchange::Nasdaq)
     }
@@ -135,6 +166,8 @@ pub struct ScriptedBroker {
     environment: Environment,
     state: Mutex<State>,
     died: Arc<Notify>,
+    /// Where the journal of the broker's one customer lies.
+    journal: (Store, UserId, AccountId),
 }
 
 impl ScriptedBroker {
@@ -180,7 +213,50 @@ impl ScriptedBroker {
 
     /// Requests to cancel are taken and forgotten.
     pub fn ignore_cancels(&self) {
-        self.state().ignores_cancels = true;
+        self.set_ignores_cancels(true);
+    }
+
+    pub fn set_ignores_cancels(&self, ignores: bool) {
+        self.state().ignores_cancels = ignores;
+    }
+
+    /// Calls give way to other tasks, as often as this seed makes them.
+    pub fn set_pace(&self, seed: u64) {
+        self.state().pace = seed;
+    }
+
+    pub fn set_sabotage(&self, sabotage: Option<Sabotage>) {
+        self.state().sabotage = sabotage;
+    }
+
+    /// Amended orders fill at most so many shares at once.
+    pub fn set_fills_amended(&self, shares: u64) {
+        self.state().fills_amended = shares;
+    }
+
+    /// No fault that was set for a later call comes any more, and what was scripted is forgotten.
+    pub fn calm(&self) {
+        let mut state = self.state();
+        state.script.clear();
+        (state.dies, state.fails, state.down) = (None, None, None);
+        (state.lists_down, state.ignores_cancels) = (false, false);
+    }
+
+    /// Orders that were not in the journal as sent when they arrived.
+    pub fn unjournalled(&self) -> Vec<OrderId> {
+        self.state().unjournalled.clone()
+    }
+
+    /// Shares filled by each of our orders, under all of its numbers.
+    pub fn filled_by_order(&self) -> BTreeMap<OrderId, u64> {
+        self.settle_time();
+        let mut filled = BTreeMap::new();
+        for placed in &self.state().placed {
+            if let Some(id) = placed.ours {
+                *filled.entry(id).or_insert(0) += placed.listed.filled_quantity;
+            }
+        }
+        filled
     }
 
     /// Every call panics.
@@ -234,7 +310,7 @@ impl ScriptedBroker {
             status_text: String::new(),
             original_order_no: None,
         };
-        state.placed.push(Placed { listed, visible_from: now, to_come: None, late: None, price });
+        state.placed.push(Placed { ours: None, listed, visible_from: now, to_come: None, late: None, price });
     }
 
     /// Shares that the broker has bought less those that it has sold.
@@ -248,7 +324,15 @@ impl ScriptedBroker {
             .sum()
     }
 
+    async fn give_way(&self) {
+        let times = self.state().gives_way();
+        for _ in 0..times {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn enter(&self) -> Result<usize, BrokerError> {
+        self.give_way().await;
         let (call, dies) = {
             let mut state = self.state();
             state.calls += 1;
@@ -269,6 +353,16 @@ impl ScriptedBroker {
     async fn leave(&self, call: usize) {
         let dies = self.state().dies;
         self.perhaps_die(call, dies, Moment::After).await;
+        self.give_way().await;
+    }
+
+    /// The journal must have an order as sent, durably, before it arrives here.
+    fn look_into_journal(&self, id: OrderId) {
+        let (store, user, account) = &self.journal;
+        let found = store.user(*user).read(|v| v.get(&ORDERS, &account_key(*account).id(id.as_bytes()))).unwrap();
+        if found.is_none_or(|o: Order| o.state != OrderState::Sent) {
+            self.state().unjournalled.push(id);
+        }
     }
 
     async fn perhaps_die(&self, call: usize, dies: Option<(usize, Moment)>, moment: Moment) {
@@ -285,7 +379,8 @@ impl ScriptedBroker {
         for placed in &mut self.state().placed {
             if let Some((_, quantity)) = placed.to_come.filter(|(at, _)| *at <= now) {
                 let open = placed.listed.open_quantity;
-                let quantity = if placed.late.is_some() { quantity } else { quantity.min(open) };
+                let left = placed.listed.quantity.saturating_sub(placed.listed.filled_quantity);
+                let quantity = if placed.late.is_some() { quantity.min(left) } else { quantity.min(open) };
                 placed.listed.filled_quantity += quantity;
                 placed.listed.filled_amount += placed.price * Decimal::from(quantity);
                 placed.listed.open_quantity = open.saturating_sub(quantity);
@@ -304,7 +399,7 @@ impl ScriptedBroker {
         let (filled, to_come, late, visible_from) = match does {
             Does::FillPart(part) => ((*part).min(quantity), None, None, now),
             Does::FillInParts(part, after, more) => ((*part).min(quantity), Some((now + *after, *more)), None, now),
-            Does::FillLate { first, late, after } => (*first, None, Some((*after, *late)), now),
+            Does::FillLate { first, late, after } => ((*first).min(quantity), None, Some((*after, *late)), now),
             Does::TakeSilentlyAndListLate(after) => (quantity, None, None, now + *after),
             _ => (quantity, None, None, now),
         };
@@ -324,8 +419,11 @@ impl ScriptedBroker {
             status_text: String::new(),
             original_order_no: None,
         };
+        let silent = matches!(does, Does::TakeSilently | Does::TakeSilentlyAndListLate(_));
+        let visible_from = if silent && state.sabotage == Some(Sabotage::Loses) { Timestamp::MAX } else { visible_from };
         if !matches!(does, Does::ConfirmAndForget) {
-            state.placed.push(Placed { listed, visible_from, to_come, late, price });
+            let ours = Some(intent.order_id);
+            state.placed.push(Placed { ours, listed, visible_from, to_come, late, price });
         }
         OrderAck { broker_order_no: format!("{number:010}"), order_date: new_york_date(now) }
     }
@@ -336,29 +434,36 @@ impl ScriptedBroker {
         let number = order.broker_order_no.clone().unwrap_or_default();
         let bare = number.trim_start_matches('0');
         let mut state = self.state();
-        let new_number = state.next_number + 1;
+        let (new_number, fills_amended) = (state.next_number + 1, state.fills_amended);
         let open = state.placed.iter_mut().find(|p| p.listed.broker_order_no == bare && p.listed.open_quantity > 0);
         let Some(placed) = open else {
             let message = "정정가능수량 없음".to_owned();
             return Err(BrokerError::Rejected { code: "APBK0400".to_owned(), message, kind: RejectionKind::Other });
         };
+        let quantity = terms.quantity.saturating_sub(order.filled_quantity);
+        // An amendment names what is left to fill: executions that whoever asks has not seen yet make the
+        // whole larger than the new terms.
+        if quantity > placed.listed.open_quantity {
+            let message = "정정가능수량 초과".to_owned();
+            return Err(BrokerError::Rejected { code: "APBK0410".to_owned(), message, kind: RejectionKind::Other });
+        }
         placed.listed.open_quantity = 0;
         placed.to_come = None;
-        let quantity = terms.quantity.saturating_sub(order.filled_quantity);
+        let filled = fills_amended.min(quantity);
         let listed = BrokerOrder {
             broker_order_no: new_number.to_string(),
             ordered_at: Some(now),
             quantity,
             price: terms.limit_price.unwrap_or(placed.listed.price),
-            filled_quantity: 0,
-            filled_amount: Decimal::ZERO,
-            open_quantity: quantity,
+            filled_quantity: filled,
+            filled_amount: placed.price * Decimal::from(filled),
+            open_quantity: quantity - filled,
             original_order_no: Some(bare.to_owned()),
             ..placed.listed.clone()
         };
-        let price = placed.price;
+        let (price, ours) = (placed.price, placed.ours);
         state.next_number = new_number;
-        state.placed.push(Placed { listed, visible_from: now, to_come: None, late: None, price });
+        state.placed.push(Placed { ours, listed, visible_from: now, to_come: None, late: None, price });
         Ok(OrderAck { broker_order_no: format!("{new_number:010}"), order_date: new_york_date(now) })
     }
 }
@@ -458,7 +563,8 @@ impl Broker for ScriptedBroker {
         let listed = {
             let state = self.state();
             let visible = state.placed.iter().filter(|p| p.visible_from <= now && (from..=to).contains(&p.listed.order_date));
-            visible.map(|p| p.listed.clone()).collect()
+            let short = u64::from(state.sabotage == Some(Sabotage::Miscounts));
+            visible.map(|p| BrokerOrder { filled_quantity: p.listed.filled_quantity.saturating_sub(short), ..p.listed.clone() }).collect()
         };
         self.leave(call).await;
         Ok(listed)
@@ -497,6 +603,7 @@ impl OrderGateway for ScriptedBroker {
     async fn send_order(&self, order: JournalledOrder<'_>, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         let intent = order.intent();
         let call = self.enter().await?;
+        self.look_into_journal(intent.order_id);
         let does = {
             let mut state = self.state();
             state.require_listing(exchange, &intent.symbol)?;
@@ -505,7 +612,7 @@ impl OrderGateway for ScriptedBroker {
                 OrderOrigin::Slice { sheet_id, slice } => Some((sheet_id.0, *slice)),
                 _ => None,
             };
-            state.sent.push(Sent {
+            let sent = Sent {
                 order_id: intent.order_id,
                 bot: intent.bot_name.clone(),
                 symbol: intent.symbol.clone(),
@@ -514,7 +621,11 @@ impl OrderGateway for ScriptedBroker {
                 limit: intent.limit_price.unwrap_or_default(),
                 at: self.clock.now(),
                 slice,
-            });
+            };
+            if state.sabotage == Some(Sabotage::SendsAgain) && matches!(does, Does::TakeSilently | Does::Lose) {
+                state.sent.push(sent.clone());
+            }
+            state.sent.push(sent);
             does
         };
         let answer = match does {
@@ -528,6 +639,9 @@ impl OrderGateway for ScriptedBroker {
             Does::Lose => Err(silence()),
             Does::TakeSilently | Does::TakeSilentlyAndListLate(_) => {
                 self.take(intent, &does);
+                if self.state().sabotage == Some(Sabotage::SendsAgain) {
+                    self.take(intent, &does);
+                }
                 Err(silence())
             }
             taken => Ok(self.take(intent, &taken)),
@@ -639,8 +753,16 @@ fn calendars(us: &Arc<Calendar>) -> Calendars {
 impl World {
     /// A world that begins at `start`.
     pub fn new(start: &str) -> Self {
+        Self::over(start, Store::in_memory_mortal().unwrap())
+    }
+
+    /// A world in which everything happens in one order, the same every time.
+    pub fn deterministic(start: &str) -> Self {
+        Self::over(start, Store::in_memory_deterministic().unwrap())
+    }
+
+    fn over(start: &str, (store, commits_left): (Store, CommitsLeft)) -> Self {
         let clock = Arc::new(SteppedClock::new(time(start)));
-        let (store, commits_left) = Store::in_memory_mortal().unwrap();
         let (calendar, desk) = (Arc::new(Calendar::nyse().unwrap()), Arc::new(Desk::default()));
         let trading = Arc::new(Trading::new(store.clone(), clock.clone(), calendars(&calendar), desk.clone(), Arc::new(Quiet)));
         Self { clock, store, commits_left, trading, calendar, desk, died: Arc::default(), users: 0 }
@@ -677,7 +799,9 @@ impl World {
             }
             Ok(())
         });
-        let broker = Arc::new(ScriptedBroker { clock: self.clock.clone(), environment, state: Mutex::default(), died: self.died.clone() });
+        let journal = (self.store.clone(), user, account);
+        let broker =
+            Arc::new(ScriptedBroker { clock: self.clock.clone(), environment, state: Mutex::default(), died: self.died.clone(), journal });
         broker.set_price("TQQQ", "60", "65");
         broker.set_price("SOXL", "30", "30");
         self.desk.0.lock().unwrap().insert(account, broker.clone());
@@ -717,9 +841,15 @@ impl World {
     /// Ticks once at `at`; `true` when the process died in it. Then nothing of it goes on.
     pub async fn tick_at(&self, at: Timestamp) -> bool {
         self.clock.advance_to(at);
+        self.live(async { _ = self.trading.tick().await }).await
+    }
+
+    /// Runs some work of the process; `true` when the process died in it. Then nothing of it goes on.
+    pub async fn live(&self, work: impl Future<Output = ()>) -> bool {
         let died = tokio::select! {
-            _ = self.trading.tick() => false,
+            biased;
             () = self.died.notified() => true,
+            () = work => false,
         };
         if died {
             // Let the tasks that were cut off come to their end.
@@ -827,7 +957,7 @@ impl World {
                 .filter(|o| o.intent.symbol == position.symbol && (!o.settled || by_hand(o)))
                 .map(|o| o.filled_quantity as f64 * sign(o.intent.side == Side::Buy))
                 .sum();
-            let quantity = f64_from_decimal(position.quantity);
+            let quantity = f64_from_decimal(position.quantity + position.oversold);
             assert_eq!(held + in_sheets + between, quantity, "{}: bots, sheets and orders against the position", position.symbol);
         }
     }

@@ -348,6 +348,11 @@ impl Trading {
                 return Err(TradingError::field("/price", fault.code, fault.message));
             }
         }
+        // An amendment names what is to be left open, so what is filled by now must be known as well as
+        // can be. A list that cannot be read is no reason to refuse: what it hides is met afterwards.
+        if order.intent.environment != Environment::Own && self.refresh_orders(&line, true).await.is_ok() {
+            keep(&mut None, self.settle(&line).await);
+        }
         let terms = Amendment {
             quantity: quantity.unwrap_or(order.intent.quantity),
             limit_price: limit_price.or(order.intent.limit_price),

@@ -77,14 +77,14 @@ const KILLS: [(Kill, i64); 12] = [
 
 /// Market time in a file: milliseconds since 1970.
 #[derive(Debug)]
-struct SharedClock(std::fs::File);
+pub(crate) struct SharedClock(std::fs::File);
 
 impl SharedClock {
-    fn open(path: &Path) -> Self {
+    pub(crate) fn open(path: &Path) -> Self {
         Self(std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap())
     }
 
-    fn set(&self, at: Timestamp) {
+    pub(crate) fn set(&self, at: Timestamp) {
         self.0.write_all_at(&at.as_millisecond().to_be_bytes(), 0).unwrap();
     }
 }
@@ -107,7 +107,7 @@ impl Clock for SharedClock {
 }
 
 /// Moves the shared clock while it is let run.
-struct Market {
+pub(crate) struct Market {
     clock: Arc<SharedClock>,
     runs: Arc<AtomicBool>,
     ends: Arc<AtomicBool>,
@@ -115,7 +115,8 @@ struct Market {
 }
 
 impl Market {
-    fn open(clock: Arc<SharedClock>) -> Self {
+    /// `speed`: market time per time on the wall.
+    pub(crate) fn open(clock: Arc<SharedClock>, speed: u32) -> Self {
         // However long this thread did not get the processor, the market does not leap.
         const LONGEST_STEP: Duration = Duration::from_millis(10);
         let (runs, ends) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -128,7 +129,7 @@ impl Market {
                     let passed = last.elapsed().min(LONGEST_STEP);
                     last = Instant::now();
                     if runs.load(Ordering::SeqCst) {
-                        clock.set(clock.now() + SignedDuration::try_from(passed * SPEED).unwrap());
+                        clock.set(clock.now() + SignedDuration::try_from(passed * speed).unwrap());
                     }
                 }
             }
@@ -136,12 +137,12 @@ impl Market {
         Self { clock, runs, ends, thread: Some(thread) }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Lets the clock run until `done`.
-    async fn run_until(&self, done: impl Fn() -> bool) {
+    pub(crate) async fn run_until(&self, done: impl Fn() -> bool) {
         let hangs = Instant::now() + HANGS;
         self.runs.store(true, Ordering::SeqCst);
         while !done() {
@@ -273,7 +274,7 @@ async fn a_server_that_is_killed_again_and_again_sends_each_order_once() {
     let clock_file = folder_of_clock.path().join("clock");
     let clock = Arc::new(SharedClock::open(&clock_file));
     clock.set(start);
-    let market = Market::open(clock.clone());
+    let market = Market::open(clock.clone(), SPEED);
     let broker = KisSimulator::start(SimConfig::default(), clock, Arc::new(Calendar::nyse().unwrap())).await.unwrap();
     let (live, mock) = (broker.live_url(), broker.mock_url());
     let night = Night { server: TestServer::start_at(stepped, |_| {}).await, broker };

@@ -5,6 +5,7 @@ mod nights;
 mod orders;
 mod outages;
 mod restarts;
+mod simulation;
 mod tickets;
 mod troubles;
 

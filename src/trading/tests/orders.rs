@@ -6,9 +6,10 @@ use rust_decimal::Decimal;
 use super::nights::expected;
 use super::*;
 use crate::domain::bot::TradeKind;
-use crate::domain::order::{Order, OrderState, Side};
+use crate::domain::order::{Order, OrderKind, OrderState, Side, Venue};
 use crate::domain::schedule::TimeRule;
 use crate::trading::testing::{Does, Moment, time};
+use crate::trading::{NewOrder, TradingError};
 
 /// One bot that buys for 1,000 USD; its first slice asks for 3 shares at 61.20.
 fn buyer(world: &mut World) -> Client {
@@ -121,6 +122,71 @@ async fn an_execution_after_its_sheet_becomes_a_row_of_its_own_and_is_told() {
     let rows: Vec<_> = world.history(&kim).iter().map(|r| (r.kind, r.quantity.unwrap())).collect();
     assert_eq!(rows, [(TradeKind::Buy, 13.0), (TradeKind::Buy, 2.0)]);
     assert_eq!((world.told(&kim, "LATE_FILL"), world.told(&kim, "SESSION_REPORT")), (1, 1));
+}
+
+/// A bot of 40 shares in an account where the person has seven of their own, before the fourth of five
+/// slices; that slice's order is executed once before its cancel and twice more after it.
+async fn late_sell(after: SignedDuration) -> (World, Client) {
+    let mut world = World::new(EVENING);
+    let kim = world.user(vec![(bot("SX_1", "SOXL"), 40.0, 20.0)]);
+    world.run_until("2026-05-14T14:00:00Z", STEP).await;
+    let own = NewOrder {
+        account: Some(kim.account),
+        market: None,
+        symbol: "SOXL".to_owned(),
+        side: Some(Side::Buy),
+        quantity: 7,
+        kind: OrderKind::Limit,
+        limit_price: Some("31".parse().unwrap()),
+        trigger_price: None,
+        venue: Venue::Krx,
+    };
+    world.trading.place_ticket(kim.user, own, None).await.unwrap();
+    world.run_until("2026-05-14T18:20:00Z", STEP).await;
+    kim.broker.script([Does::FillLate { first: 1, late: 2, after }]);
+    world.run_until(MORNING, STEP).await;
+    (world, kim)
+}
+
+#[tokio::test]
+async fn what_a_cancelled_sell_sold_late_is_not_sold_again() {
+    let (world, kim) = late_sell(SignedDuration::from_secs(90)).await;
+    let quantities: Vec<u64> = kim.broker.sent().iter().filter(|s| s.bot == "SX_1").map(|s| s.quantity).collect();
+    assert_eq!(quantities, [8, 8, 8, 8, 13], "the last slice sells what is left after 3 of the fourth's shares");
+    let position = world.positions(&kim).remove(0);
+    assert_eq!((position.quantity, position.oversold), (7.into(), 0.into()), "the person's shares are there");
+    assert_eq!(world.told(&kim, "SELL_EXCEEDS_HOLDING"), 0);
+    world.check(&kim);
+    world.check_broker(&kim, "SOXL", 40);
+}
+
+#[tokio::test]
+async fn a_sell_found_after_everything_was_sold_is_booked_as_the_others_shares() {
+    let (world, kim) = late_sell(SignedDuration::from_mins(85)).await;
+    let position = world.positions(&kim).remove(0);
+    assert_eq!((position.quantity, position.oversold), (5.into(), 2.into()), "the broker sold two of the person's shares");
+    assert_eq!(world.told(&kim, "SELL_EXCEEDS_HOLDING"), 1, "and the owner knows");
+    world.check(&kim);
+    world.check_broker(&kim, "SOXL", 40);
+}
+
+#[tokio::test]
+async fn what_a_sell_that_just_ended_left_is_not_sold_by_force_before_it_is_certain() {
+    let mut world = World::new(EVENING);
+    let kim = world.user(vec![(bot("SX_1", "SOXL"), 40.0, 20.0)]);
+    world.run_until("2026-05-14T15:05:00Z", STEP).await;
+    kim.broker.script([Does::FillLate { first: 1, late: 2, after: SignedDuration::from_secs(60) }]);
+    world.run_until("2026-05-14T15:15:30Z", SECOND * 10).await;
+    let bot = world.books(&kim).bots[0].id;
+    let sell = |ratio: f64| world.trading.force_sell(kim.user, kim.account, bot, ratio, None);
+    let refused = sell(100.0).await.unwrap_err();
+    assert!(matches!(refused, TradingError::Refused { code: "order_open", .. }), "{refused:?}");
+    world.clock.advance_to(time("2026-05-14T15:19:00Z"));
+    let order = sell(100.0).await.unwrap();
+    assert_eq!((order.intent.quantity, order.filled_quantity), (37, 37));
+    world.run_until(MORNING, STEP).await;
+    assert_eq!(world.positions(&kim)[0].quantity, 0.into());
+    world.check(&kim);
 }
 
 #[tokio::test]

@@ -185,6 +185,36 @@ async fn an_order_is_changed_and_cancelled() {
     world.check(&kim);
 }
 
+/// An execution that no list has shown yet, and an amendment to fewer shares in all: the broker fills
+/// more than the new terms say, and the books follow it.
+#[tokio::test]
+async fn an_execution_that_an_amendment_did_not_know_of_counts_on_top() {
+    for (fills_at_once, state, quantity, filled) in [
+        // What was left open under the new number is three shares; two were filled under the old one.
+        (0, OrderState::PartiallyFilled, 5, 2),
+        (1, OrderState::PartiallyFilled, 5, 3),
+        (3, OrderState::Filled, 5, 5),
+    ] {
+        let (mut world, kim) = trader(IN_SESSION).await;
+        kim.broker.script([Does::FillPart(2)]);
+        kim.broker.set_fills_amended(fills_at_once);
+        let id = world.trading.place_ticket(kim.user, buy(&kim, "TQQQ", 10, "61"), None).await.unwrap().intent.order_id;
+        kim.broker.set_lists_down(true);
+        let amended = world.trading.amend_ticket(kim.user, id, Some(3), None).await.unwrap();
+        assert_eq!((amended.intent.quantity, amended.filled_quantity), (3, 0));
+        kim.broker.set_lists_down(false);
+        world.run_until("2026-05-14T15:00:30Z", STEP).await;
+        let order = world.orders(&kim).remove(0);
+        assert_eq!((order.state, order.intent.quantity, order.filled_quantity), (state, quantity, filled));
+        world.trading.cancel_all(kim.user, None).await.unwrap();
+        world.run_until(MORNING, STEP).await;
+        let order = world.orders(&kim).remove(0);
+        assert!(order.state.is_final() && order.settled && order.filled_quantity == filled, "{order:?}");
+        world.check(&kim);
+        world.check_broker(&kim, "TQQQ", 0);
+    }
+}
+
 #[tokio::test]
 async fn a_kill_switch_stops_at_once_cancels_and_survives_a_restart() {
     for scope in [
