@@ -175,16 +175,16 @@ def peer(folder: pathlib.Path, slow: dict):
         path = folder / "peer.tokens"
         path.write_text(tokens)
         uvicorn = [python, "-m", "uvicorn", "peer:app", "--app-dir", HERE, "--port", str(port), "--workers", "2", "--no-access-log", "--log-level", "error"]
-        running.append(subprocess.Popen(uvicorn, env=environment | {"PYTHONDONTWRITEBYTECODE": "1"}))
+        running.append(subprocess.Popen(uvicorn, env=environment | {"PYTHONDONTWRITEBYTECODE": "1"}, stderr=open(folder / "peer.log", "wb")))
         address = f"http://127.0.0.1:{port}"
         wait_for(f"{address}/openapi.json", running[-1])
         served = Served("FastAPI + PostgreSQL + Redis", address, path)
         served.check()
         yield served
     finally:
+        # The service before what it stands on.
         for process in reversed(running):
             process.send_signal(signal.SIGINT)
-        for process in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(20)
 
