@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::bot::{HistoryRow, Holding, Sheet};
+use super::exposure::{Exposure, Share};
 use super::fact::{Event, Fact};
 use super::id::{HistoryId, HoldingId, OrderId, SheetId};
 use super::instrument::Market;
@@ -49,6 +50,10 @@ pub trait LedgerRows {
 
     fn order(&self, id: OrderId) -> Result<Option<Order>, Self::Error>;
     fn put_order(&mut self, order: &Order) -> Result<(), Self::Error>;
+    /// `None` while nothing is open.
+    fn exposure(&self, market: Market, symbol: &str) -> Result<Option<Exposure>, Self::Error>;
+    /// An exposure that is none has no row.
+    fn put_exposure(&mut self, exposure: &Exposure) -> Result<(), Self::Error>;
     /// Cash that the journal accounts for, zero before the first entry.
     fn cash(&self, currency: Currency) -> Result<Decimal, Self::Error>;
     fn put_cash(&mut self, currency: Currency, amount: Decimal) -> Result<(), Self::Error>;
@@ -109,7 +114,7 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
             if rows.order(intent.order_id)?.is_some() {
                 return Err(LedgerError::DuplicateIntent(intent.order_id).into());
             }
-            rows.put_order(&Order {
+            let order = Order {
                 intent: intent.as_ref().clone(),
                 state: OrderState::Intent,
                 broker_order_no: None,
@@ -123,7 +128,8 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
                 settled: false,
                 created_at: fact.at,
                 updated_at: fact.at,
-            })
+            };
+            keep_order(rows, Share::default(), &order)
         }
         Event::OrderSent { order_id } => change(rows, *order_id, fact, |o| step(o, OrderState::Sent)),
         Event::OrderAccepted { order_id, broker_order_no, broker_order_date } => change(rows, *order_id, fact, |o| {
@@ -196,6 +202,7 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
             if fill.quantity == 0 || [fill.gross, fill.fee, fill.tax].iter().any(|amount| *amount < Decimal::ZERO) {
                 return Err(LedgerError::BadFill(fill.order_id).into());
             }
+            let before = Share::of(&order);
             let filled = order.filled_quantity.saturating_add(fill.quantity);
             let wanted = order.intent.quantity;
             if filled > wanted {
@@ -210,7 +217,7 @@ pub fn apply<R: LedgerRows>(rows: &mut R, fact: &Fact) -> Result<(), R::Error> {
                 order.state = OrderState::Filled;
             }
             order.updated_at = fact.at;
-            rows.put_order(&order)?;
+            keep_order(rows, before, &order)?;
             trade_position(rows, &order, fill)
         }
         Event::SliceDone { sheet_id, fill, remaining } => {
@@ -273,9 +280,22 @@ fn change<R: LedgerRows>(
     edit: impl FnOnce(&mut Order) -> Result<(), LedgerError>,
 ) -> Result<(), R::Error> {
     let mut order = rows.order(id)?.ok_or(LedgerError::UnknownOrder(id))?;
+    let before = Share::of(&order);
     edit(&mut order)?;
     order.updated_at = fact.at;
-    rows.put_order(&order)
+    keep_order(rows, before, &order)
+}
+
+/// Stores an order, and what it now is of the account's exposure.
+fn keep_order<R: LedgerRows>(rows: &mut R, before: Share, order: &Order) -> Result<(), R::Error> {
+    let after = Share::of(order);
+    if after != before {
+        let (market, symbol) = (order.intent.market, &order.intent.symbol);
+        let mut exposure = rows.exposure(market, symbol)?.unwrap_or_else(|| Exposure::none(market, symbol));
+        exposure.exchange(order.intent.side, before, after);
+        rows.put_exposure(&exposure)?;
+    }
+    rows.put_order(order)
 }
 
 /// The legal moves of an order. Fills move it through [`Event::OrderFilled`].

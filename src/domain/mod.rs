@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod charges;
 pub mod clock;
 pub mod difference;
+pub mod exposure;
 pub mod fact;
 pub mod id;
 pub mod instrument;

@@ -1,13 +1,16 @@
 //! Journal and folds in one transaction: a fact is appended and its folds advance, or neither.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::key::Key;
 use super::port::StoreError;
-use super::tables::{CASH, HISTORY, HOLDINGS, JOURNAL, Number, OPEN_ORDERS, ORDER_FACTS, ORDERS, POSITIONS, SHEETS};
+use super::tables::{CASH, EXPOSURE, HISTORY, HOLDINGS, JOURNAL, Number, OPEN_ORDERS, ORDER_FACTS, ORDERS, POSITIONS, SHEETS};
 use super::view::{UserTx, UserView};
 use crate::domain::bot::{HistoryRow, Holding, Sheet};
+use crate::domain::exposure::Exposure;
 use crate::domain::fact::{Actor, Event, Fact};
 use crate::domain::id::{AccountId, HistoryId, HoldingId, OrderId, SheetId};
 use crate::domain::instrument::Market;
@@ -19,6 +22,8 @@ use crate::domain::order::Order;
 pub struct AccountRows<'t, 'b> {
     tx: &'t mut UserTx<'b>,
     account: AccountId,
+    /// Orders as the facts of this call leave them, to be written once.
+    orders: BTreeMap<OrderId, Order>,
 }
 
 impl<'b> UserTx<'b> {
@@ -29,24 +34,43 @@ impl<'b> UserTx<'b> {
     pub fn record(&mut self, account: AccountId, at: Timestamp, actor: Actor, events: Vec<Event>) -> Result<Vec<Fact>, StoreError> {
         let mut seq = self.view().last_fact(account)?;
         let mut facts = Vec::with_capacity(events.len());
+        let mut rows = AccountRows { tx: self, account, orders: BTreeMap::new() };
         for event in events {
             seq += 1;
             let fact = Fact { seq, at, actor, event };
-            self.put(&JOURNAL, &account_key(account).u64(seq), &fact)?;
+            rows.tx.put(&JOURNAL, &account_key(account).u64(seq), &fact)?;
             if let Some(order) = fact.event.order_id() {
-                self.put(&ORDER_FACTS, &account_key(account).id(order.as_bytes()).u64(seq), &Number(seq))?;
+                rows.tx.put(&ORDER_FACTS, &account_key(account).id(order.as_bytes()).u64(seq), &Number(seq))?;
             }
-            apply(&mut AccountRows { tx: self, account }, &fact)?;
+            apply(&mut rows, &fact)?;
             facts.push(fact);
         }
+        rows.write_orders()?;
         Ok(facts)
+    }
+}
+
+impl AccountRows<'_, '_> {
+    fn write_orders(self) -> Result<(), StoreError> {
+        for (id, order) in &self.orders {
+            let key = account_key(self.account).id(id.as_bytes());
+            if order.state.is_final() && order.settled {
+                self.tx.remove(&OPEN_ORDERS, &key)?;
+            } else {
+                self.tx.put(&OPEN_ORDERS, &key, &Number(0))?;
+            }
+            self.tx.put(&ORDERS, &key, order)?;
+        }
+        Ok(())
     }
 }
 
 impl UserView<'_> {
     /// Sequence number of the newest fact of an account; 0 when there is none.
     pub fn last_fact(&self, account: AccountId) -> Result<u64, StoreError> {
-        Ok(self.list_latest(&JOURNAL, &account_key(account), None, 1)?.first().map_or(0, |f| f.seq))
+        let last = self.last_key(&JOURNAL, &account_key(account))?;
+        let seq = last.as_deref().and_then(|key| key.last_chunk::<8>());
+        Ok(seq.map_or(0, |bytes| u64::from_be_bytes(*bytes)))
     }
 
     /// All facts of an account in order.
@@ -78,7 +102,8 @@ pub fn account_key(account: AccountId) -> Key {
     Key::new().id(account.as_bytes())
 }
 
-fn position_key(account: AccountId, market: Market, symbol: &str) -> Key {
+/// Key of an account's row about one instrument.
+pub fn position_key(account: AccountId, market: Market, symbol: &str) -> Key {
     account_key(account).text(market.code()).text(symbol)
 }
 
@@ -86,17 +111,24 @@ impl LedgerRows for AccountRows<'_, '_> {
     type Error = StoreError;
 
     fn order(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        self.tx.get(&ORDERS, &account_key(self.account).id(id.as_bytes()))
+        match self.orders.get(&id) {
+            Some(order) => Ok(Some(order.clone())),
+            None => self.tx.get(&ORDERS, &account_key(self.account).id(id.as_bytes())),
+        }
     }
 
     fn put_order(&mut self, order: &Order) -> Result<(), StoreError> {
-        let key = account_key(self.account).id(order.intent.order_id.as_bytes());
-        if order.state.is_final() && order.settled {
-            self.tx.remove(&OPEN_ORDERS, &key)?;
-        } else {
-            self.tx.put(&OPEN_ORDERS, &key, &Number(0))?;
-        }
-        self.tx.put(&ORDERS, &key, order)
+        self.orders.insert(order.intent.order_id, order.clone());
+        Ok(())
+    }
+
+    fn exposure(&self, market: Market, symbol: &str) -> Result<Option<Exposure>, StoreError> {
+        self.tx.get(&EXPOSURE, &position_key(self.account, market, symbol))
+    }
+
+    fn put_exposure(&mut self, exposure: &Exposure) -> Result<(), StoreError> {
+        let key = position_key(self.account, exposure.market, &exposure.symbol);
+        if exposure.is_none() { self.tx.remove(&EXPOSURE, &key) } else { self.tx.put(&EXPOSURE, &key, exposure) }
     }
 
     fn cash(&self, currency: Currency) -> Result<Decimal, StoreError> {

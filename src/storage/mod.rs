@@ -30,7 +30,7 @@ pub use audit::{AUDIT, AuditRow, SYSTEM_AUDIT};
 #[cfg(test)]
 pub use faults::CommitsLeft;
 pub use key::Key;
-pub use ledger::{AccountRows, account_key};
+pub use ledger::{AccountRows, account_key, position_key};
 pub use messages::{first_id_at, time_ordered};
 pub use port::StoreError;
 pub use record::Record;

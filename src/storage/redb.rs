@@ -1,16 +1,17 @@
 //! The embedded engine: redb. The only file that knows it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use redb::backends::FileBackend;
 use redb::{
-    Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError, TableHandle,
-    TransactionError,
+    Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition, TableError,
+    TableHandle, TransactionError,
 };
 
-use super::port::{Batch, BatchFn, Engine, Entry, ReadView, StoreError};
+use super::port::{Batch, BatchFn, Engine, Entry as Row, ReadView, StoreError};
 
 /// Space that must be left before a write begins. The engine refuses all further work after a failed
 /// write to its file, so it is stopped before one fails.
@@ -159,7 +160,7 @@ fn collect<T: ReadableTable<&'static [u8], &'static [u8]>>(
     to: &[u8],
     descending: bool,
     limit: usize,
-) -> Result<Vec<Entry>, StoreError> {
+) -> Result<Vec<Row>, StorageError> {
     if !to.is_empty() && from >= to {
         return Ok(Vec::new());
     }
@@ -181,17 +182,13 @@ fn collect<T: ReadableTable<&'static [u8], &'static [u8]>>(
 
 /// A transaction that remembers failures of the file: whoever works in it may turn them into
 /// something else.
-struct Noted<T> {
-    tx: T,
+struct Reading {
+    tx: redb::ReadTransaction,
     broken: Cell<bool>,
 }
 
-impl<T> Noted<T> {
-    fn new(tx: T) -> Self {
-        Self { tx, broken: Cell::new(false) }
-    }
-
-    fn note<V>(&self, f: impl FnOnce(&T) -> Result<V, StoreError>) -> Result<V, StoreError> {
+impl Reading {
+    fn note<V>(&self, f: impl FnOnce(&redb::ReadTransaction) -> Result<V, StoreError>) -> Result<V, StoreError> {
         let result = f(&self.tx);
         if result.as_ref().is_err_and(is_broken) {
             self.broken.set(true);
@@ -200,7 +197,7 @@ impl<T> Noted<T> {
     }
 }
 
-impl ReadView for Noted<redb::ReadTransaction> {
+impl ReadView for Reading {
     fn get(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.note(|tx| match tx.open_table(table(space)) {
             Ok(t) => Ok(t.get(key)?.map(|v| v.value().to_vec())),
@@ -209,9 +206,9 @@ impl ReadView for Noted<redb::ReadTransaction> {
         })
     }
 
-    fn range(&self, space: &str, from: &[u8], to: &[u8], descending: bool, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    fn range(&self, space: &str, from: &[u8], to: &[u8], descending: bool, limit: usize) -> Result<Vec<Row>, StoreError> {
         self.note(|tx| match tx.open_table(table(space)) {
-            Ok(t) => collect(&t, from, to, descending, limit),
+            Ok(t) => Ok(collect(&t, from, to, descending, limit)?),
             Err(TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
             Err(e) => Err(e.into()),
         })
@@ -222,37 +219,58 @@ impl ReadView for Noted<redb::ReadTransaction> {
     }
 }
 
-impl ReadView for Noted<redb::WriteTransaction> {
-    fn get(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.note(|tx| {
-            let t = tx.open_table(table(space))?;
-            let value = t.get(key)?.map(|v| v.value().to_vec());
-            Ok(value)
-        })
-    }
+/// A write transaction with the tables that it has opened so far: opening one costs as much as a write.
+struct Writing<'tx> {
+    tx: &'tx redb::WriteTransaction,
+    tables: RefCell<HashMap<String, Table<'tx, &'static [u8], &'static [u8]>>>,
+    broken: Cell<bool>,
+}
 
-    fn range(&self, space: &str, from: &[u8], to: &[u8], descending: bool, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.note(|tx| collect(&tx.open_table(table(space))?, from, to, descending, limit))
-    }
-
-    fn spaces(&self) -> Result<Vec<String>, StoreError> {
-        self.note(|tx| Ok(tx.list_tables()?.map(|t| t.name().to_owned()).collect()))
+impl<'tx> Writing<'tx> {
+    fn with<V>(
+        &self,
+        space: &str,
+        f: impl FnOnce(&mut Table<'tx, &'static [u8], &'static [u8]>) -> Result<V, StorageError>,
+    ) -> Result<V, StoreError> {
+        let mut tables = self.tables.borrow_mut();
+        let result = match tables.get_mut(space) {
+            Some(open) => f(open).map_err(StoreError::from),
+            None => self.tx.open_table(table(space)).map_err(StoreError::from).and_then(|mut opened| {
+                let result = f(&mut opened).map_err(StoreError::from);
+                tables.insert(space.to_owned(), opened);
+                result
+            }),
+        };
+        if result.as_ref().is_err_and(is_broken) {
+            self.broken.set(true);
+        }
+        result
     }
 }
 
-impl Batch for Noted<redb::WriteTransaction> {
+impl ReadView for Writing<'_> {
+    fn get(&self, space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(space, |t| Ok(t.get(key)?.map(|v| v.value().to_vec())))
+    }
+
+    fn range(&self, space: &str, from: &[u8], to: &[u8], descending: bool, limit: usize) -> Result<Vec<Row>, StoreError> {
+        self.with(space, |t| collect(t, from, to, descending, limit))
+    }
+
+    fn spaces(&self) -> Result<Vec<String>, StoreError> {
+        // The engine does not list a table that is open.
+        self.tables.borrow_mut().clear();
+        Ok(self.tx.list_tables()?.map(|t| t.name().to_owned()).collect())
+    }
+}
+
+impl Batch for Writing<'_> {
     fn put(&mut self, space: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.note(|tx| {
-            tx.open_table(table(space))?.insert(key, value)?;
-            Ok(())
-        })
+        self.with(space, |t| t.insert(key, value).map(drop))
     }
 
     fn remove(&mut self, space: &str, key: &[u8]) -> Result<(), StoreError> {
-        self.note(|tx| {
-            tx.open_table(table(space))?.remove(key)?;
-            Ok(())
-        })
+        self.with(space, |t| t.remove(key).map(drop))
     }
 
     fn view(&self) -> &dyn ReadView {
@@ -263,7 +281,7 @@ impl Batch for Noted<redb::WriteTransaction> {
 impl Engine for RedbEngine {
     fn read(&self, f: &mut dyn FnMut(&dyn ReadView) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let (tx, opening) = self.begin(Database::begin_read)?;
-        let view = Noted::new(tx);
+        let view = Reading { tx, broken: Cell::new(false) };
         let result = f(&view);
         if view.broken.get() {
             self.reopen(opening)?;
@@ -276,9 +294,10 @@ impl Engine for RedbEngine {
             return Err(StoreError::Full);
         }
         let (tx, opening) = self.begin(Database::begin_write)?;
-        let mut batch = Noted::new(tx);
+        let mut batch = Writing { tx: &tx, tables: RefCell::default(), broken: Cell::new(false) };
         let result = f(&mut batch);
-        let Noted { tx, broken } = batch;
+        let broken = batch.broken.get();
+        drop(batch);
         let (result, ended) = match result {
             Ok(()) => {
                 let committed = tx.commit().map_err(StoreError::from);
@@ -287,7 +306,7 @@ impl Engine for RedbEngine {
             Err(error) => (Err(error), tx.abort().map_err(StoreError::from)),
         };
         // The refusal matters more than that the file could not be opened anew: the next access tries again.
-        if (broken.get() || ended.is_err())
+        if (broken || ended.is_err())
             && let Err(error) = self.reopen(opening)
         {
             tracing::error!(%error, "the database file cannot be opened anew");

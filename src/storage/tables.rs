@@ -9,6 +9,7 @@ use super::record::Record;
 use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
 use crate::domain::difference::{CashChecked, CashDifference, Checked, Difference, KnownPrice, OutsideSeen};
+use crate::domain::exposure::Exposure;
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::Exchange;
@@ -100,6 +101,7 @@ records! {
     Order => "order",
     Position => "position",
     CashBalance => "cash balance",
+    Exposure => "exposure",
     DayUse => "use of a day",
     UserRules => "user rules",
     InstallRules => "installation rules",
@@ -158,6 +160,8 @@ pub const SHEETS: UserTable<Sheet> = UserTable::new("sheets");
 pub const ORDERS: UserTable<Order> = UserTable::new("orders");
 /// account · order, only while the order is open or its result is not taken yet.
 pub const OPEN_ORDERS: UserTable<Number> = UserTable::new("open_orders");
+/// account · market · symbol, only while orders are open.
+pub const EXPOSURE: UserTable<Exposure> = UserTable::new("exposure");
 /// account · currency.
 pub const CASH: UserTable<CashBalance> = UserTable::new("cash");
 /// account · session date.

@@ -282,5 +282,5 @@ fn a_database_of_the_first_schema_gets_its_orders_facts_indexed() {
     let facts = store.read(|v| v.user(user).facts_of_order(account, order)).unwrap();
     assert_eq!(facts.iter().map(|f| f.seq).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(store.verify().unwrap().differences, []);
-    assert!(dir.path().join("snapshots/before-schema-3-from-1.redb").exists());
+    assert!(dir.path().join("snapshots/before-schema-4-from-1.redb").exists());
 }

@@ -7,11 +7,12 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ledger::account_key;
+use super::ledger::{account_key, position_key};
 use super::port::StoreError;
-use super::tables::{CASH, HISTORY, HOLDINGS, Number, ORDER_FACTS, ORDERS, POSITIONS, SHEETS, UserTable};
+use super::tables::{CASH, EXPOSURE, HISTORY, HOLDINGS, Number, ORDER_FACTS, ORDERS, POSITIONS, SHEETS, UserTable};
 use super::view::{Tx, UserView, View};
 use crate::domain::bot::{HistoryRow, Holding, Sheet};
+use crate::domain::exposure::{Exposure, Share};
 use crate::domain::id::{AccountId, HistoryId, HoldingId, OrderId, SheetId, UserId};
 use crate::domain::instrument::Market;
 use crate::domain::ledger::{CashBalance, LedgerRows, Position, apply};
@@ -49,6 +50,7 @@ struct Memory {
     history: BTreeMap<String, HistoryRow>,
     sheets: BTreeMap<String, Sheet>,
     cash: BTreeMap<String, CashBalance>,
+    exposure: BTreeMap<String, Exposure>,
 }
 
 impl LedgerRows for Memory {
@@ -61,6 +63,18 @@ impl LedgerRows for Memory {
         self.orders.insert(order.intent.order_id.to_string(), order.clone());
         Ok(())
     }
+    fn exposure(&self, market: Market, symbol: &str) -> Result<Option<Exposure>, StoreError> {
+        Ok(self.exposure.get(&instrument_row(market, symbol)).cloned())
+    }
+    fn put_exposure(&mut self, exposure: &Exposure) -> Result<(), StoreError> {
+        let row = instrument_row(exposure.market, &exposure.symbol);
+        if exposure.is_none() {
+            self.exposure.remove(&row);
+        } else {
+            self.exposure.insert(row, exposure.clone());
+        }
+        Ok(())
+    }
     fn cash(&self, currency: Currency) -> Result<Decimal, StoreError> {
         Ok(self.cash.get(currency.code()).map_or(Decimal::ZERO, |c| c.amount))
     }
@@ -69,7 +83,7 @@ impl LedgerRows for Memory {
         Ok(())
     }
     fn position(&self, market: Market, symbol: &str) -> Result<Option<Position>, StoreError> {
-        Ok(self.positions.get(&format!("{}:{symbol}", market.code())).cloned())
+        Ok(self.positions.get(&instrument_row(market, symbol)).cloned())
     }
     fn put_position(&mut self, position: &Position) -> Result<(), StoreError> {
         self.positions.insert(position_row(position), position.clone());
@@ -108,7 +122,11 @@ impl LedgerRows for Memory {
 }
 
 fn position_row(position: &Position) -> String {
-    format!("{}:{}", position.market.code(), position.symbol)
+    instrument_row(position.market, &position.symbol)
+}
+
+fn instrument_row(market: Market, symbol: &str) -> String {
+    format!("{}:{symbol}", market.code())
 }
 
 pub(super) fn run(view: &View<'_>) -> Result<VerifyReport, StoreError> {
@@ -130,6 +148,7 @@ pub(super) fn run(view: &View<'_>) -> Result<VerifyReport, StoreError> {
             check.compare(&ORDER_FACTS, of_orders, |Number(seq)| seq.to_string())?;
             check.compare(&ORDERS, memory.orders, |o| o.intent.order_id.to_string())?;
             check.compare(&CASH, memory.cash, |c| c.currency.code().to_owned())?;
+            check.compare(&EXPOSURE, memory.exposure, |e| instrument_row(e.market, &e.symbol))?;
             check.compare(&POSITIONS, memory.positions, position_row)?;
             check.compare(&HOLDINGS, memory.holdings, |h| h.id.to_string())?;
             check.compare(&HISTORY, memory.history, |h| h.id.to_string())?;
@@ -188,6 +207,24 @@ pub(super) fn rebuild_cash(tx: &mut Tx<'_>) -> Result<(), StoreError> {
             }
             for (currency, balance) in memory.cash {
                 tx.user(user).put(&CASH, &account_key(account.id).text(&currency), &balance)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes what every account has open: the fold came with schema 4.
+pub(super) fn rebuild_exposure(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for user in tx.view().user_ids()? {
+        for account in tx.view().user(user).accounts()? {
+            let mut open: BTreeMap<String, Exposure> = BTreeMap::new();
+            for order in tx.view().user(user).open_orders(account.id)? {
+                let (market, symbol) = (order.intent.market, &order.intent.symbol);
+                let row = open.entry(instrument_row(market, symbol)).or_insert_with(|| Exposure::none(market, symbol));
+                row.exchange(order.intent.side, Share::default(), Share::of(&order));
+            }
+            for exposure in open.into_values().filter(|e| !e.is_none()) {
+                tx.user(user).put(&EXPOSURE, &position_key(account.id, exposure.market, &exposure.symbol), &exposure)?;
             }
         }
     }

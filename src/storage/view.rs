@@ -105,6 +105,13 @@ impl UserView<'_> {
             .collect())
     }
 
+    /// The last key (without the user's id) under `prefix`.
+    pub fn last_key<R: Record>(&self, table: &UserTable<R>, prefix: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        let from = self.key(prefix);
+        let last = self.view.range(table.name, &from, &prefix_end(&from), true, 1)?;
+        Ok(last.into_iter().next().map(|(key, _)| key.get(16..).unwrap_or_default().to_vec()))
+    }
+
     fn decode_range<R: Record>(
         &self,
         table: &UserTable<R>,

@@ -11,14 +11,14 @@ use super::{price_rules, rules};
 use crate::brokers::{BuyingPower, MarketOffer, Quote};
 use crate::domain::account::{Account, AccountMode, Rung};
 use crate::domain::instrument::Market;
-use crate::domain::limits::{DayUse, Product};
+use crate::domain::limits::{AccountLimits, DayUse, Product};
 use crate::domain::money::decimal_from_f64;
 use crate::domain::order::OrderKind::{Loo, Moo};
-use crate::domain::order::{Environment, LimitHit, Order, OrderIntent, OrderOrigin, OrderState, Reason, Side, Venue};
+use crate::domain::order::{Environment, LimitHit, Order, OrderIntent, OrderOrigin, Reason, Side, Venue};
 use crate::domain::rules::lot;
 use crate::domain::rules::session::{SessionKind, US_PRE_MARKET, of};
-use crate::storage::tables::{ACCOUNTS, DAY_PARENTS, DAY_USE, POSITIONS};
-use crate::storage::{Key, StoreError, UserTx, account_key};
+use crate::storage::tables::{ACCOUNTS, BOTS, DAY_PARENTS, DAY_USE, EXPOSURE, POSITIONS};
+use crate::storage::{Key, StoreError, UserTx, account_key, position_key};
 
 /// Older than this a quote proves nothing.
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
@@ -73,8 +73,8 @@ fn beyond(name: &str, allowed: impl ToString, asked: impl ToString, message: imp
 /// When the store cannot be read.
 pub(super) fn check(tx: &UserTx<'_>, candidate: &Candidate<'_>) -> Result<Option<Reason>, StoreError> {
     let intent = candidate.intent;
-    let books = Books::read(&tx.view(), intent.account_id)?;
-    if let Some(reason) = permission(tx, candidate, &books)? {
+    let account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
+    if let Some(reason) = permission(tx, candidate, &account)? {
         return Ok(Some(reason));
     }
     if let Some(reason) = shape(candidate).or_else(|| session(candidate)) {
@@ -83,26 +83,37 @@ pub(super) fn check(tx: &UserTx<'_>, candidate: &Candidate<'_>) -> Result<Option
     if let Some(reason) = question(tx, intent)? {
         return Ok(Some(reason));
     }
-    // An order with an unknown one beside it could be the same order twice.
-    let uncertain = |o: &&Order| matches!(o.state, OrderState::Unknown | OrderState::Sent) || o.amending.is_some();
-    let beside = || books.open_orders.iter().filter(|o| !o.state.is_final() && o.intent.symbol == intent.symbol);
-    if beside().filter(|o| o.intent.side == intent.side).any(|o| uncertain(&o)) {
+    if let Some(reason) = beside(tx, intent)? {
+        return Ok(Some(reason));
+    }
+    match intent.side {
+        Side::Sell => own_shares(tx, intent, &Books::read(&tx.view(), intent.account_id)?),
+        Side::Buy => limits(tx, candidate, &account.settings.limits),
+    }
+}
+
+/// The account's other open orders of the instrument.
+fn beside(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, StoreError> {
+    let Some(open) = tx.get(&EXPOSURE, &position_key(intent.account_id, intent.market, &intent.symbol))? else { return Ok(None) };
+    // An order with an uncertain one beside it could be the same order twice.
+    if open.side(intent.side).uncertain > 0 {
         return Ok(refuse("unknown_order_pending", format!("an earlier {} order's outcome is not known yet", intent.symbol)));
     }
-    if beside().any(|o| o.intent.side != intent.side && crosses(o, intent)) {
+    if open.side(intent.side.other()).open == 0 {
+        return Ok(None);
+    }
+    let of_other_side = |o: &Order| !o.state.is_final() && o.intent.symbol == intent.symbol && o.intent.side != intent.side;
+    if tx.view().open_orders(intent.account_id)?.iter().any(|o| of_other_side(o) && crosses(o, intent)) {
         let message =
             format!("an own order of the other side for {} is open and could trade with this one: cancel it first", intent.symbol);
         return Ok(refuse("self_cross", message));
     }
-    match intent.side {
-        Side::Sell => own_shares(tx, intent, &books),
-        Side::Buy => limits(tx, candidate, &books),
-    }
+    Ok(None)
 }
 
 /// Mode, permission and kill switch.
-fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Result<Option<Reason>, StoreError> {
-    let (intent, account) = (candidate.intent, &books.account);
+fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, account: &Account) -> Result<Option<Reason>, StoreError> {
+    let intent = candidate.intent;
     if intent.environment != account.environment || intent.environment != candidate.gateway {
         return Ok(refuse("environment_mismatch", "the order was decided for another environment than the account's"));
     }
@@ -121,7 +132,10 @@ fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Resu
         return Ok(refuse("observing", format!("account {} only observes; start it to trade", account.name)));
     }
     let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
-    if by_itself && intent.bot_id.and_then(|id| books.bot(id)).is_some_and(|bot| !bot.active) {
+    if by_itself
+        && let Some(bot) = intent.bot_id
+        && tx.get(&BOTS, &account_key(account.id).id(bot.as_bytes()))?.is_some_and(|bot| !bot.active)
+    {
         return Ok(refuse("bot_inactive", format!("the bot {} is switched off", intent.bot_name)));
     }
     if by_itself && intent.bot_id.is_some_and(|id| !account.acts(id)) {
@@ -245,7 +259,7 @@ fn own_shares(tx: &UserTx<'_>, intent: &OrderIntent, books: &Books) -> Result<Op
         }
         return Ok(None);
     }
-    let key = account_key(intent.account_id).text(intent.market.code()).text(&intent.symbol);
+    let key = position_key(intent.account_id, intent.market, &intent.symbol);
     let held = tx.get(&POSITIONS, &key)?.map_or(Decimal::ZERO, |p| p.quantity);
     let of_bots = decimal_from_f64(books.held_by_bots(&intent.symbol)).unwrap_or_default();
     let selling: Decimal = books.open_orders.iter().filter(|o| is_open_manual_sell(o, intent)).map(open_part).sum();
@@ -274,7 +288,7 @@ pub(super) fn worth(intent: &OrderIntent, quote: Option<&Quote>) -> Decimal {
 }
 
 /// Everything that only stands against orders that make a position larger.
-fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Result<Option<Reason>, StoreError> {
+fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, limits: &AccountLimits) -> Result<Option<Reason>, StoreError> {
     let (intent, seen) = (candidate.intent, candidate.seen);
     let own = intent.environment == Environment::Own;
     if let Some(quote) = seen.quote.as_ref().filter(|_| !own)
@@ -300,7 +314,6 @@ fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Result<O
             }
         }
     }
-    let limits = &books.account.settings.limits;
     let worth = worth(intent, seen.quote.as_ref());
     if let (Some(collar), Some(quote), Some(limit)) = (limits.price_collar, &seen.quote, intent.limit_price) {
         let highest = quote.last * (Decimal::ONE_HUNDRED + collar) / Decimal::ONE_HUNDRED;
@@ -319,14 +332,14 @@ fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Result<O
         return Ok(beyond("max_order_value", most, worth, format!("the order is worth {worth}, the limit of one order is {most}")));
     }
     if let Some(most) = limits.max_position_size {
-        let key = account_key(intent.account_id).text(intent.market.code()).text(&intent.symbol);
+        let key = position_key(intent.account_id, intent.market, &intent.symbol);
         let held = tx.get(&POSITIONS, &key)?.map_or(Decimal::ZERO, |p| p.cost);
         if held + worth > most {
             let message = format!("{} would have cost {} in all, the limit of one instrument is {most}", intent.symbol, held + worth);
             return Ok(beyond("max_position_size", most, held + worth, message));
         }
     }
-    if let Some(reason) = day_limits(tx, candidate, books, worth)? {
+    if let Some(reason) = day_limits(tx, candidate, limits, worth)? {
         return Ok(Some(reason));
     }
     Ok(seen.power.as_ref().filter(|power| worth > power.amount).and_then(|power| {
@@ -335,8 +348,8 @@ fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books) -> Result<O
     }))
 }
 
-fn day_limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, books: &Books, worth: Decimal) -> Result<Option<Reason>, StoreError> {
-    let (intent, limits) = (candidate.intent, &books.account.settings.limits);
+fn day_limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, limits: &AccountLimits, worth: Decimal) -> Result<Option<Reason>, StoreError> {
+    let intent = candidate.intent;
     let today = use_of(tx, intent)?;
     if let Some(most) = limits.max_daily_value.filter(|most| today.buys + worth > *most) {
         let asked = today.buys + worth;

@@ -135,24 +135,27 @@ impl Trading {
         let account = line.account_id;
         let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;
         for order in open.iter().filter(|o| !o.state.is_final()) {
-            let (market, symbol) = (order.intent.market, order.intent.symbol.clone());
-            let now = self.clock.now();
-            let window = self.window_of(market, order.intent.session);
-            if window.is_some_and(|w| now >= w.close) {
-                self.end_paper(line, order).await?;
-                continue;
-            }
-            if window.is_none_or(|w| now < w.open) {
-                continue;
-            }
-            let Some(quote) = self.paper_quote(line.user.id(), market, &symbol).await else { continue };
-            match matches(order, quote.last) {
-                Match::Waits => {}
-                Match::Ends => self.end_paper(line, order).await?,
-                Match::Fills(price) => self.fill_at(line, order, price).await?,
-            }
+            self.try_paper(line, order).await?;
         }
         Ok(())
+    }
+
+    /// Fills one open order of an own-paper account, or ends it, if it is time to.
+    pub(super) async fn try_paper(&self, line: &Line, order: &Order) -> Result<(), TradingError> {
+        let (market, now) = (order.intent.market, self.clock.now());
+        let window = self.window_of(market, order.intent.session);
+        if window.is_some_and(|w| now >= w.close) {
+            return self.end_paper(line, order).await;
+        }
+        if window.is_none_or(|w| now < w.open) {
+            return Ok(());
+        }
+        let Some(quote) = self.paper_quote(line.user.id(), market, &order.intent.symbol).await else { return Ok(()) };
+        match matches(order, quote.last) {
+            Match::Waits => Ok(()),
+            Match::Ends => self.end_paper(line, order).await,
+            Match::Fills(price) => self.fill_at(line, order, price).await,
+        }
     }
 
     async fn end_paper(&self, line: &Line, order: &Order) -> Result<(), TradingError> {

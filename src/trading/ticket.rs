@@ -21,7 +21,7 @@ use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::{Exchange, Instrument, Market};
 use crate::domain::money::Currency;
 use crate::domain::order::{Amendment, Environment, Order, OrderIntent, OrderKind, OrderOrigin, Reason, Side, Venue};
-use crate::storage::tables::{ACCOUNTS, CASH, ORDERS};
+use crate::storage::tables::{ACCOUNTS, CASH, EXPOSURE, ORDERS};
 use crate::storage::{StoreError, UserView, account_key};
 
 /// What is asked for at the ticket.
@@ -135,7 +135,7 @@ impl Trading {
         let order = self.service.place(&made.line, &*self.clock, made.placement).await?;
         if order.intent.environment == Environment::Own && !order.state.is_final() {
             // At the last trade, if its market is open: nobody should have to wait for a tick.
-            keep(&mut None, self.fill_paper(&made.line).await);
+            keep(&mut None, self.try_paper(&made.line, &order).await);
         }
         Ok(order)
     }
@@ -448,9 +448,8 @@ impl Trading {
 
 /// What open buys of a paper account will take, in the market's currency.
 fn reserved_in_paper(view: &UserView<'_>, account: AccountId, market: Market) -> Result<Decimal, StoreError> {
-    let open = view.open_orders(account)?;
-    let buys = open.iter().filter(|o| o.intent.side == Side::Buy && o.intent.market == market && !o.state.is_final());
-    Ok(buys.map(|o| o.intent.limit_price.unwrap_or_default() * Decimal::from(o.intent.quantity.saturating_sub(o.filled_quantity))).sum())
+    let open = view.list(&EXPOSURE, &account_key(account).text(market.code()))?;
+    Ok(open.iter().map(|exposure| exposure.buys.value).sum())
 }
 
 fn unknown_symbol(error: TradingError) -> TradingError {

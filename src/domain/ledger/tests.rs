@@ -22,6 +22,7 @@ struct Rows {
     history: BTreeMap<HistoryId, HistoryRow>,
     sheets: BTreeMap<SheetId, Sheet>,
     cash: BTreeMap<Currency, Decimal>,
+    exposures: BTreeMap<String, Exposure>,
 }
 
 impl LedgerRows for Rows {
@@ -32,6 +33,17 @@ impl LedgerRows for Rows {
     }
     fn put_order(&mut self, order: &Order) -> Result<(), LedgerError> {
         self.orders.insert(order.intent.order_id, order.clone());
+        Ok(())
+    }
+    fn exposure(&self, _: Market, symbol: &str) -> Result<Option<Exposure>, LedgerError> {
+        Ok(self.exposures.get(symbol).cloned())
+    }
+    fn put_exposure(&mut self, exposure: &Exposure) -> Result<(), LedgerError> {
+        if exposure.is_none() {
+            self.exposures.remove(&exposure.symbol);
+        } else {
+            self.exposures.insert(exposure.symbol.clone(), exposure.clone());
+        }
         Ok(())
     }
     fn cash(&self, currency: Currency) -> Result<Decimal, LedgerError> {
@@ -284,6 +296,18 @@ impl Sums {
 }
 
 /// Applies what can be applied; refused facts must leave nothing. Gives the accepted ones.
+/// The exposures as the orders make them, each looked at anew.
+fn open_of<'o>(orders: impl Iterator<Item = &'o Order>) -> BTreeMap<String, Exposure> {
+    let mut open: BTreeMap<String, Exposure> = BTreeMap::new();
+    for order in orders {
+        let (market, symbol) = (order.intent.market, &order.intent.symbol);
+        let of = open.entry(symbol.clone()).or_insert_with(|| Exposure::none(market, symbol));
+        of.exchange(order.intent.side, Share::default(), Share::of(order));
+    }
+    open.retain(|_, exposure| !exposure.is_none());
+    open
+}
+
 fn run(events: Vec<Event>) -> Result<(Rows, Vec<Fact>), TestCaseError> {
     let (mut rows, mut journal, mut sums) = (Rows::default(), Vec::new(), Sums::default());
     for event in events {
@@ -306,6 +330,7 @@ fn run(events: Vec<Event>) -> Result<(Rows, Vec<Fact>), TestCaseError> {
             let found = (position.quantity, position.charges, position.outside, rows.cash(Currency::Usd).unwrap());
             prop_assert_eq!(found, (sums.shares, sums.charges, sums.outside, sums.cash));
         }
+        prop_assert_eq!(&rows.exposures, &open_of(rows.orders.values()), "what is open is what the orders say");
         journal.push(fact);
     }
     Ok((rows, journal))
