@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::books::Books;
 use super::error::TradingError;
-use super::slots::calendar;
+use super::night::slots::calendar;
 use super::tick::Trading;
 use crate::domain::account::Account;
 use crate::domain::bot::Sheet;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::bus::LiveEvent;
 use super::error::TradingError;
-use super::rules;
+use super::orders::rules;
 use super::tick::Trading;
 use crate::domain::account::{Account, AccountMode, Rung};
 use crate::domain::bot::Bot;

@@ -2,74 +2,43 @@
 //!
 //! [`Trading::tick`] drives everything. What a slot decides is stored before it acts; an order is
 //! journalled before it is sent ([`OrderService`]), moved on only by the broker's own lists
-//! (`evidence`), and its result goes into sheets and books in one transaction (`settle`).
+//! (`orders::evidence`), and its result goes into sheets and books in one transaction (`night::settle`).
 
 mod accounts;
-mod balance;
-mod bars;
 mod books;
-mod bot_settings;
 mod bots;
 mod bus;
-mod cash;
-mod closing;
-mod compare;
-mod corrections;
-mod daily;
-mod decision;
 mod desk;
-mod differences;
 mod error;
-mod evidence;
-mod gate;
 mod going_live;
 mod line;
-mod listings;
-mod made_up;
-mod missed;
-mod nightly;
-mod notices;
-mod paper;
-mod positions;
-mod preview;
-mod price_rules;
-mod quotes;
-mod rates;
-mod readiness;
-mod reconcile;
-mod renewal;
-mod rests;
-mod rules;
-mod service;
-mod settle;
-mod slices;
-mod slots;
-mod standing;
-mod status;
+mod night;
+mod orders;
+mod prices;
+mod reconciliation;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod tick;
-mod ticket;
 
 pub use accounts::{AccountPatch, account_name, new_account};
-pub use balance::{AtBroker, Balance};
 pub use books::Books;
-pub use bot_settings::{BotPatch, NewBot};
+pub use bots::bot_settings::{BotPatch, NewBot};
+pub use bots::corrections::{HoldingEdit, NewHistory};
+pub use bots::preview::{BotPreview, ClosingLevel, Planned, Preview, PriceRange, Why};
+pub use bots::renewal::Renewed;
+pub use bots::standing::{BotStanding, HeldShares, Ladder, Level, LevelKind};
 pub use bus::{Addressed, Bus, LiveEvent};
-pub use corrections::{HoldingEdit, NewHistory};
 pub use desk::{SessionTimes, SheetProgress};
-pub use differences::{Answer, Questions};
 pub use error::{FieldProblem, TradingError};
-pub use gate::{Seen, Window};
 pub use going_live::{LadderState, Step, live_orders_allowed};
 pub use line::{Connector, Line};
-pub use preview::{BotPreview, ClosingLevel, Planned, Preview, PriceRange, Why};
-pub use quotes::{Known, KnownBars, Quotes};
-pub use renewal::Renewed;
-pub use rules::{HaltScope, Halts};
-pub use service::{OrderService, Placement, RequestKey};
-pub use standing::{BotStanding, HeldShares, Ladder, Level, LevelKind};
+pub use orders::gate::{Seen, Window};
+pub use orders::rules::{HaltScope, Halts};
+pub use orders::service::{OrderService, Placement, RequestKey};
+pub use orders::ticket::{NewOrder, OrderFilter, TicketPreview};
+pub use prices::quotes::{Known, KnownBars, Quotes};
+pub use reconciliation::balance::{AtBroker, Balance};
+pub use reconciliation::differences::{Answer, Questions};
 pub use tick::{Attention, Calendars, Surroundings, Trading};
-pub use ticket::{NewOrder, OrderFilter, TicketPreview};

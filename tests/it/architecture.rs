@@ -66,9 +66,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("Instant::now(", &["app/clock.rs", "http/trace.rs"]),
     ("Zoned::now(", &["app/clock.rs"]),
     // One way to a broker: journalled first.
-    ("JournalledOrder::after_commit", &["trading/service.rs", "brokers/"]),
-    (".send_order(", &["trading/service.rs", "brokers/"]),
-    (".send_cancel(", &["trading/service.rs", "brokers/"]),
+    ("JournalledOrder::after_commit", &["trading/orders/service.rs", "brokers/"]),
+    (".send_order(", &["trading/orders/service.rs", "brokers/"]),
+    (".send_cancel(", &["trading/orders/service.rs", "brokers/"]),
 ];
 
 /// `path → text without its tests`. What stands under `#[cfg(test)]` may do what it likes: a module at
@@ -208,7 +208,7 @@ fn the_rules_see_what_they_forbid() {
     ] {
         assert_eq!(place_violations(&file(path, text)).len(), 1, "{path}: {text}");
     }
-    assert!(place_violations(&file("trading/service.rs", "broker.send_order(&order).await")).is_empty());
+    assert!(place_violations(&file("trading/orders/service.rs", "broker.send_order(&order).await")).is_empty());
     assert!(place_violations(&file("storage/view.rs", "super::redb::RedbEngine")).is_empty());
     let text = "a\n#[cfg(test)]\nmod scripted;\nb\n#[cfg(test)]\nmod tests {\n  c\n}";
     assert_eq!(without_tests(text), ("a\n#[cfg(test)]\nmod scripted;\nb".to_owned(), vec!["scripted".to_owned()]));

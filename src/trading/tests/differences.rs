@@ -1,7 +1,5 @@
 //! Books against the broker: ordinary nights agree, what differs is asked and never mended by itself.
 
-use super::super::differences::Answer;
-use super::super::testing::{Client, World, bot, time};
 use super::*;
 use crate::domain::account::AccountMode;
 use crate::domain::difference::{CashReason, Difference, DifferenceKind, SplitRatio};
@@ -11,6 +9,8 @@ use crate::domain::money::Currency;
 use crate::domain::order::Side;
 use crate::storage::account_key;
 use crate::storage::tables::{CASH, DIFFERENCES};
+use crate::trading::reconciliation::differences::Answer;
+use crate::trading::testing::{Client, World, bot, time};
 
 fn asked(world: &World, client: &Client) -> Vec<Difference> {
     world.read(client, |v| v.list(&DIFFERENCES, &account_key(client.account)))

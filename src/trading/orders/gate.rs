@@ -1,0 +1,411 @@
+//! The gate: every check that an order passes between its intent and the journal. It runs inside the
+//! transaction that journals, so that no two orders pass on the same view.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::price_rules;
+use super::rules;
+use crate::brokers::{BuyingPower, MarketOffer, Quote};
+use crate::domain::account::{Account, AccountMode, Rung};
+use crate::domain::instrument::Market;
+use crate::domain::limits::{AccountLimits, DayUse, Product};
+use crate::domain::money::decimal_from_f64;
+use crate::domain::order::OrderKind::{Loo, Moo};
+use crate::domain::order::{Environment, LimitHit, Order, OrderIntent, OrderOrigin, Reason, Side, Venue};
+use crate::domain::rules::lot;
+use crate::domain::rules::session::{SessionKind, US_PRE_MARKET, of};
+use crate::storage::tables::{ACCOUNTS, BOTS, DAY_PARENTS, DAY_USE, EXPOSURE, POSITIONS};
+use crate::storage::{Key, StoreError, UserTx, account_key, position_key};
+use crate::trading::books::Books;
+use crate::trading::going_live::live_refusal;
+use crate::trading::reconciliation::differences::{code_of_hold, open_question};
+
+/// Older than this a quote proves nothing.
+const FRESH: SignedDuration = SignedDuration::from_secs(10);
+
+/// The session that an order belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub session: jiff::civil::Date,
+    pub open: Timestamp,
+    pub close: Timestamp,
+}
+
+/// What was seen outside before an order was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// What the account's broker takes in this market; `None` when that was not asked.
+    pub offer: Option<MarketOffer>,
+    /// Last trade, for orders of people: a bot has just made its price from one.
+    pub quote: Option<Quote>,
+    /// What the broker lets a buy spend.
+    pub power: Option<BuyingPower>,
+    /// A Korean ETF or ETN; `None` when that is not known.
+    pub is_etf: Option<bool>,
+}
+
+/// What the gate decides about.
+pub(in crate::trading) struct Candidate<'a> {
+    pub intent: &'a OrderIntent,
+    /// What the client that would carry the order was built for.
+    pub gateway: Environment,
+    pub window: Window,
+    pub seen: &'a Seen,
+    /// Orders that left this account within the last second.
+    pub last_second: usize,
+    /// What the instrument is, as the master files tell; `None` when they do not.
+    pub product: Option<Product>,
+    pub now: Timestamp,
+}
+
+fn refuse(code: &str, message: impl Into<String>) -> Option<Reason> {
+    Some(Reason::new(code, message))
+}
+
+fn beyond(name: &str, allowed: impl ToString, asked: impl ToString, message: impl Into<String>) -> Option<Reason> {
+    let limit = LimitHit { name: name.to_owned(), allowed: allowed.to_string(), asked: asked.to_string() };
+    Some(Reason { limit: Some(limit), ..Reason::new(format!("limit_{name}"), message) })
+}
+
+/// Why the order is refused; `None` lets it pass.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(in crate::trading) fn check(tx: &UserTx<'_>, candidate: &Candidate<'_>) -> Result<Option<Reason>, StoreError> {
+    let intent = candidate.intent;
+    let account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
+    if let Some(reason) = permission(tx, candidate, &account)? {
+        return Ok(Some(reason));
+    }
+    if let Some(reason) = shape(candidate).or_else(|| session(candidate)) {
+        return Ok(Some(reason));
+    }
+    if let Some(reason) = question(tx, intent)? {
+        return Ok(Some(reason));
+    }
+    if let Some(reason) = beside(tx, intent)? {
+        return Ok(Some(reason));
+    }
+    match intent.side {
+        Side::Sell => own_shares(tx, intent, &Books::read(&tx.view(), intent.account_id)?),
+        Side::Buy => limits(tx, candidate, &account.settings.limits),
+    }
+}
+
+/// The account's other open orders of the instrument.
+fn beside(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, StoreError> {
+    let Some(open) = tx.get(&EXPOSURE, &position_key(intent.account_id, intent.market, &intent.symbol))? else { return Ok(None) };
+    // An order with an uncertain one beside it could be the same order twice.
+    if open.side(intent.side).uncertain > 0 {
+        return Ok(refuse("unknown_order_pending", format!("an earlier {} order's outcome is not known yet", intent.symbol)));
+    }
+    if open.side(intent.side.other()).open == 0 {
+        return Ok(None);
+    }
+    let of_other_side = |o: &Order| !o.state.is_final() && o.intent.symbol == intent.symbol && o.intent.side != intent.side;
+    if tx.view().open_orders(intent.account_id)?.iter().any(|o| of_other_side(o) && crosses(o, intent)) {
+        let message =
+            format!("an own order of the other side for {} is open and could trade with this one: cancel it first", intent.symbol);
+        return Ok(refuse("self_cross", message));
+    }
+    Ok(None)
+}
+
+/// Mode, permission and kill switch.
+fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, account: &Account) -> Result<Option<Reason>, StoreError> {
+    let intent = candidate.intent;
+    if intent.environment != account.environment || intent.environment != candidate.gateway {
+        return Ok(refuse("environment_mismatch", "the order was decided for another environment than the account's"));
+    }
+    if let Some(who) = rules::halted(&tx.view(), &rules::install(tx)?, intent.account_id)? {
+        return Ok(refuse("halted", format!("the kill switch of {} is on: no new order passes until it is lifted", who.words())));
+    }
+    let user = rules::user(&tx.view())?;
+    if intent.environment == Environment::Live {
+        if let Some(reason) = live_refusal(&rules::install(tx)?, &user, account) {
+            return Ok(Some(reason));
+        }
+    } else if !user.can_paper_trade {
+        return Ok(refuse("paper_trade_not_permitted", "the administrator has not allowed you to trade on paper"));
+    }
+    if account.mode != AccountMode::Trading {
+        return Ok(refuse("observing", format!("account {} only observes; start it to trade", account.name)));
+    }
+    let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
+    if by_itself
+        && let Some(bot) = intent.bot_id
+        && tx.get(&BOTS, &account_key(account.id).id(bot.as_bytes()))?.is_some_and(|bot| !bot.active)
+    {
+        return Ok(refuse("bot_inactive", format!("the bot {} is switched off", intent.bot_name)));
+    }
+    if by_itself && intent.bot_id.is_some_and(|id| !account.acts(id)) {
+        return Ok(refuse("bot_observes", format!("the bot {} still observes: let it climb before it trades", intent.bot_name)));
+    }
+    Ok(None)
+}
+
+/// The order as it may be made: a bot of a live account on the rung of one share orders one share,
+/// whatever it has decided; its sheet then goes by what was filled. What a person asks for stays.
+pub(in crate::trading) fn within_rung(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<OrderIntent, StoreError> {
+    let mut intent = intent.clone();
+    let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
+    if let Some(bot) = intent.bot_id.filter(|_| by_itself && intent.environment == Environment::Live) {
+        let account: Account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
+        if account.rung_of(bot) == Rung::OneShare {
+            intent.quantity = intent.quantity.min(1);
+        }
+    }
+    Ok(intent)
+}
+
+/// A bot waits while its owner is asked about the symbol. What a person sells out of a bot only makes the
+/// position smaller; it waits where the number of shares itself is in doubt.
+fn question(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, StoreError> {
+    if intent.bot_id.is_none() {
+        return Ok(None);
+    }
+    let Some(open) = open_question(&tx.view(), intent.account_id, intent.market, &intent.symbol)? else { return Ok(None) };
+    let code = code_of_hold(&open);
+    if matches!(intent.origin, OrderOrigin::ForceSell { .. }) && code == "position_differs" {
+        return Ok(None);
+    }
+    let message = format!(
+        "the books have {} {}, the broker {}: the bots on it wait until the account's owner has answered",
+        open.ours, open.symbol, open.brokers
+    );
+    Ok(refuse(code, message))
+}
+
+/// Quantity, kind, prices.
+fn shape(candidate: &Candidate<'_>) -> Option<Reason> {
+    let intent = candidate.intent;
+    if !lot::is_whole(intent.market, intent.quantity) {
+        let unit = lot::size(intent.market);
+        return refuse("bad_quantity", format!("the quantity must be at least one share, in trading units of {unit}"));
+    }
+    let kind = intent.kind;
+    if let Some(offer) = &candidate.seen.offer {
+        let offered = if intent.side == Side::Buy { offer.buy } else { offer.sell };
+        if !offered.contains(&kind) {
+            let message = format!("this account's broker takes no {kind:?} order for a {:?} in {}", intent.side, intent.market.code());
+            return refuse("order_kind_not_offered", message.to_lowercase());
+        }
+        if intent.market == Market::Krx && !offer.venues.is_empty() && !offer.venues.contains(&intent.venue) {
+            return refuse("venue_not_offered", format!("this account's broker does not route orders to {:?}", intent.venue));
+        }
+    }
+    for (wanted, price, name) in
+        [(kind.has_limit(), intent.limit_price, "limit price"), (kind.has_trigger(), intent.trigger_price, "trigger price")]
+    {
+        match price {
+            None if wanted => return refuse("price_required", format!("this kind of order needs a {name}")),
+            Some(_) if !wanted => return refuse("price_not_used", format!("this kind of order has no {name}: leave it out")),
+            Some(price) if price <= Decimal::ZERO => return refuse("bad_price", format!("the {name} must be above zero")),
+            _ => {}
+        }
+    }
+    price_rules::check(intent, candidate.seen)
+}
+
+/// When an order of this session can be given: while its venue trades, before the open if it is for the
+/// opening price.
+pub(in crate::trading) fn hours(intent: &OrderIntent, window: Window) -> (Timestamp, Timestamp) {
+    match (intent.market, intent.kind, intent.venue) {
+        (Market::Us, Loo | Moo, _) => (window.open.saturating_sub(US_PRE_MARKET).unwrap_or(window.open), window.open),
+        (Market::Krx, _, Venue::Nxt) => {
+            let regular = |venue| of(Market::Krx).iter().find(|s| s.kind == SessionKind::Regular && s.venue == Some(venue));
+            let Some((krx, nxt)) = regular(Venue::Krx).zip(regular(Venue::Nxt)) else { return (window.open, window.close) };
+            // The calendar knows the hours of the day at KRX; Nextrade begins later and ends earlier.
+            let (late, early) = (krx.opens.duration_until(nxt.opens), nxt.closes.duration_until(krx.closes));
+            (window.open.saturating_add(late).unwrap_or(window.open), window.close.saturating_sub(early).unwrap_or(window.close))
+        }
+        _ => (window.open, window.close),
+    }
+}
+
+/// The exchange must be open. Our own paper holds an order instead.
+fn session(candidate: &Candidate<'_>) -> Option<Reason> {
+    let (window, now) = (candidate.window, candidate.now);
+    let (from, to) = hours(candidate.intent, window);
+    if candidate.intent.environment == Environment::Own || (from <= now && now < to) {
+        return None;
+    }
+    if window.open <= now && now < window.close {
+        return refuse("market_closed", format!("such an order can be given from {from} to {to}"));
+    }
+    refuse("market_closed", format!("the session of {} runs from {} to {}", window.session, window.open, window.close))
+}
+
+/// Two own orders of opposite sides that could trade with each other.
+fn crosses(open: &Order, new: &OrderIntent) -> bool {
+    match (open.intent.limit_price, new.limit_price) {
+        (Some(theirs), Some(ours)) => {
+            let (buy, sell) = if new.side == Side::Buy { (ours, theirs) } else { (theirs, ours) };
+            buy >= sell
+        }
+        // Without a limit it trades with whatever stands there.
+        _ => true,
+    }
+}
+
+/// A bot sells what it holds, a person what no bot holds: the others' shares are not theirs to sell.
+fn own_shares(tx: &UserTx<'_>, intent: &OrderIntent, books: &Books) -> Result<Option<Reason>, StoreError> {
+    let quantity = Decimal::from(intent.quantity);
+    if let Some(bot) = intent.bot_id {
+        let free = decimal_from_f64(books.unsold_of(bot)).unwrap_or_default();
+        if quantity > free {
+            let message = format!("the bot has {free} {} left to sell, the order asks for {quantity}", intent.symbol);
+            return Ok(beyond("bot_holding", free, quantity, message));
+        }
+        return Ok(None);
+    }
+    let key = position_key(intent.account_id, intent.market, &intent.symbol);
+    let held = tx.get(&POSITIONS, &key)?.map_or(Decimal::ZERO, |p| p.quantity);
+    let of_bots = decimal_from_f64(books.held_by_bots(&intent.symbol)).unwrap_or_default();
+    let selling: Decimal = books.open_orders.iter().filter(|o| is_open_manual_sell(o, intent)).map(open_part).sum();
+    let free = (held - of_bots - selling).max(Decimal::ZERO);
+    if quantity > free {
+        let message = format!(
+            "{free} {} are free to sell: the account holds {held}, its bots {of_bots}, open orders {selling}. To sell a bot's shares use its force sell",
+            intent.symbol
+        );
+        return Ok(beyond("free_shares", free, quantity, message));
+    }
+    Ok(None)
+}
+
+fn is_open_manual_sell(order: &Order, intent: &OrderIntent) -> bool {
+    order.intent.bot_id.is_none() && !order.state.is_final() && order.intent.side == Side::Sell && order.intent.symbol == intent.symbol
+}
+
+fn open_part(order: &Order) -> Decimal {
+    Decimal::from(order.intent.quantity.saturating_sub(order.filled_quantity))
+}
+
+/// What the order is worth at most: its limit, or the last trade.
+pub(in crate::trading) fn worth(intent: &OrderIntent, quote: Option<&Quote>) -> Decimal {
+    intent.limit_price.or(quote.map(|q| q.last)).unwrap_or_default() * Decimal::from(intent.quantity)
+}
+
+/// Everything that only stands against orders that make a position larger.
+fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, limits: &AccountLimits) -> Result<Option<Reason>, StoreError> {
+    let (intent, seen) = (candidate.intent, candidate.seen);
+    let own = intent.environment == Environment::Own;
+    if let Some(quote) = seen.quote.as_ref().filter(|_| !own)
+        && candidate.now.duration_since(quote.at) > FRESH
+    {
+        return Ok(refuse("stale_quote", format!("the last price of {} is older than {} s", intent.symbol, FRESH.as_secs())));
+    }
+    if let Some(allowed) = rules::user(&tx.view())?.allowed_products {
+        match candidate.product {
+            Some(product) if allowed.contains(&product) => {}
+            Some(_) => {
+                return Ok(refuse(
+                    "product_not_allowed",
+                    format!("the administrator has not allowed you to buy products such as {}", intent.symbol),
+                ));
+            }
+            None => {
+                let message = format!(
+                    "what kind of product {} is, is not known, and you may only buy some kinds: try again when the lists are loaded",
+                    intent.symbol
+                );
+                return Ok(refuse("product_unknown", message));
+            }
+        }
+    }
+    let worth = worth(intent, seen.quote.as_ref());
+    if let (Some(collar), Some(quote), Some(limit)) = (limits.price_collar, &seen.quote, intent.limit_price) {
+        let highest = quote.last * (Decimal::ONE_HUNDRED + collar) / Decimal::ONE_HUNDRED;
+        if limit > highest && !own {
+            let highest = highest.round_dp_with_strategy(4, RoundingStrategy::ToZero);
+            let message = format!("the limit {limit} is more than {collar} % above the last trade {}", quote.last);
+            return Ok(beyond("price_collar", highest, limit, message));
+        }
+    }
+    if let Some(most) = limits.orders_per_second
+        && candidate.last_second >= usize::try_from(most).unwrap_or(usize::MAX)
+    {
+        return Ok(beyond("orders_per_second", most, candidate.last_second + 1, "too many orders in one second: try again in a moment"));
+    }
+    if let Some(most) = limits.max_order_value.filter(|most| worth > *most) {
+        return Ok(beyond("max_order_value", most, worth, format!("the order is worth {worth}, the limit of one order is {most}")));
+    }
+    if let Some(most) = limits.max_position_size {
+        let key = position_key(intent.account_id, intent.market, &intent.symbol);
+        let held = tx.get(&POSITIONS, &key)?.map_or(Decimal::ZERO, |p| p.cost);
+        if held + worth > most {
+            let message = format!("{} would have cost {} in all, the limit of one instrument is {most}", intent.symbol, held + worth);
+            return Ok(beyond("max_position_size", most, held + worth, message));
+        }
+    }
+    if let Some(reason) = day_limits(tx, candidate, limits, worth)? {
+        return Ok(Some(reason));
+    }
+    Ok(seen.power.as_ref().filter(|power| worth > power.amount).and_then(|power| {
+        let message = format!("the order needs {worth}, the account can spend {} ({:?})", power.amount, power.basis);
+        beyond("buying_power", power.amount, worth, message)
+    }))
+}
+
+fn day_limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, limits: &AccountLimits, worth: Decimal) -> Result<Option<Reason>, StoreError> {
+    let intent = candidate.intent;
+    let today = use_of(tx, intent)?;
+    if let Some(most) = limits.max_daily_value.filter(|most| today.buys + worth > *most) {
+        let asked = today.buys + worth;
+        return Ok(beyond("max_daily_value", most, asked, format!("the buys of this session would be worth {asked}, the limit is {most}")));
+    }
+    if is_counted(tx, intent)? {
+        return Ok(None);
+    }
+    if let Some(most) = limits.max_daily_trades.filter(|most| today.orders >= *most) {
+        return Ok(beyond("max_daily_trades", most, today.orders + 1, format!("the account's limit of {most} orders a day is reached")));
+    }
+    let of_user = [rules::user(&tx.view())?.daily_trade_limit, limits.daily_trade_limit].into_iter().flatten().min();
+    if let Some(most) = of_user {
+        let mut all = 0;
+        for account in tx.view().accounts()? {
+            all += tx.get(&DAY_USE, &day_key(account.id, intent))?.unwrap_or_default().orders;
+        }
+        if all >= most {
+            return Ok(beyond("daily_trade_limit", most, all + 1, format!("your limit of {most} orders a day is reached")));
+        }
+    }
+    Ok(None)
+}
+
+fn day_key(account: crate::domain::id::AccountId, intent: &OrderIntent) -> Key {
+    account_key(account).text(&intent.session.to_string())
+}
+
+fn use_of(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<DayUse, StoreError> {
+    Ok(tx.get(&DAY_USE, &day_key(intent.account_id, intent))?.unwrap_or_default())
+}
+
+/// The slices of one sheet are one order of the day.
+fn is_counted(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<bool, StoreError> {
+    match intent.origin.sheet() {
+        Some(sheet) => Ok(tx.get(&DAY_PARENTS, &day_key(intent.account_id, intent).id(sheet.as_bytes()))?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// Counts an order that passed.
+///
+/// # Errors
+/// When the store cannot be written.
+pub(in crate::trading) fn count(tx: &mut UserTx<'_>, intent: &OrderIntent, quote: Option<&Quote>) -> Result<(), StoreError> {
+    let mut day = use_of(tx, intent)?;
+    if !is_counted(tx, intent)? {
+        day.orders += 1;
+    }
+    if intent.side == Side::Buy {
+        day.buys += worth(intent, quote);
+    }
+    if let Some(sheet) = intent.origin.sheet() {
+        let key = day_key(intent.account_id, intent).id(sheet.as_bytes());
+        tx.put(&DAY_PARENTS, &key, &crate::storage::tables::Number(1))?;
+    }
+    tx.put(&DAY_USE, &day_key(intent.account_id, intent), &day)
+}
