@@ -219,19 +219,18 @@ impl ReadView for Reading {
     }
 }
 
+/// A table open for writing.
+type OpenTable<'tx> = Table<'tx, &'static [u8], &'static [u8]>;
+
 /// A write transaction with the tables that it has opened so far: opening one costs as much as a write.
 struct Writing<'tx> {
     tx: &'tx redb::WriteTransaction,
-    tables: RefCell<HashMap<String, Table<'tx, &'static [u8], &'static [u8]>>>,
+    tables: RefCell<HashMap<String, OpenTable<'tx>>>,
     broken: Cell<bool>,
 }
 
 impl<'tx> Writing<'tx> {
-    fn with<V>(
-        &self,
-        space: &str,
-        f: impl FnOnce(&mut Table<'tx, &'static [u8], &'static [u8]>) -> Result<V, StorageError>,
-    ) -> Result<V, StoreError> {
+    fn with<V>(&self, space: &str, f: impl FnOnce(&mut OpenTable<'tx>) -> Result<V, StorageError>) -> Result<V, StoreError> {
         let mut tables = self.tables.borrow_mut();
         let result = match tables.get_mut(space) {
             Some(open) => f(open).map_err(StoreError::from),

@@ -10,8 +10,8 @@ import ko from '../src/locales/ko.json';
 const server = join(__dirname, '../../src');
 const read = (path: string) => (readFileSync(join(server, path), 'utf8').split('#[cfg(test)]')[0] ?? '').trim();
 const folder = (path: string) =>
-  readdirSync(join(server, path))
-    .filter((name) => name.endsWith('.rs') && name !== 'testing.rs')
+  readdirSync(join(server, path), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.rs') && name !== 'testing.rs' && !name.includes('tests'))
     .map((name) => read(`${path}/${name}`))
     .join('\n');
 const words = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1] ?? '');

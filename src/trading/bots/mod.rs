@@ -1,7 +1,7 @@
 //! Bots as their owner sees and changes them, and what they will do tonight.
 
 pub(super) mod bot_settings;
-pub(super) mod bots;
+pub(super) mod changes;
 pub(super) mod corrections;
 pub(super) mod preview;
 pub(super) mod renewal;

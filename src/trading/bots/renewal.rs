@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bots::{adopt_orphans, put_bot, remove_bot};
+use super::changes::{adopt_orphans, put_bot, remove_bot};
 use crate::domain::bot::Bot;
 use crate::domain::id::{AccountId, BotId, UserId};
 use crate::domain::instrument::Instrument;

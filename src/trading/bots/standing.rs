@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::bots::find_bot;
+use super::changes::find_bot;
 use crate::brokers::Quote;
 use crate::domain::bot::{Bot, HistoryRow, Holding};
 use crate::domain::clock::{from_kst, kst_date};
