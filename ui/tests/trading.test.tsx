@@ -498,7 +498,7 @@ it('changes what a user may do and keeps what it does not show', async () => {
     can_paper_trade: true,
     can_real_trade: false,
     daily_trade_limit: 20,
-    api_calls_limit: null,
+    api_calls_limit: 500,
     allowed_products: ['etf'],
   };
   const log = serve(({ method, body }) => ({ body: method === 'PUT' ? body : rules }));
@@ -506,13 +506,15 @@ it('changes what a user may do and keeps what it does not show', async () => {
   show(<RulesDialog user={user} onClose={() => undefined} />);
   await userEvent.click(await screen.findByTestId('rules-real'));
   await userEvent.clear(screen.getByTestId('rules-daily_trade_limit'));
-  await userEvent.type(screen.getByTestId('rules-api_calls_limit'), '1000');
+  expect(screen.getByTestId('rules-stock')).not.toBeChecked();
+  await userEvent.click(screen.getByTestId('rules-stock'));
+  await userEvent.click(screen.getByTestId('rules-etf'));
   await userEvent.click(screen.getByTestId('rules-save'));
   await screen.findByTestId('rules-saved');
   expect(log.find((sent) => sent.method === 'PUT')?.body).toEqual({
     ...rules,
     can_real_trade: true,
     daily_trade_limit: null,
-    api_calls_limit: 1000,
+    allowed_products: ['stock'],
   });
 });

@@ -390,7 +390,8 @@ impl Trading {
         after: Option<OrderId>,
         limit: usize,
     ) -> Result<Vec<Order>, TradingError> {
-        const PAGE: usize = 200;
+        // A page is what is asked for; a filter may need many.
+        let pages = limit.clamp(20, 200);
         Ok(self.store.user(user).read(|v| {
             let accounts: Vec<AccountId> = match filter.account {
                 Some(id) => vec![v.require(&ACCOUNTS, &account_key(id))?.id],
@@ -401,9 +402,9 @@ impl Trading {
                 let (mut before, mut of_account) = (after, 0);
                 'pages: loop {
                     let key = before.map(|o| account_key(account).id(o.as_bytes()));
-                    let page: Vec<Order> = v.list_latest(&ORDERS, &account_key(account), key.as_ref(), PAGE)?;
+                    let page: Vec<Order> = v.list_latest(&ORDERS, &account_key(account), key.as_ref(), pages)?;
                     before = page.last().map(|o| o.intent.order_id);
-                    let whole = page.len() == PAGE;
+                    let whole = page.len() == pages;
                     for order in page.into_iter().filter(|o| filter.shows(o)) {
                         found.push(order);
                         of_account += 1;

@@ -37,29 +37,30 @@ function readLimit(text: string): { value: number | null; error: string | null }
   return { value: Number(value), error: null };
 }
 
+/** Kinds of instruments that a permission tells apart. */
+const PRODUCTS = ['stock', 'etf'] as const;
+type Product = (typeof PRODUCTS)[number];
+
 function RulesForm({ user, rules, onClose }: { user: AdminUser; rules: UserRules; onClose: () => void }) {
   const { t } = useTranslation();
   const toast = useToast();
   const save = useSaveUserRules(user.id);
   const [paper, setPaper] = useState(rules.can_paper_trade);
   const [real, setReal] = useState(rules.can_real_trade);
-  const [texts, setTexts] = useState({
-    daily_trade_limit: String(rules.daily_trade_limit ?? ''),
-    api_calls_limit: String(rules.api_calls_limit ?? ''),
-  });
-  const daily = readLimit(texts.daily_trade_limit);
-  const calls = readLimit(texts.api_calls_limit);
-  const refused = refusedFields(save.error, ['daily_trade_limit', 'api_calls_limit']);
+  const [products, setProducts] = useState<readonly Product[]>(rules.allowed_products ?? PRODUCTS);
+  const [dailyText, setDailyText] = useState(String(rules.daily_trade_limit ?? ''));
+  const daily = readLimit(dailyText);
+  const refused = refusedFields(save.error, ['daily_trade_limit']);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (daily.error || calls.error) return;
+    if (daily.error) return;
     save.mutate(
       {
         ...rules,
         can_paper_trade: paper,
         can_real_trade: real,
         daily_trade_limit: daily.value,
-        api_calls_limit: calls.value,
+        allowed_products: products.length === PRODUCTS.length ? null : [...products],
       },
       {
         onSuccess: () => {
@@ -69,17 +70,6 @@ function RulesForm({ user, rules, onClose }: { user: AdminUser; rules: UserRules
       },
     );
   };
-  const limit = (name: keyof typeof texts, error: string | null) => ({
-    label: t(`rules.${name}`),
-    hint: t(`rules.${name}_hint`),
-    value: texts[name],
-    error: refused.find((item) => item.field === name)?.detail ?? issueText(t, error ?? undefined),
-    inputMode: 'numeric' as const,
-    autoComplete: 'off',
-    placeholder: t('limits.none'),
-    'data-testid': `rules-${name}`,
-    onChange: (event: { target: { value: string } }) => setTexts((now) => ({ ...now, [name]: event.target.value })),
-  });
   return (
     <form onSubmit={submit} noValidate className="space-y-4">
       <SwitchField
@@ -96,8 +86,31 @@ function RulesForm({ user, rules, onClose }: { user: AdminUser; rules: UserRules
         data-testid="rules-real"
         onChange={(event) => setReal(event.target.checked)}
       />
-      <TextField {...limit('daily_trade_limit', daily.error)} />
-      <TextField {...limit('api_calls_limit', calls.error)} />
+      <TextField
+        label={t('rules.daily_trade_limit')}
+        hint={t('rules.daily_trade_limit_hint')}
+        value={dailyText}
+        error={refused[0]?.detail ?? issueText(t, daily.error ?? undefined)}
+        inputMode="numeric"
+        autoComplete="off"
+        placeholder={t('limits.none')}
+        data-testid="rules-daily_trade_limit"
+        onChange={(event) => setDailyText(event.target.value)}
+      />
+      {PRODUCTS.map((product) => (
+        <SwitchField
+          key={product}
+          label={t(`rules.may_buy_${product}`)}
+          checked={products.includes(product)}
+          data-testid={`rules-${product}`}
+          onChange={(event) =>
+            setProducts(
+              PRODUCTS.filter((other) => (other === product ? event.target.checked : products.includes(other))),
+            )
+          }
+        />
+      ))}
+      <p className="text-muted text-xs">{t('rules.products_hint')}</p>
       {save.error && <ErrorNote error={save.error} />}
       <div className="flex justify-end gap-2">
         <Button onClick={onClose}>{t('common.cancel')}</Button>
