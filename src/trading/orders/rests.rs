@@ -1,4 +1,4 @@
-//! What a bot's ended sells left over. A broker may list an execution only after it has listed the
+//! What ended sells left over. A broker may list an execution only after it has listed the
 //! order's end. Such a rest is free to be sold again once a list that was read late enough after the
 //! end does not have it as sold; until then it is in doubt.
 
@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::reconcile::orders_from;
 use crate::domain::id::{AccountId, BotId, OrderId};
-use crate::domain::order::{Environment, Order, Side};
+use crate::domain::order::{Environment, Order, OrderIntent, Side};
 use crate::storage::{StoreError, UserView};
 use crate::trading::books::Books;
 use crate::trading::error::TradingError;
@@ -52,7 +52,7 @@ impl Trading {
         let read = || {
             line.user.read(|v| {
                 let shares = Books::read(v, account)?.unsold_of(bot);
-                Ok::<_, StoreError>((shares, rests(v, account, bot, session)?))
+                Ok::<_, StoreError>((shares, rests(v, account, session, |o| o.intent.bot_id == Some(bot))?))
             })
         };
         let sum = |orders: &[Order], counts: &dyn Fn(&Order) -> bool| orders.iter().filter(|o| counts(o)).map(rest).sum::<u64>() as f64;
@@ -68,14 +68,28 @@ impl Trading {
         let (shares, left) = read()?;
         Ok(Unsold { shares, in_doubt: sum(&left, &|o| doubtful.contains(&o.intent.order_id)) })
     }
+
+    /// Before a person sells: when an ended sell of theirs of the same instrument left shares over, the
+    /// broker's list is read, so that what it sold all the same is not sold out of a bot.
+    ///
+    /// # Errors
+    /// The broker's, when its list cannot be read.
+    pub(in crate::trading) async fn book_late_sells(&self, line: &Line, intent: &OrderIntent) -> Result<(), TradingError> {
+        let own = |o: &Order| o.intent.bot_id.is_none() && o.intent.market == intent.market && o.intent.symbol == intent.symbol;
+        if line.gateway.environment() == Environment::Own || line.user.read(|v| rests(v, line.account_id, intent.session, own))?.is_empty()
+        {
+            return Ok(());
+        }
+        self.find_late_fills(line, intent.session).await
+    }
 }
 
-/// Sells of a bot in a session that have ended without selling everything.
-fn rests(view: &UserView<'_>, account: AccountId, bot: BotId, session: Date) -> Result<Vec<Order>, StoreError> {
+/// Sells in a session that have ended without selling everything.
+fn rests(view: &UserView<'_>, account: AccountId, session: Date, counts: impl Fn(&Order) -> bool) -> Result<Vec<Order>, StoreError> {
     let was_there = |o: &Order| o.broker_order_no.is_some() || o.is_not_placed();
-    let of_bot = |o: &Order| o.intent.bot_id == Some(bot) && o.intent.session == session && o.intent.side == Side::Sell;
+    let sells = |o: &Order| o.intent.session == session && o.intent.side == Side::Sell && counts(o);
     let orders = orders_from(view, account, session)?.into_iter();
-    Ok(orders.filter(|o| of_bot(o) && o.state.is_final() && was_there(o) && rest(o) > 0).collect())
+    Ok(orders.filter(|o| sells(o) && o.state.is_final() && was_there(o) && rest(o) > 0).collect())
 }
 
 fn rest(order: &Order) -> u64 {

@@ -132,6 +132,9 @@ impl Trading {
         }
         let made = self.make_out(user, new, key).await?;
         self.require_compared(&made.line, made.placement.intent.market).await?;
+        if made.placement.intent.side == Side::Sell {
+            self.book_late_sells(&made.line, &made.placement.intent).await?;
+        }
         let order = self.service.place(&made.line, &*self.clock, made.placement).await?;
         if order.intent.environment == Environment::Own && !order.state.is_final() {
             // At the last trade, if its market is open: nobody should have to wait for a tick.

@@ -327,6 +327,28 @@ async fn a_person_cannot_sell_what_bots_hold() {
     world.check(&kim);
 }
 
+/// A cancelled sell was executed further after its end, and nobody has read that yet.
+#[tokio::test]
+async fn what_a_persons_cancelled_sell_sold_late_is_not_sold_out_of_a_bot() {
+    let mut world = World::new(IN_SESSION);
+    let kim = world.user(vec![(Bot { active: false, ..bot("SX_1", "SOXL") }, 40.0, 20.0)]);
+    world.trading.place_ticket(kim.user, buy(&kim, "SOXL", 5, "31"), None).await.unwrap();
+    world.run_until("2026-05-14T15:00:30Z", STEP).await;
+    kim.broker.script([Does::FillLate { first: 1, late: 2, after: jiff::SignedDuration::from_secs(60) }]);
+    let first = world.trading.place_ticket(kim.user, sell(&kim, "SOXL", 5, "30"), None).await.unwrap();
+    world.trading.cancel_ticket(kim.user, first.intent.order_id).await.unwrap();
+    world.run_until("2026-05-14T15:01:00Z", STEP).await;
+    assert_eq!(world.orders(&kim).iter().map(|o| o.filled_quantity).collect::<Vec<_>>(), [5, 1]);
+    world.clock.advance_to(time("2026-05-14T15:04:00Z"));
+    let refused = world.trading.place_ticket(kim.user, sell(&kim, "SOXL", 4, "30"), None).await.unwrap();
+    assert_eq!(code(&refused), "limit_free_shares");
+    let taken = world.trading.place_ticket(kim.user, sell(&kim, "SOXL", 2, "30"), None).await.unwrap();
+    assert_eq!(taken.state, OrderState::Accepted);
+    world.run_until("2026-05-14T15:05:00Z", STEP).await;
+    world.check(&kim);
+    world.check_broker(&kim, "SOXL", 40);
+}
+
 #[tokio::test]
 async fn permissions_are_kept() {
     let (world, kim) = trader(IN_SESSION).await;
