@@ -16,7 +16,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
-use super::support::PASSWORD;
+use super::support::{Caller, PASSWORD};
 use super::support::old::{Night, Owned};
 
 /// The old program asks nobody.
@@ -96,6 +96,32 @@ fn wanted(decided: &[Decided]) -> BTreeMap<String, (i64, f64)> {
     by_symbol
 }
 
+/// The owner has the books compared, and gives each trade of the old server to a bot that can have made it.
+async fn answer_what_the_old_server_did(kim: &Caller<'_>, account: AccountId, done: &BTreeMap<String, (i64, f64)>) {
+    let at = format!("/api/v1/trading/accounts/{account}");
+    let (_, bots) = kim.get(&format!("/api/v1/trading/bots?account_id={account}")).await;
+    let (status, asked) = kim.post(&format!("{at}/reconcile"), &json!({})).await;
+    let questions = asked["items"].as_array().unwrap();
+    let symbols: Vec<&str> = questions.iter().map(|d| d["symbol"].as_str().unwrap()).collect();
+    assert_eq!((status, symbols), (200, done.keys().map(String::as_str).collect()), "{asked:#}");
+    for question in questions {
+        assert_eq!(question["kind"], "outside_trade", "{question:#}");
+        let mut answers = Vec::new();
+        for bot in bots["items"].as_array().unwrap().iter().filter(|b| b["symbol"] == question["symbol"]) {
+            let answer = json!({"action": "bot", "bot_id": bot["id"]});
+            let (status, answered) = kim.post(&format!("{at}/differences/{}/answer", question["id"].as_str().unwrap()), &answer).await;
+            answers.push(answered);
+            if status == 200 {
+                break;
+            }
+            assert_eq!(answers.last().unwrap()["code"], "bot_holds_less", "{answers:#?}");
+        }
+        assert!(answers.last().is_some_and(|a| a["items"].is_array()), "{answers:#?}");
+    }
+    let (_, left) = kim.post(&format!("{at}/reconcile"), &json!({})).await;
+    assert_eq!(left["items"], json!([]), "{left:#}");
+}
+
 #[tokio::test]
 async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
     let night = Night::start("2026-05-14T12:00:00Z").await;
@@ -163,6 +189,7 @@ async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
     server.app.trading.set_user_rules(None, user, rules).await.unwrap();
     assert_eq!(kim.post(&climb, &up(json!({"skip_night": false}))).await.1["code"], "clean_night_missing");
     assert_eq!(kim.post(&format!("{at}/start"), &json!({"old_server_stopped": true})).await.1["code"], "ladder_required");
+    answer_what_the_old_server_did(&kim, mine.account, &orders).await;
     let (status, now) = kim.post(&climb, &up(json!({}))).await;
     assert_eq!((status, &now["rung"], &now["next"]), (200, &json!("one_share"), &json!("full")), "{now}");
     let (_, account) = kim.get(&at).await;
