@@ -49,16 +49,34 @@ pub struct Account {
 }
 
 impl Account {
-    /// How far a bot may go: as far as its account, or less. Only live accounts climb; others trade in
-    /// full once they are started.
-    pub fn rung_of(&self, bot: BotId) -> Rung {
+    /// How far the account as a whole may go. Only live accounts climb; others trade in full once they are
+    /// started. One that observes stands on the lowest rung, whatever it stood on before.
+    pub fn rung(&self) -> Rung {
         match (self.mode, self.environment) {
             (AccountMode::Observe, _) => Rung::Observe,
-            (AccountMode::Trading, Environment::Live) => {
-                self.going_live.bots.get(&bot).copied().unwrap_or(Rung::Full).min(self.going_live.rung)
-            }
+            (AccountMode::Trading, Environment::Live) => self.going_live.rung,
             (AccountMode::Trading, Environment::Own | Environment::Mock) => Rung::Full,
         }
+    }
+
+    /// How far a bot may go: as far as its account, or less.
+    pub fn rung_of(&self, bot: BotId) -> Rung {
+        match self.environment {
+            Environment::Live => self.going_live.bots.get(&bot).copied().unwrap_or(Rung::Full).min(self.rung()),
+            Environment::Own | Environment::Mock => self.rung(),
+        }
+    }
+
+    /// Its bots observe from now on, and a live account begins its ladder anew, whoever stops it and for
+    /// whatever reason. `false` when nothing was left to stop.
+    pub fn stop(&mut self, now: Timestamp) -> bool {
+        if self.mode == AccountMode::Observe && self.going_live.rung == Rung::Observe {
+            return false;
+        }
+        self.mode = AccountMode::Observe;
+        self.going_live.rung = Rung::Observe;
+        self.going_live.since = Some(now);
+        true
     }
 
     /// Whether a bot's decisions become orders.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::bus::LiveEvent;
 use super::error::{FieldProblem, TradingError};
 use super::tick::Trading;
-use crate::domain::account::{Account, AccountMode, AccountSettings, Rung};
+use crate::domain::account::{Account, AccountMode, AccountSettings};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::AccountLimits;
 use crate::domain::message::Notice;
@@ -226,17 +226,24 @@ impl Trading {
         if !old_server_stopped {
             return Err(TradingError::refused("confirmation_required", "confirm that no other program trades this account any more"));
         }
-        let account = self.account(user, id)?;
-        if account.environment == Environment::Live {
-            let detail = "a live account goes live rung by rung: choose its next rung, one share first";
-            return Err(TradingError::refused("ladder_required", detail));
-        }
-        let secret = account_key(id).text(secret::APP_SECRET);
-        if self.store.user(user).read(|v| v.get(&SECRETS, &secret))?.is_none() {
-            return Err(TradingError::refused("no_broker_key", "enter the account's broker key before starting it"));
-        }
         let now = self.clock.now();
-        self.set_mode(user, id, AccountMode::Trading, Notice::AccountStarted, now).await
+        let start = move |tx: &mut UserTx<'_>| {
+            let mut account = owned(tx, id)?;
+            may_start(tx, &account)?;
+            if account.mode == AccountMode::Trading {
+                return Ok(account);
+            }
+            account.mode = AccountMode::Trading;
+            account.started_at = Some(now);
+            account.version += 1;
+            tx.put(&ACCOUNTS, &account_key(id), &account)?;
+            tx.audit(now, Some(user), "account.started", json!({ "account": account.name, "environment": account.environment }))?;
+            tx.post(id, now, Notice::AccountStarted.level(), &Notice::AccountStarted)?;
+            Ok::<_, TradingError>(account)
+        };
+        let account = self.store.user(user).write(start).await?;
+        self.bus.publish(user, LiveEvent::Account { account_id: id });
+        Ok(account)
     }
 
     /// Makes an account's bots observe again. Orders that are open live out and are booked.
@@ -245,45 +252,38 @@ impl Trading {
     /// `NotFound`.
     pub async fn stop_account(&self, user: UserId, id: AccountId) -> Result<Account, TradingError> {
         let now = self.clock.now();
-        self.set_mode(user, id, AccountMode::Observe, Notice::AccountStopped, now).await
-    }
-
-    async fn set_mode(
-        &self,
-        user: UserId,
-        id: AccountId,
-        mode: AccountMode,
-        notice: Notice,
-        now: jiff::Timestamp,
-    ) -> Result<Account, TradingError> {
-        let account = self
-            .store
-            .user(user)
-            .write(move |tx| -> Result<Account, TradingError> {
-                let mut account = owned(tx, id)?;
-                if mode == AccountMode::Trading && !account.unsettled.is_empty() {
-                    return Err(TradingError::refused("unsettled", "answer the open questions of the import before starting this account"));
-                }
-                if account.mode == mode {
-                    return Ok(account);
-                }
-                account.mode = mode;
-                account.version += 1;
-                if mode == AccountMode::Observe {
-                    account.going_live.rung = Rung::Observe;
-                    account.going_live.since = Some(now);
-                }
-                if mode == AccountMode::Trading {
-                    account.started_at = Some(now);
-                }
-                tx.put(&ACCOUNTS, &account_key(id), &account)?;
-                let action = if mode == AccountMode::Trading { "account.started" } else { "account.stopped" };
-                tx.audit(now, Some(user), action, json!({ "account": account.name, "environment": account.environment }))?;
-                tx.post(id, now, notice.level(), &notice)?;
-                Ok(account)
-            })
-            .await?;
+        let stop = move |tx: &mut UserTx<'_>| {
+            let mut account = owned(tx, id)?;
+            let traded = account.mode == AccountMode::Trading;
+            if !account.stop(now) {
+                return Ok(account);
+            }
+            account.version += 1;
+            tx.put(&ACCOUNTS, &account_key(id), &account)?;
+            tx.audit(now, Some(user), "account.stopped", json!({ "account": account.name, "environment": account.environment }))?;
+            if traded {
+                tx.post(id, now, Notice::AccountStopped.level(), &Notice::AccountStopped)?;
+            }
+            Ok::<_, StoreError>(account)
+        };
+        let account = self.store.user(user).write(stop).await?;
         self.bus.publish(user, LiveEvent::Account { account_id: id });
         Ok(account)
     }
+}
+
+/// Whether an account may be started without a ladder. Asked where it is started, for its environment and
+/// its key may change until then.
+fn may_start(tx: &UserTx<'_>, account: &Account) -> Result<(), TradingError> {
+    if account.environment == Environment::Live {
+        let detail = "a live account goes live rung by rung: choose its next rung, one share first";
+        return Err(TradingError::refused("ladder_required", detail));
+    }
+    if tx.get(&SECRETS, &account_key(account.id).text(secret::APP_SECRET))?.is_none() {
+        return Err(TradingError::refused("no_broker_key", "enter the account's broker key before starting it"));
+    }
+    if !account.unsettled.is_empty() {
+        return Err(TradingError::refused("unsettled", "answer the open questions of the import before starting this account"));
+    }
+    Ok(())
 }

@@ -59,7 +59,7 @@ pub(super) fn live_refusal(install: &InstallRules, user: &UserRules, account: &A
     if !user.can_real_trade {
         return Some(Reason::new("real_trade_not_permitted", "the administrator has not allowed you to trade live"));
     }
-    if account.going_live.rung < Rung::OneShare {
+    if account.rung() < Rung::OneShare {
         let message = format!("account {} is not live yet: its owner has to let it climb to one share or to full size", account.name);
         return Some(Reason::new("not_live_yet", message));
     }
@@ -80,7 +80,7 @@ pub fn live_orders_allowed(store: &Store, user: UserId, account: AccountId) -> b
 
 /// Whether the newest finished night lets an account, or one bot of it, climb.
 fn had_clean_night(view: &UserView<'_>, account: &Account, bot: Option<BotId>, now: Timestamp) -> Result<bool, StoreError> {
-    let rung = bot.map_or(account.going_live.rung, |bot| account.rung_of(bot));
+    let rung = bot.map_or(account.rung(), |bot| account.rung_of(bot));
     let counts = |at: Timestamp| now.duration_since(at) <= NIGHT_COUNTS_FOR && account.going_live.since.is_none_or(|since| at > since);
     if rung == Rung::Observe {
         let nights: Vec<Night> = view.list_latest(&NIGHTS, &account_key(account.id), None, RECENT_SLOTS)?;
@@ -180,11 +180,9 @@ fn apply(tx: &mut UserTx<'_>, id: AccountId, step: Step, by: UserId, now: Timest
             Some(bot.name)
         }
     };
-    let from = step.bot.map_or(account.going_live.rung, |bot| {
-        account.going_live.bots.get(&bot).copied().unwrap_or(Rung::Full).min(account.going_live.rung)
-    });
-    if step.bot.is_some() && step.rung > account.going_live.rung {
-        let detail = format!("a bot goes no higher than its account, which stands at {}", account.going_live.rung.code());
+    let from = step.bot.map_or(account.rung(), |bot| account.rung_of(bot));
+    if step.bot.is_some() && step.rung > account.rung() {
+        let detail = format!("a bot goes no higher than its account, which stands at {}", account.rung().code());
         return Err(TradingError::refused("bot_above_account", detail));
     }
     if step.rung == from {
@@ -197,17 +195,18 @@ fn apply(tx: &mut UserTx<'_>, id: AccountId, step: Step, by: UserId, now: Timest
         Some(bot) => {
             account.going_live.bots.insert(bot, step.rung);
         }
+        None if step.rung == Rung::Observe => {
+            account.stop(now);
+            tx.post(id, now, Notice::AccountStopped.level(), &Notice::AccountStopped)?;
+        }
         None => {
             account.going_live.rung = step.rung;
             account.going_live.since = Some(now);
-            let mode = if step.rung == Rung::Observe { AccountMode::Observe } else { AccountMode::Trading };
-            if mode != account.mode {
-                account.mode = mode;
-                let notice = if mode == AccountMode::Trading { Notice::AccountStarted } else { Notice::AccountStopped };
-                tx.post(id, now, notice.level(), &notice)?;
-            }
-            if mode == AccountMode::Trading && account.started_at.is_none() {
+            if account.mode != AccountMode::Trading {
+                account.mode = AccountMode::Trading;
+                // What another program ordered before is no sign that it still runs.
                 account.started_at = Some(now);
+                tx.post(id, now, Notice::AccountStarted.level(), &Notice::AccountStarted)?;
             }
         }
     }

@@ -99,16 +99,15 @@ fn view(app: &AppData, user: UserId, id: AccountId) -> Result<web::Json<GoingLiv
     let LadderState { account, bots, missing, clean_night } = app.trading.going_live(user, id)?;
     let last_night = app.trading.nights(user, id, 1)?.into_iter().next();
     let ladder = &account.going_live;
-    let rung_of = |bot: BotId| ladder.bots.get(&bot).copied().unwrap_or(Rung::Full).min(ladder.rung);
     Ok(web::Json(GoingLiveView {
         applies: account.environment == Environment::Live,
-        rung: ladder.rung,
-        next: ladder.rung.next(),
+        rung: account.rung(),
+        next: account.rung().next(),
         since: ladder.since,
         missing,
         clean_night,
         last_night: last_night.map(NightView::from),
-        bots: bots.into_iter().map(|b| BotRung { id: b.id.0, rung: rung_of(b.id), active: b.active, name: b.name }).collect(),
+        bots: bots.into_iter().map(|b| BotRung { id: b.id.0, rung: account.rung_of(b.id), active: b.active, name: b.name }).collect(),
     }))
 }
 

@@ -103,7 +103,7 @@ impl AccountView {
                 .map(|a| AttentionView { code: a.code, detail: a.detail, since: a.since })
                 .collect(),
             live_locked: account.environment == Environment::Live && !live_orders_allowed(&app.store, user, account.id),
-            rung: account.going_live.rung,
+            rung: account.rung(),
             imported_at: account.imported.as_ref().map(|i| i.at),
         })
     }

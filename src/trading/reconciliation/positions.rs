@@ -471,7 +471,7 @@ impl<'t, 'b> Comparing<'t, 'b> {
         }
         let (key, now) = (account_key(self.account), self.snapshot.at);
         let mut account = self.tx.require(&ACCOUNTS, &key)?;
-        account.mode = AccountMode::Observe;
+        account.stop(now);
         account.version += 1;
         self.tx.put(&ACCOUNTS, &key, &account)?;
         self.books.account = account;

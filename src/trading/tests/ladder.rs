@@ -299,3 +299,66 @@ async fn a_refused_order_makes_a_night_unclean() {
     world.run_until(NEXT_MORNING, STEP).await;
     assert_eq!(climb(&world, &client, step(Rung::Full)).await, Ok(Rung::Full));
 }
+
+/// A climbed account that orders like the bots' own have stopped.
+async fn stopped_by_suspicion(world: &mut World, rung: Rung) -> Client {
+    let client = world.user_with(Environment::Live, AccountMode::Trading, vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0)]);
+    with_key(world, &client);
+    world.edit_account(&client, move |a| a.going_live.rung = rung);
+    allow(world, &client).await;
+    world.trading.compare_now(client.user, client.account).await.unwrap();
+    client.broker.trade_outside("TQQQ", Side::Buy, 3, "61.2", "60");
+    world.trading.compare_now(client.user, client.account).await.unwrap();
+    assert_eq!(world.told(&client, "ANOTHER_PROGRAM"), 1);
+    client
+}
+
+#[tokio::test]
+async fn what_was_stopped_by_suspicion_climbs_from_the_bottom_with_the_password() {
+    let unproved = |rung| Step { proved: false, old_server_stopped: false, skip_night: true, ..step(rung) };
+    for rung in [Rung::OneShare, Rung::Full] {
+        let mut world = World::new(EVENING);
+        let client = stopped_by_suspicion(&mut world, rung).await;
+        let account = world.books(&client).account;
+        assert_eq!((account.mode, account.going_live.rung), (AccountMode::Observe, Rung::Observe));
+        assert_eq!(account.going_live.since, Some(world.clock_now()), "earlier nights do not count");
+        assert_eq!(climb(&world, &client, unproved(Rung::OneShare)).await, Err("password_required"));
+        assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("rung_skipped"));
+        assert_eq!(climb(&world, &client, unproved(Rung::Observe)).await, Ok(Rung::Observe));
+        world.run_until(MORNING, STEP).await;
+        assert_eq!(client.broker.sent(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_rung_that_an_earlier_version_left_to_an_observing_account_counts_for_nothing() {
+    let mut world = World::new(EVENING);
+    let client = world.user_with(Environment::Live, AccountMode::Observe, vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0)]);
+    with_key(&world, &client);
+    allow(&world, &client).await;
+    world.edit_account(&client, |a| a.going_live.rung = Rung::Full);
+    let bot_id = world.books(&client).bots[0].id;
+    for bot in [None, Some(bot_id)] {
+        let down = Step { bot, proved: false, skip_night: true, ..step(Rung::OneShare) };
+        let expected = if bot.is_some() { "bot_above_account" } else { "password_required" };
+        assert_eq!(climb(&world, &client, down).await, Err(expected));
+    }
+    assert_eq!(climb(&world, &client, Step { skip_night: true, ..step(Rung::Full) }).await, Err("rung_skipped"));
+    // Stopping repairs the record although the account observes already; nothing is told twice.
+    world.trading.stop_account(client.user, client.account).await.unwrap();
+    assert_eq!(world.books(&client).account.going_live.rung, Rung::Observe);
+    assert_eq!(world.told(&client, "ACCOUNT_STOPPED"), 0);
+    // Only the ladder starts a live account.
+    let started = world.trading.start_account(client.user, client.account, true).await;
+    assert!(matches!(started, Err(TradingError::Refused { code: "ladder_required", .. })));
+}
+
+#[tokio::test]
+async fn the_time_of_the_start_is_that_of_the_last_climb() {
+    let mut world = World::new(EVENING);
+    let client = stopped_by_suspicion(&mut world, Rung::Full).await;
+    world.edit_account(&client, |a| a.started_at = Some(a.created_at));
+    world.run_until("2026-05-14T15:00:00Z", STEP).await;
+    assert_eq!(climb(&world, &client, Step { skip_night: true, ..step(Rung::OneShare) }).await, Ok(Rung::OneShare));
+    assert_eq!(world.books(&client).account.started_at, Some(world.clock_now()));
+}
