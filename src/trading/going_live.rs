@@ -185,7 +185,12 @@ fn apply(tx: &mut UserTx<'_>, id: AccountId, step: Step, by: UserId, now: Timest
         let detail = format!("a bot goes no higher than its account, which stands at {}", account.rung().code());
         return Err(TradingError::refused("bot_above_account", detail));
     }
-    if step.rung == from {
+    // What is kept of a bot may be above its account: holding it back counts before the account climbs.
+    let stands = match step.bot {
+        Some(bot) => account.going_live.bots.get(&bot).is_some_and(|kept| *kept == step.rung),
+        None => step.rung == from,
+    };
+    if stands {
         return Ok(account);
     }
     if step.rung > from {

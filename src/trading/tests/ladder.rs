@@ -362,3 +362,27 @@ async fn the_time_of_the_start_is_that_of_the_last_climb() {
     assert_eq!(climb(&world, &client, Step { skip_night: true, ..step(Rung::OneShare) }).await, Ok(Rung::OneShare));
     assert_eq!(world.books(&client).account.started_at, Some(world.clock_now()));
 }
+
+#[tokio::test]
+async fn a_bot_held_back_before_its_account_climbs_stays_behind() {
+    let mut world = World::new(EVENING);
+    let names = ["TQ_1", "TQ_2", "SX_1"];
+    let bots = vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0), (bot("TQ_2", "TQQQ"), 0.0, 0.0), (bot("SX_1", "SOXL"), 40.0, 20.0)];
+    let client = observer(&mut world, bots);
+    allow(&world, &client).await;
+    let id = |name: &str| world.books(&client).bots.iter().find(|b| b.name == name).unwrap().id;
+    let [observing, small, full] = names.map(id);
+    let free = |bot, rung| Step { bot: Some(bot), proved: false, old_server_stopped: false, skip_night: true, ..step(rung) };
+    let up = |rung| Step { skip_night: true, ..step(rung) };
+    assert_eq!(climb(&world, &client, free(observing, Rung::Observe)).await, Ok(Rung::Observe));
+    assert_eq!(climb(&world, &client, up(Rung::OneShare)).await, Ok(Rung::OneShare));
+    assert_eq!(climb(&world, &client, free(small, Rung::OneShare)).await, Ok(Rung::OneShare));
+    assert_eq!(climb(&world, &client, up(Rung::Full)).await, Ok(Rung::Full));
+    let account = world.books(&client).account;
+    assert_eq!([observing, small, full].map(|b| account.rung_of(b)), [Rung::Observe, Rung::OneShare, Rung::Full]);
+    assert_eq!(climb(&world, &client, free(observing, Rung::OneShare)).await, Err("password_required"));
+    assert_eq!(climb(&world, &client, free(small, Rung::Full)).await, Err("password_required"));
+    world.run_until(MORNING, STEP).await;
+    let sent: BTreeSet<_> = client.broker.sent().into_iter().map(|s| (s.bot, s.quantity > 1)).collect();
+    assert_eq!(sent, BTreeSet::from([("SX_1".to_owned(), true), ("TQ_2".to_owned(), false)]));
+}
