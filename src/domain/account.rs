@@ -129,6 +129,30 @@ pub struct GoingLive {
     /// When the account came to its rung.
     #[serde(default)]
     pub since: Option<Timestamp>,
+    /// When each of those bots came to its own.
+    #[serde(default)]
+    pub bots_since: BTreeMap<BotId, Timestamp>,
+}
+
+impl GoingLive {
+    /// From which time on a night says something about the rung that a bot (`None`: the account) is on.
+    /// A bot that trades needs an account that trades, so the later of the two counts; one that stays
+    /// behind goes on observing while its account climbs.
+    pub fn counts_from(&self, bot: Option<BotId>, rung: Rung) -> Option<Timestamp> {
+        match bot.and_then(|bot| self.bots_since.get(&bot).copied()) {
+            Some(since) if rung == Rung::Observe => Some(since),
+            Some(since) => self.since.max(Some(since)),
+            None => self.since,
+        }
+    }
+
+    /// The ladder of another broker account: nothing that was seen before says anything about it. Bots
+    /// that are held back stay so.
+    pub fn restart(&mut self, now: Timestamp) {
+        self.rung = Rung::Observe;
+        self.since = Some(now);
+        self.bots_since.values_mut().for_each(|since| *since = now);
+    }
 }
 
 /// What an owner must settle before an imported account can start.

@@ -81,17 +81,15 @@ pub fn live_orders_allowed(store: &Store, user: UserId, account: AccountId) -> b
 /// Whether the newest finished night lets an account, or one bot of it, climb.
 fn had_clean_night(view: &UserView<'_>, account: &Account, bot: Option<BotId>, now: Timestamp) -> Result<bool, StoreError> {
     let rung = bot.map_or(account.rung(), |bot| account.rung_of(bot));
-    let counts = |at: Timestamp| now.duration_since(at) <= NIGHT_COUNTS_FOR && account.going_live.since.is_none_or(|since| at > since);
+    let since = account.going_live.counts_from(bot, rung);
+    let counts = |at: Timestamp| now.duration_since(at) <= NIGHT_COUNTS_FOR && since.is_none_or(|since| at > since);
     if rung == Rung::Observe {
         let nights: Vec<Night> = view.list_latest(&NIGHTS, &account_key(account.id), None, RECENT_SLOTS)?;
         let newest = nights.into_iter().find(|n| n.compared_at.is_some() && bot.is_none_or(|b| n.lines.iter().any(|l| l.bot_id == b)));
         return Ok(newest.is_some_and(|night| {
             let of_bot = |l: &crate::domain::night::NightLine| matches!(l.verdict, Verdict::Same | Verdict::Nothing);
             let clean = bot.map_or_else(|| night.is_clean(), |b| night.lines.iter().filter(|l| l.bot_id == b).all(of_bot));
-            // A bot that stays behind goes on observing after its account has climbed.
-            let recent =
-                night.compared_at.is_some_and(|at| if bot.is_some() { now.duration_since(at) <= NIGHT_COUNTS_FOR } else { counts(at) });
-            clean && recent
+            clean && night.compared_at.is_some_and(counts)
         }));
     }
     let runs: Vec<SlotRun> = view.list_latest(&SLOTS, &account_key(account.id), None, RECENT_SLOTS)?;
@@ -199,6 +197,7 @@ fn apply(tx: &mut UserTx<'_>, id: AccountId, step: Step, by: UserId, now: Timest
     match step.bot {
         Some(bot) => {
             account.going_live.bots.insert(bot, step.rung);
+            account.going_live.bots_since.insert(bot, now);
         }
         None if step.rung == Rung::Observe => {
             account.stop(now);
