@@ -17,7 +17,7 @@ use crate::domain::instrument::{Exchange, Market};
 use crate::domain::order::{BrokerHost, Order, Side};
 use crate::storage::tables::{ACCOUNTS, secret};
 use crate::storage::{StoreError, Tx, UserView, account_key, time_ordered};
-use crate::trading::{TradingError, account_name, new_account};
+use crate::trading::{TradingError, account_name, forget_broker_account, new_account};
 
 /// What is shown of a broker key.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -190,14 +190,16 @@ impl App {
 
     /// Replaces an account's broker key. Only while the account observes and none of its orders is under
     /// way, for no other key could cancel it or learn its fate. A key that the broker issued anew for the
-    /// same account can: it may follow when the old one died, once the orders' session is over.
+    /// same account can: it may follow when the old one died, once the orders' session is over. With a key
+    /// of another broker account the ladder begins anew, and so does the comparison with the broker.
     ///
     /// # Errors
     /// `AppKeyTaken`; `Store` with `account_trading` while the account trades, with `orders_open` while
     /// orders are open or unknown.
     pub async fn set_broker_key(&self, user: UserId, account: AccountId, key: BrokerKey) -> Result<Account, VaultError> {
         let (vault, now) = (self.vault.clone(), self.market.now());
-        self.store
+        let replaced = self
+            .store
             .write(move |tx| {
                 let rows = tx.view().user(user);
                 let mut record = stopped(&rows, account)?;
@@ -210,11 +212,18 @@ impl App {
                 let mut rows = tx.user(user);
                 record.environment = key.host.into();
                 record.version += 1;
+                if !same {
+                    record.going_live.restart(now);
+                    forget_broker_account(&mut rows, account)?;
+                }
                 rows.put(&ACCOUNTS, &account_key(account), &record)?;
                 rows.audit(now, Some(user), "broker_key.replaced", json!({ "account": record.name, "environment": record.environment }))?;
-                Ok(record)
+                Ok::<_, VaultError>(record)
             })
-            .await
+            .await?;
+        // Whatever the old key's comparison said: the next order waits for a new one.
+        self.trading.forget_comparison(account);
+        Ok(replaced)
     }
 
     /// Removes an account's broker key.

@@ -41,4 +41,5 @@ pub use orders::ticket::{NewOrder, OrderFilter, TicketPreview};
 pub use prices::quotes::{Known, KnownBars, Quotes};
 pub use reconciliation::balance::{AtBroker, Balance};
 pub use reconciliation::differences::{Answer, Questions};
+pub use reconciliation::positions::forget_broker_account;
 pub use tick::{Attention, Calendars, Surroundings, Trading};

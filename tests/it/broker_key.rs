@@ -1,10 +1,13 @@
 //! A broker key and the orders that were sent with it.
 
+use eggmoney::domain::account::Rung;
+use eggmoney::domain::difference::{Checked, OutsideSeen};
 use eggmoney::domain::fact::{Actor, Event};
-use eggmoney::domain::id::{AccountId, OrderId, UserId};
+use eggmoney::domain::id::{AccountId, BotId, OrderId, UserId};
 use eggmoney::domain::instrument::Market;
 use eggmoney::domain::order::{Environment, OrderIntent, OrderKind, OrderOrigin, Reason, Side, Venue};
-use eggmoney::storage::{StoreError, time_ordered};
+use eggmoney::storage::tables::{ACCOUNTS, CHECKED, OUTSIDE_SEEN};
+use eggmoney::storage::{StoreError, account_key, time_ordered};
 use jiff::SignedDuration;
 use jiff::civil::date;
 use serde_json::{Value, json};
@@ -75,6 +78,57 @@ impl<'s> Desk<'s> {
 
 fn reason(code: &str) -> Reason {
     Reason::new(code, "")
+}
+
+#[tokio::test]
+async fn a_key_of_another_broker_account_begins_ladder_and_comparison_anew() {
+    let server = TestServer::start().await;
+    let desk = Desk::open(&server).await;
+    let live = |app_key: &str, number: &str| {
+        let mut key = key(app_key, number);
+        key["environment"] = json!("live");
+        key
+    };
+    let (account, rows) = (desk.account.parse::<AccountId>().unwrap(), server.app.store.user(desk.user));
+    let bot = BotId(uuid::Uuid::from_u128(7));
+    let state = || {
+        let at = account_key(account);
+        let ladder = rows.read(|v| v.require(&ACCOUNTS, &at)).unwrap().going_live;
+        let kept = rows.read(|v| Ok::<_, StoreError>((v.list(&CHECKED, &at)?.len(), v.list(&OUTSIDE_SEEN, &at)?.len()))).unwrap();
+        (ladder.rung, ladder.since, ladder.bots.get(&bot).copied(), ladder.bots_since.get(&bot).copied(), kept)
+    };
+    for (next, same) in [
+        (key("PSfirst", "50012345-01"), false),
+        (key("PSsecond", "50012345-01"), true),
+        (key("PSthird", "50099999-01"), false),
+        (live("PSfourth", "50099999-01"), false),
+        (live("PSfifth", "50099999-01"), true),
+    ] {
+        server.market.advance(std::time::Duration::from_secs(60));
+        let now = server.app.market.now();
+        let seed: Result<(), StoreError> = rows
+            .write(move |tx| {
+                let at = account_key(account);
+                let mut record = tx.require(&ACCOUNTS, &at)?;
+                // As an earlier version left it when another program was suspected.
+                record.going_live.rung = Rung::Full;
+                record.going_live.since = Some(jiff::Timestamp::UNIX_EPOCH);
+                record.going_live.bots.insert(bot, Rung::OneShare);
+                record.going_live.bots_since.insert(bot, jiff::Timestamp::UNIX_EPOCH);
+                tx.put(&ACCOUNTS, &at, &record)?;
+                let checked = Checked { market: Market::Us, first_at: now, at: now, listed_from: date(2026, 11, 20) };
+                tx.put(&CHECKED, &at.clone().text("US"), &checked)?;
+                let seen = OutsideSeen { quantity: 3, gross: 180.into() };
+                tx.put(&OUTSIDE_SEEN, &at.text("US").text("2026-11-20").text("7"), &seen)
+            })
+            .await;
+        seed.unwrap();
+        let before = state();
+        let (status, answer) = desk.caller.put(&desk.path(), &next).await;
+        assert_eq!(status, 200, "{answer}");
+        let anew = (Rung::Observe, Some(now), Some(Rung::OneShare), Some(now), (0, 0));
+        assert_eq!(state(), if same { before } else { anew }, "{next}");
+    }
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
-use super::support::{Caller, PASSWORD};
 use super::support::old::{Night, Owned};
+use super::support::{Caller, PASSWORD};
 
 /// The old program asks nobody.
 #[derive(Debug)]

@@ -19,8 +19,8 @@ use crate::domain::instrument::Market;
 use crate::domain::message::Notice;
 use crate::domain::money::{decimal_from_f64, f64_from_decimal};
 use crate::domain::order::{Environment, Order};
-use crate::storage::tables::{ACCOUNTS, CHECKED, DIFFERENCES, OUTSIDE_SEEN, POSITIONS};
-use crate::storage::{Key, StoreError, UserTx, UserView, account_key, time_ordered};
+use crate::storage::tables::{ACCOUNTS, CHECKED, DIFFERENCES, OUTSIDE_SEEN, POSITIONS, UserTable};
+use crate::storage::{Key, Record, StoreError, UserTx, UserView, account_key, time_ordered};
 use crate::trading::books::Books;
 use crate::trading::bus::LiveEvent;
 use crate::trading::error::TradingError;
@@ -118,7 +118,29 @@ pub(in crate::trading) fn mark_seen(
     Ok(())
 }
 
+/// Drops what comparisons with one broker account have found, for the next one is another.
+///
+/// # Errors
+/// The store's.
+pub fn forget_broker_account(tx: &mut UserTx<'_>, account: AccountId) -> Result<(), StoreError> {
+    forget_rows(tx, &CHECKED, account)?;
+    forget_rows(tx, &OUTSIDE_SEEN, account)?;
+    forget_rows(tx, &DIFFERENCES, account)
+}
+
+fn forget_rows<R: Record>(tx: &mut UserTx<'_>, table: &UserTable<R>, account: AccountId) -> Result<(), StoreError> {
+    for key in tx.view().keys(table, &account_key(account))? {
+        tx.remove(table, &Key::new().raw(&key))?;
+    }
+    Ok(())
+}
+
 impl Trading {
+    /// The next order of an account waits for a new comparison with its broker.
+    pub fn forget_comparison(&self, account: AccountId) {
+        self.comparisons.forget(account);
+    }
+
     /// Compares every market of a trading account whose time has come. One that the broker offers and
     /// nothing used so far is looked at, too: once compared it is one of the account's. While an account
     /// observes, whatever moves its shares is nobody's
