@@ -328,6 +328,11 @@ impl ScriptedBroker {
         state.placed.push(Placed { ours: None, listed, visible_from: now, to_come: None, late: None, price });
     }
 
+    /// A new day at the broker: order numbers begin anew.
+    pub fn number_from(&self, number: u64) {
+        self.state().next_number = number;
+    }
+
     /// An order of another program, executed at once.
     pub fn traded_elsewhere(&self, symbol: &str, side: Side, quantity: u64, price: &str) {
         self.trade_by_hand(symbol, side, quantity, price);

@@ -21,6 +21,7 @@ use crate::storage::{Key, StoreError, UserTx, account_key};
 use crate::trading::books::Books;
 use crate::trading::error::TradingError;
 use crate::trading::line::Line;
+use crate::trading::orders::evidence::OwnNumbers;
 use crate::trading::tick::Trading;
 
 /// Further back the broker's list is not read: books so old are outdated anyway.
@@ -84,12 +85,9 @@ impl Trading {
         let oldest = plan.session.saturating_sub(LOOK_BACK_DAYS.days());
         let known_on = self.calendar.trading_date_for(known_at).map_err(calendar)?;
         let listed = line.gateway.orders(Market::Us, known_on.max(oldest).min(plan.session), plan.session, None).await?;
-        let own: BTreeSet<&str> = orders
-            .iter()
-            .flat_map(|o| o.broker_order_no.iter().chain(o.earlier.iter().map(|e| &e.broker_order_no)))
-            .map(|number| number.trim_start_matches('0'))
-            .collect();
-        let foreign = || listed.iter().filter(|o| o.filled_quantity > 0 && !own.contains(o.broker_order_no.trim_start_matches('0')));
+        // Brokers count anew every day: a number is only ours together with its date.
+        let own: OwnNumbers = orders.iter().collect();
+        let foreign = || listed.iter().filter(|o| o.filled_quantity > 0 && !own.contain(o));
         let mut executed: BTreeMap<String, Executed> = BTreeMap::new();
         for order in foreign().filter(|o| o.order_date == plan.session) {
             add(executed.entry(order.symbol.clone()).or_default(), order);

@@ -386,3 +386,26 @@ async fn a_bot_held_back_before_its_account_climbs_stays_behind() {
     let sent: BTreeSet<_> = client.broker.sent().into_iter().map(|s| (s.bot, s.quantity > 1)).collect();
     assert_eq!(sent, BTreeSet::from([("SX_1".to_owned(), true), ("TQ_2".to_owned(), false)]));
 }
+
+#[tokio::test]
+async fn another_programs_order_with_the_number_of_one_of_ours_of_another_day_counts() {
+    let mut world = World::new(EVENING);
+    let bots = vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0), (bot("SX_1", "SOXL"), 40.0, 20.0)];
+    let client = world.user_with(Environment::Live, AccountMode::Trading, bots);
+    let seller = world.books(&client).bots.iter().find(|b| b.name == "SX_1").unwrap().id;
+    world.edit_account(&client, move |a| {
+        a.going_live.rung = Rung::Full;
+        a.going_live.bots.insert(seller, Rung::Observe);
+    });
+    allow(&world, &client).await;
+    world.run_until(MORNING, STEP).await;
+    let ours = world.orders(&client).iter().filter_map(|o| o.broker_order_no.clone()?.parse::<u64>().ok()).min().unwrap();
+    world.run_until("2026-05-15T16:00:00Z", STEP).await;
+    client.broker.number_from(ours);
+    client.broker.traded_elsewhere("SOXL", Side::Sell, 40, "30");
+    client.broker.number_from(ours + 1_000);
+    world.run_until(NEXT_MORNING, STEP).await;
+    let night = nights(&world, &client).remove(0);
+    assert_eq!(lines(&night), [("SX_1", Verdict::Same, None)]);
+    assert_eq!(night.lines[0].executed.sold, 40);
+}
