@@ -109,8 +109,10 @@ impl Wanted {
         self.buys.iter().fold((0, 0), |(least, most), money| {
             let most_here = truncate(money / price * (1.0 + LIMIT_ROOM));
             // Slices round down to whole dollars and whole shares; what is left goes to the next one.
-            let least_here = truncate(money / price * (1.0 - LIMIT_ROOM)) - 1;
-            (least + least_here.max(0), most + most_here)
+            let in_slices = truncate(money / price * (1.0 - LIMIT_ROOM)) - 1;
+            // The last slice has all that is left, so money for a share buys one.
+            let in_one = truncate((money - 1.0) / (price * (1.0 + LIMIT_ROOM))).clamp(0, 1);
+            (least + in_slices.max(in_one), most + most_here)
         })
     }
 }
@@ -187,7 +189,10 @@ mod tests {
             (Some(Buy), 1_000.0, buy(20, 50.0), (Verdict::Same, None)),
             (Some(Buy), 1_000.0, sell(16, 60.0), (Verdict::Different, of("side"))),
             (Some(Buy), 50.0, Executed::default(), (Verdict::Nothing, None)),
-            (Some(Buy), 70.0, Executed::default(), (Verdict::Same, None)),
+            (Some(Buy), 61.0, Executed::default(), (Verdict::Same, None)),
+            (Some(Buy), 70.0, Executed::default(), (Verdict::Different, of("only_here"))),
+            (Some(Buy), 130.0, Executed::default(), (Verdict::Different, of("only_here"))),
+            (Some(Buy), 130.0, buy(1, 60.0), (Verdict::Same, None)),
             (Some(Sell), 40.0, sell(40, 66.0), (Verdict::Same, None)),
             (Some(Sell), 40.0, sell(39, 66.0), (Verdict::Different, of("amount"))),
             (Some(SellQuarter), 10.0, sell(40, 66.0), (Verdict::Different, of("amount"))),
@@ -222,6 +227,22 @@ mod tests {
         let mut blind = all.clone();
         blind[2].price = None;
         assert_eq!(night(&blind, &BTreeSet::new())[2].reason.as_deref(), Some("no_price"));
+    }
+
+    #[test]
+    fn many_small_buys_that_nobody_made_are_not_the_same() {
+        let names: Vec<String> = (1..=10).map(|n| format!("TQ_{n}")).collect();
+        let watched = watched(&names.iter().map(|n| (n.as_str(), "TQQQ")).collect::<Vec<_>>());
+        let verdict = |money: f64, executed: Executed| {
+            let decided: Vec<Decided> = watched.iter().map(|w| decided(w, Some(TradeKind::Buy), money)).collect();
+            let executed = BTreeMap::from([("TQQQ".to_owned(), executed)]);
+            compare(&Evening { watched: &watched, decided: &decided, executed: &executed, outdated: &BTreeSet::new() }).remove(0).verdict
+        };
+        assert_eq!(verdict(125.0, Executed::default()), Verdict::Different);
+        assert_eq!(verdict(125.0, buy(20, 60.0)), Verdict::Same);
+        assert_eq!(verdict(125.0, buy(9, 60.0)), Verdict::Different);
+        assert_eq!(verdict(61.0, Executed::default()), Verdict::Same, "hardly a share each");
+        assert_eq!(verdict(50.0, Executed::default()), Verdict::Nothing);
     }
 
     #[test]
