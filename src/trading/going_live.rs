@@ -100,7 +100,8 @@ fn had_clean_night(view: &UserView<'_>, account: &Account, bot: Option<BotId>, n
     let whole = of_session().all(|r| r.state == RunState::Done) && of_session().all(|r| counts(r.slot.at));
     let orders: Vec<Order> = view.list(&ORDERS, &account_key(account.id))?;
     let sound = |o: &Order| !matches!(o.state, OrderState::Unknown | OrderState::Sent | OrderState::Rejected);
-    Ok(whole && orders.iter().filter(|o| o.intent.session == session).all(sound))
+    // What a person orders by hand says nothing about the bots.
+    Ok(whole && orders.iter().filter(|o| o.intent.session == session && o.intent.bot_id.is_some()).all(sound))
 }
 
 /// What stands against the next rung, the clean night last.

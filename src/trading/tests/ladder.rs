@@ -114,6 +114,21 @@ async fn a_night_without_a_decision_is_told_as_such() {
     assert!(!nights(&world, &park)[0].is_clean());
 }
 
+/// A person buys one share.
+fn ticket(client: &Client) -> NewOrder {
+    NewOrder {
+        account: Some(client.account),
+        market: None,
+        symbol: "SOXL".to_owned(),
+        side: Some(Side::Buy),
+        quantity: 1,
+        kind: OrderKind::Limit,
+        limit_price: Some("31".parse().unwrap()),
+        trigger_price: None,
+        venue: Venue::Krx,
+    }
+}
+
 #[tokio::test]
 async fn nothing_leaves_for_a_live_host_unless_all_three_allow_it() {
     for combination in 0..8_u32 {
@@ -127,18 +142,7 @@ async fn nothing_leaves_for_a_live_host_unless_all_three_allow_it() {
         let all = admin && permission && owner;
         assert_eq!(crate::trading::live_orders_allowed(&world.store, client.user, client.account), all, "{combination}");
         // A person's order and a whole night of the bot's.
-        let ticket = NewOrder {
-            account: Some(client.account),
-            market: None,
-            symbol: "SOXL".to_owned(),
-            side: Some(Side::Buy),
-            quantity: 1,
-            kind: OrderKind::Limit,
-            limit_price: Some("31".parse().unwrap()),
-            trigger_price: None,
-            venue: Venue::Krx,
-        };
-        let placed = world.trading.place_ticket(client.user, ticket, None).await.unwrap();
+        let placed = world.trading.place_ticket(client.user, ticket(&client), None).await.unwrap();
         world.run_until(MORNING, STEP).await;
         let sent = client.broker.sent().len();
         let codes: BTreeSet<String> = world.orders(&client).iter().filter_map(|o| o.reason.as_ref().map(|r| r.code.clone())).collect();
@@ -408,4 +412,47 @@ async fn another_programs_order_with_the_number_of_one_of_ours_of_another_day_co
     let night = nights(&world, &client).remove(0);
     assert_eq!(lines(&night), [("SX_1", Verdict::Same, None)]);
     assert_eq!(night.lines[0].executed.sold, 40);
+}
+
+/// An account on the rung of one share, before its first night there.
+async fn on_one_share(world: &mut World, bots: Vec<(Bot, f64, f64)>) -> Client {
+    let client = world.user_with(Environment::Live, AccountMode::Trading, bots);
+    with_key(world, &client);
+    world.edit_account(&client, |a| {
+        a.going_live.rung = Rung::OneShare;
+        a.going_live.since = Some(a.created_at);
+    });
+    allow(world, &client).await;
+    client
+}
+
+#[tokio::test]
+async fn a_persons_refused_order_leaves_a_night_clean() {
+    let mut world = World::new(EVENING);
+    let client = on_one_share(&mut world, vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0)]).await;
+    world.run_until("2026-05-14T15:05:00Z", STEP).await;
+    client.broker.script([crate::trading::testing::Does::Refuse]);
+    let refused = world.trading.place_ticket(client.user, ticket(&client), None).await.unwrap();
+    assert_eq!(refused.state, OrderState::Rejected);
+    world.run_until(MORNING, STEP).await;
+    assert_eq!(world.orders(&client).len(), 6);
+    assert_eq!(climb(&world, &client, step(Rung::Full)).await, Ok(Rung::Full));
+}
+
+#[tokio::test]
+async fn a_bot_needs_a_night_on_each_rung_of_its_own() {
+    let mut world = World::new(EVENING);
+    let quiet = Bot { skip_sell: true, ..bot("SX_1", "SOXL") };
+    let client = on_one_share(&mut world, vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0), (quiet, 200.0, 20.0)]).await;
+    let behind = world.books(&client).bots.iter().find(|b| b.name == "SX_1").unwrap().id;
+    let of_bot = |rung| Step { bot: Some(behind), ..step(rung) };
+    assert_eq!(climb(&world, &client, of_bot(Rung::Observe)).await, Ok(Rung::OneShare));
+    world.run_until(MORNING, STEP).await;
+    assert_eq!(climb(&world, &client, step(Rung::Full)).await, Ok(Rung::Full));
+    // The night was observed before the account climbed, which it says nothing about.
+    assert_eq!(climb(&world, &client, of_bot(Rung::OneShare)).await, Ok(Rung::Full));
+    assert_eq!(climb(&world, &client, of_bot(Rung::Full)).await, Err("clean_night_missing"));
+    world.run_until(NEXT_MORNING, STEP).await;
+    assert_eq!(climb(&world, &client, of_bot(Rung::Full)).await, Ok(Rung::Full));
+    assert_eq!(world.books(&client).account.rung_of(behind), Rung::Full);
 }
