@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::bus::LiveEvent;
 use super::error::TradingError;
+use super::night::slots::HALTED;
 use super::orders::rules;
 use super::tick::Trading;
 use crate::domain::account::{Account, AccountMode, Rung};
@@ -95,9 +96,9 @@ fn had_clean_night(view: &UserView<'_>, account: &Account, bot: Option<BotId>, n
     let runs: Vec<SlotRun> = view.list_latest(&SLOTS, &account_key(account.id), None, RECENT_SLOTS)?;
     let reported = runs.iter().find(|r| r.slot.job == Job::Report && r.state == RunState::Done && counts(r.slot.at));
     let Some(session) = reported.map(|r| r.slot.session) else { return Ok(false) };
-    // The whole night was traded from this rung.
-    let of_session = || runs.iter().filter(|r| r.slot.session == session);
-    let whole = of_session().all(|r| r.state == RunState::Done) && of_session().all(|r| counts(r.slot.at));
+    // The whole night was traded from this rung, and nothing was kept back.
+    let traded = |r: &SlotRun| r.state == RunState::Done && r.detail != HALTED && counts(r.slot.at);
+    let whole = runs.iter().filter(|r| r.slot.session == session).all(traded);
     let orders: Vec<Order> = view.list(&ORDERS, &account_key(account.id))?;
     let sound = |o: &Order| !matches!(o.state, OrderState::Unknown | OrderState::Sent | OrderState::Rejected);
     // What a person orders by hand says nothing about the bots.

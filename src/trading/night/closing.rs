@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::nightly::note_closing;
 use super::settle::post_events;
 use super::slices::{Asked, fresh_order_id, once_per_session, order_deadline};
-use super::slots::{Outcome, calendar, handle, run_of};
+use super::slots::{HALTED, Outcome, calendar, handle, run_of};
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Bot;
 use crate::domain::fact::Actor;
@@ -42,7 +42,7 @@ enum Closing {
 impl Trading {
     pub(in crate::trading) async fn closing_buys(&self, line: &Line, plan: &SessionPlan, slot: Slot) -> Result<Outcome, TradingError> {
         if self.is_halted(line.user.id(), line.account_id)? {
-            return Ok(Outcome::Done("the kill switch is on".to_owned()));
+            return Ok(Outcome::Done(HALTED.to_owned()));
         }
         let books = line.user.read(|v| Books::read(v, line.account_id))?;
         let (mut waits, mut problem) = (false, None);

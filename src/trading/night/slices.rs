@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::settle::post_events;
-use super::slots::{Outcome, handle, mark, run_of};
+use super::slots::{HALTED, Outcome, handle, mark, run_of};
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Sheet;
 use crate::domain::fact::{Actor, Event};
@@ -132,7 +132,7 @@ impl Trading {
             return Ok(Outcome::Done("the account only observes".to_owned()));
         }
         if self.is_halted(line.user.id(), account)? {
-            return Ok(Outcome::Done("the kill switch is on".to_owned()));
+            return Ok(Outcome::Done(HALTED.to_owned()));
         }
         line.user.write(move |tx| mark(tx, account, slot, RunState::Running, now, "")).await?;
         let (mut waits, mut problem) = (false, None);

@@ -24,6 +24,9 @@ use crate::trading::line::Line;
 use crate::trading::orders::reconcile::keep;
 use crate::trading::tick::Trading;
 
+/// What is noted of a slot in which the kill switch kept everything back.
+pub(in crate::trading) const HALTED: &str = "the kill switch is on";
+
 /// What running a slot came to.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::trading) enum Outcome {

@@ -11,7 +11,7 @@ use crate::domain::night::{Night, Verdict};
 use crate::domain::order::{Environment, Order, OrderKind, OrderOrigin, OrderState, Side, Venue};
 use crate::storage::account_key;
 use crate::storage::tables::{SECRETS, Sealed, secret};
-use crate::trading::{NewOrder, Step, TradingError};
+use crate::trading::{HaltScope, NewOrder, Step, TradingError};
 
 /// Before the second night's readiness check, and after its report.
 const NEXT_MORNING: &str = "2026-05-15T20:20:00Z";
@@ -455,4 +455,25 @@ async fn a_bot_needs_a_night_on_each_rung_of_its_own() {
     world.run_until(NEXT_MORNING, STEP).await;
     assert_eq!(climb(&world, &client, of_bot(Rung::Full)).await, Ok(Rung::Full));
     assert_eq!(world.books(&client).account.rung_of(behind), Rung::Full);
+}
+
+#[tokio::test]
+async fn a_night_under_the_kill_switch_is_not_clean() {
+    let mut world = World::new(EVENING);
+    let client = on_one_share(&mut world, vec![(closing_bot("TQ_1"), 0.0, 0.0)]).await;
+    let scope = HaltScope::Account(client.user, client.account);
+    world.trading.set_halt(Some(client.user), scope, true).await.unwrap();
+    world.run_until(MORNING, STEP).await;
+    world.trading.set_halt(Some(client.user), scope, false).await.unwrap();
+    assert_eq!(client.broker.sent(), []);
+    assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("clean_night_missing"));
+    // Half a night is not one, either.
+    world.run_until("2026-05-15T19:45:00Z", STEP).await;
+    assert!(!client.broker.sent().is_empty());
+    world.trading.set_halt(Some(client.user), scope, true).await.unwrap();
+    world.run_until(NEXT_MORNING, STEP).await;
+    world.trading.set_halt(Some(client.user), scope, false).await.unwrap();
+    assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("clean_night_missing"));
+    world.run_until("2026-05-18T20:20:00Z", STEP).await;
+    assert_eq!(climb(&world, &client, step(Rung::Full)).await, Ok(Rung::Full));
 }
