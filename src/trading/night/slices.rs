@@ -184,6 +184,10 @@ impl Trading {
         if sent || run.is_some_and(|r| r.handled.contains(&sheet_id.0)) {
             return Ok(Step::Gone);
         }
+        if sheet.bot_id.is_some_and(|bot| !books.account.acts(bot)) {
+            // Its owner has made it observe since the decision; the next one ends the sheet.
+            return Ok(Step::Gone);
+        }
         let side = if sheet.kind.is_buy() { Side::Buy } else { Side::Sell };
         if books.sheet_waits(sheet) || books.stands_in_the_way(&sheet.symbol, side) {
             return Ok(Step::Waits);

@@ -477,3 +477,24 @@ async fn a_night_under_the_kill_switch_is_not_clean() {
     world.run_until("2026-05-18T20:20:00Z", STEP).await;
     assert_eq!(climb(&world, &client, step(Rung::Full)).await, Ok(Rung::Full));
 }
+
+#[tokio::test]
+async fn a_bot_that_observes_from_the_middle_of_its_sheet_on_asks_for_nothing_more() {
+    let mut world = World::new(EVENING);
+    let client = world.user_with(Environment::Live, AccountMode::Trading, vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0)]);
+    world.edit_account(&client, |a| a.going_live.rung = Rung::Full);
+    allow(&world, &client).await;
+    world.run_until("2026-05-14T16:30:00Z", STEP).await;
+    let sent = client.broker.sent().len();
+    assert!(sent > 0 && sent < 5);
+    let bot_id = world.books(&client).bots[0].id;
+    let down = Step { bot: Some(bot_id), proved: false, ..step(Rung::Observe) };
+    assert_eq!(climb(&world, &client, down).await, Ok(Rung::Full));
+    world.run_until(NEXT_MORNING, STEP).await;
+    assert_eq!((client.broker.sent().len(), world.orders(&client).len()), (sent, sent), "nothing was even refused");
+    // What it had bought is its own, and the sheet is over.
+    let books = world.books(&client);
+    assert_eq!((books.sheets.len(), books.holdings.len()), (0, 1));
+    world.check(&client);
+    world.check_broker(&client, "TQQQ", 0);
+}
