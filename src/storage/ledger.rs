@@ -88,12 +88,14 @@ impl UserView<'_> {
 
     /// Orders that are open or whose result was not taken yet.
     pub fn open_orders(&self, account: AccountId) -> Result<Vec<Order>, StoreError> {
-        let prefix = account_key(account);
-        self.keys(&OPEN_ORDERS, &prefix)?
-            .into_iter()
-            .filter_map(|key| key.get(16..32).and_then(|b| <[u8; 16]>::try_from(b).ok()))
-            .map(|id| self.require(&ORDERS, &account_key(account).id(&id)))
-            .collect()
+        self.open_order_ids(account)?.map(|id| self.require(&ORDERS, &account_key(account).id(id.as_bytes()))).collect()
+    }
+
+    /// The same orders by their ids, whether or not their rows are there.
+    pub(super) fn open_order_ids(&self, account: AccountId) -> Result<impl Iterator<Item = OrderId> + use<>, StoreError> {
+        let keys = self.keys(&OPEN_ORDERS, &account_key(account))?;
+        let id = |key: Vec<u8>| key.get(16..32).and_then(|b| <[u8; 16]>::try_from(b).ok());
+        Ok(keys.into_iter().filter_map(id).map(|id| OrderId(uuid::Uuid::from_bytes(id))))
     }
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::migrate::{Step, run_steps};
 use super::port::{BatchFn, Engine, ReadView};
 use super::redb::RedbEngine;
-use super::tables::{META, Number, ORDER_FACTS, ORDERS, USER_NAMES, UserRef};
+use super::tables::{EXPOSURE, META, Number, OPEN_ORDERS, ORDER_FACTS, ORDERS, USER_NAMES, UserRef};
 use super::{Key, Store, StoreError, account_key, time_ordered};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId, UserId};
@@ -283,4 +283,36 @@ fn a_database_of_the_first_schema_gets_its_orders_facts_indexed() {
     assert_eq!(facts.iter().map(|f| f.seq).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(store.verify().unwrap().differences, []);
     assert!(dir.path().join("snapshots/before-schema-4-from-1.redb").exists());
+}
+
+#[test]
+fn a_listed_open_order_that_does_not_exist_is_left_out_of_what_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let (user, account) = (UserId(Uuid::from_u128(1)), AccountId(Uuid::from_u128(2)));
+    let wanted = intent(account);
+    let rows = |store: &Store| store.read(|v| v.user(user).list(&EXPOSURE, &account_key(account))).unwrap();
+    let before = {
+        let store = Store::open(dir.path()).unwrap();
+        store.write_blocking(move |tx| super::verify::test_account(tx, user, account)).unwrap();
+        let events = move || vec![Event::OrderIntended { intent: Box::new(wanted.clone()) }];
+        store.write_blocking(move |tx| tx.user(user).record(account, at(1), Actor::Bot, events()).map(drop)).unwrap();
+        let before = rows(&store);
+        // As schema 3 left it, with a row of an order that is gone.
+        let stale = account_key(account).id(Uuid::from_u128(9).as_bytes());
+        store
+            .write_blocking(move |tx| {
+                for key in tx.user(user).view().keys(&EXPOSURE, &account_key(account))? {
+                    tx.user(user).remove(&EXPOSURE, &Key::new().raw(&key))?;
+                }
+                tx.user(user).put(&OPEN_ORDERS, &stale, &number(0))?;
+                tx.put(&META, &Key::default().raw(b"schema"), &number(3))
+            })
+            .unwrap();
+        assert_eq!(rows(&store), []);
+        before
+    };
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!((rows(&store), before.len()), (before, 1));
+    let report = store.verify().unwrap();
+    assert!(format!("{report:?}").contains("open_orders"), "{report:?}");
 }

@@ -443,7 +443,7 @@ async fn a_persons_refused_order_leaves_a_night_clean() {
 async fn a_bot_needs_a_night_on_each_rung_of_its_own() {
     let mut world = World::new(EVENING);
     let quiet = Bot { skip_sell: true, ..bot("SX_1", "SOXL") };
-    let client = on_one_share(&mut world, vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0), (quiet, 200.0, 20.0)]).await;
+    let client = on_one_share(&mut world, vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0), (quiet, 400.0, 30.0)]).await;
     let behind = world.books(&client).bots.iter().find(|b| b.name == "SX_1").unwrap().id;
     let of_bot = |rung| Step { bot: Some(behind), ..step(rung) };
     assert_eq!(climb(&world, &client, of_bot(Rung::Observe)).await, Ok(Rung::OneShare));
