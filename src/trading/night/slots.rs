@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::missed::Hindrance;
 use crate::brokers::BrokerError;
+use crate::domain::account::{Account, Rung};
 use crate::domain::bot::Sheet;
 use crate::domain::calendar::{CalendarError, Session};
 use crate::domain::fact::{Actor, Event};
@@ -242,7 +243,8 @@ impl Trading {
                 tx.put(&SLICE_TIMES, &account_key(account).date(session), &SliceTimes { times: times.clone() })?;
                 let books = Books::read(&tx.view(), account)?;
                 for sheet in books.sheets.iter().filter(|s| s.session == session && s.slices_left > 0 && !books.is_imported(s)) {
-                    let slices_left = fewer_slices(sheet, slots, i64::from(books.sheet_waits(sheet)));
+                    let least = least_slices(sheet, &books.account);
+                    let slices_left = fewer_slices(sheet, slots, least, i64::from(books.sheet_waits(sheet)));
                     let (bot, last) = (sheet.name.clone(), times.last().copied().unwrap_or(now));
                     let notice = Notice::SlicesRespaced { bot, slices: u32::try_from(slots).unwrap_or(u32::MAX), last };
                     tx.record(account, now, Actor::Bot, vec![Event::SheetPut { sheet: Sheet { slices_left, ..sheet.clone() } }])?;
@@ -265,18 +267,20 @@ pub(in crate::trading) fn plan_of(view: &UserView<'_>, account: AccountId, sessi
     Ok(plan)
 }
 
-/// Fewest slices in which a sheet can be carried out when none is more than twice what was planned.
-pub(in crate::trading) fn least_slices(sheet: &Sheet) -> i64 {
+/// Fewest slices in which a sheet can be carried out when none is more than twice what was planned. On
+/// the rung of one share no slice makes up for another: one is enough.
+pub(in crate::trading) fn least_slices(sheet: &Sheet, account: &Account) -> i64 {
     let planned = sheet.total / sheet.slices_total.max(1) as f64;
-    if planned > 0.0 { (sheet.remaining / (MAX_SHARE * planned) - 1e-9).ceil() as i64 } else { 1 }
+    let one_share = sheet.bot_id.is_some_and(|bot| account.rung_of(bot) == Rung::OneShare);
+    if planned > 0.0 && !one_share { (sheet.remaining / (MAX_SHARE * planned) - 1e-9).ceil() as i64 } else { 1 }
 }
 
-/// Slices of a sheet when `slots` times are left for it. The next slice takes remaining / slices_left:
-/// never more than twice what was planned for one, whatever happened before. An order that is still
-/// open (`pending`) takes one slice with its result.
-pub(in crate::trading) fn fewer_slices(sheet: &Sheet, slots: i64, pending: i64) -> i64 {
+/// Slices of a sheet when `slots` times are left for it, at least `least`. The next slice takes
+/// remaining / slices_left: never more than twice what was planned for one, whatever happened before. An
+/// order that is still open (`pending`) takes one slice with its result.
+pub(in crate::trading) fn fewer_slices(sheet: &Sheet, slots: i64, least: i64, pending: i64) -> i64 {
     let left = (sheet.slices_left - pending).max(1);
-    slots.max(least_slices(sheet)).clamp(1, left) + pending.min(sheet.slices_left - 1)
+    slots.max(least).clamp(1, left) + pending.min(sheet.slices_left - 1)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

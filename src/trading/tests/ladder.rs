@@ -498,3 +498,15 @@ async fn a_bot_that_observes_from_the_middle_of_its_sheet_on_asks_for_nothing_mo
     world.check(&client);
     world.check_broker(&client, "TQQQ", 0);
 }
+
+#[tokio::test]
+async fn a_share_that_got_lost_is_not_made_up_by_several() {
+    use crate::trading::testing::Does::{Fill, Unreachable};
+    let mut world = World::new(EVENING);
+    let client = on_one_share(&mut world, vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0)]).await;
+    client.broker.script([Fill, Fill, Fill, Unreachable]);
+    world.run_until(MORNING, STEP).await;
+    assert_eq!((world.orders(&client).len(), world.told(&client, "SLICES_RESPACED")), (5, 0));
+    world.check_broker(&client, "TQQQ", 0);
+    assert_eq!(world.books(&client).holdings.iter().map(|h| h.quantity).sum::<f64>(), 4.0);
+}
