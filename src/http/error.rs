@@ -395,6 +395,7 @@ impl From<BrokerError> for ApiError {
             BrokerError::Forbidden(_) => Self::refused("forbidden_environment", text),
             BrokerError::TooLate(_) => Self::refused("too_late", text),
             BrokerError::LiveLocked => Self::refused("live_locked", text),
+            BrokerError::Halted(reason) => Self::refused(reason.code, text),
         };
         match said {
             Some((code, message)) => answer.with("broker_code", code).with("broker_message", message),

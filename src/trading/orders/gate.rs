@@ -8,15 +8,16 @@ use super::price_rules;
 use super::rules;
 use crate::brokers::{BuyingPower, MarketOffer, Quote};
 use crate::domain::account::{Account, AccountMode, Rung};
+use crate::domain::id::UserId;
 use crate::domain::instrument::Market;
-use crate::domain::limits::{AccountLimits, DayUse, Product};
+use crate::domain::limits::{AccountLimits, DayUse, InstallRules, Product};
 use crate::domain::money::decimal_from_f64;
 use crate::domain::order::OrderKind::{Loo, Moo};
 use crate::domain::order::{Environment, LimitHit, Order, OrderIntent, OrderOrigin, Reason, Side, Venue};
 use crate::domain::rules::lot;
 use crate::domain::rules::session::{SessionKind, US_PRE_MARKET, of};
 use crate::storage::tables::{ACCOUNTS, BOTS, DAY_PARENTS, DAY_USE, EXPOSURE, POSITIONS};
-use crate::storage::{Key, StoreError, UserTx, account_key, position_key};
+use crate::storage::{Key, Store, StoreError, UserTx, UserView, account_key, position_key};
 use crate::trading::books::Books;
 use crate::trading::going_live::live_refusal;
 use crate::trading::reconciliation::differences::{code_of_hold, open_question};
@@ -75,7 +76,10 @@ fn beyond(name: &str, allowed: impl ToString, asked: impl ToString, message: imp
 pub(in crate::trading) fn check(tx: &UserTx<'_>, candidate: &Candidate<'_>) -> Result<Option<Reason>, StoreError> {
     let intent = candidate.intent;
     let account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
-    if let Some(reason) = permission(tx, candidate, &account)? {
+    if intent.environment != candidate.gateway {
+        return Ok(environment_mismatch());
+    }
+    if let Some(reason) = permission(&tx.view(), &rules::install(tx)?, intent, &account)? {
         return Ok(Some(reason));
     }
     if let Some(reason) = shape(candidate).or_else(|| session(candidate)) {
@@ -112,18 +116,35 @@ fn beside(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, Store
     Ok(None)
 }
 
+/// Why an order that was journalled must not leave after all, as the store says now: it may have waited
+/// for minutes since the gate let it pass. What cannot be read allows nothing.
+pub fn order_refusal(store: &Store, user: UserId, intent: &OrderIntent) -> Option<Reason> {
+    let asked = store.read(|view| {
+        let rows = view.user(user);
+        let account: Account = rows.require(&ACCOUNTS, &account_key(intent.account_id))?;
+        permission(&rows, &rules::of_installation(view)?, intent, &account)
+    });
+    asked.unwrap_or_else(|error| {
+        tracing::error!(order_id = %intent.order_id, %error, "whether an order may leave could not be read");
+        refuse("permission_unreadable", "whether the order may leave could not be read from the database: it was not sent")
+    })
+}
+
+fn environment_mismatch() -> Option<Reason> {
+    refuse("environment_mismatch", "the order was decided for another environment than the account's")
+}
+
 /// Mode, permission and kill switch.
-fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, account: &Account) -> Result<Option<Reason>, StoreError> {
-    let intent = candidate.intent;
-    if intent.environment != account.environment || intent.environment != candidate.gateway {
-        return Ok(refuse("environment_mismatch", "the order was decided for another environment than the account's"));
+fn permission(view: &UserView<'_>, install: &InstallRules, intent: &OrderIntent, account: &Account) -> Result<Option<Reason>, StoreError> {
+    if intent.environment != account.environment {
+        return Ok(environment_mismatch());
     }
-    if let Some(who) = rules::halted(&tx.view(), &rules::install(tx)?, intent.account_id)? {
+    if let Some(who) = rules::halted(view, install, intent.account_id)? {
         return Ok(refuse("halted", format!("the kill switch of {} is on: no new order passes until it is lifted", who.words())));
     }
-    let user = rules::user(&tx.view())?;
+    let user = rules::user(view)?;
     if intent.environment == Environment::Live {
-        if let Some(reason) = live_refusal(&rules::install(tx)?, &user, account) {
+        if let Some(reason) = live_refusal(install, &user, account) {
             return Ok(Some(reason));
         }
     } else if !user.can_paper_trade {
@@ -135,7 +156,7 @@ fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, account: &Account) -> 
     let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
     if by_itself
         && let Some(bot) = intent.bot_id
-        && tx.get(&BOTS, &account_key(account.id).id(bot.as_bytes()))?.is_some_and(|bot| !bot.active)
+        && view.get(&BOTS, &account_key(account.id).id(bot.as_bytes()))?.is_some_and(|bot| !bot.active)
     {
         return Ok(refuse("bot_inactive", format!("the bot {} is switched off", intent.bot_name)));
     }
