@@ -15,7 +15,7 @@ use crate::domain::order::{Order, OrderState};
 use crate::domain::schedule::Job;
 use crate::domain::schedule::respace::with_room;
 use crate::domain::slot::{RunState, SliceTimes};
-use crate::storage::tables::SLICE_TIMES;
+use crate::storage::tables::{ACCOUNTS, SLICE_TIMES};
 use crate::storage::{StoreError, UserTx, account_key};
 
 /// The order got lost on its way: nobody at the broker decided anything about it. One that the broker
@@ -43,14 +43,15 @@ pub(in crate::trading) fn make_up(
     let begun = (1_u32..).zip(&planned).filter(|(n, at)| **at <= now || of_slice(*n).is_some()).count();
     // Later slices that wait for this one's fate come right after it.
     let waiting = (1_u32..).zip(planned.iter().take(begun)).filter(|(m, _)| *m > n && of_slice(*m).is_none_or(is_running)).count();
-    let wanted = usize::try_from(least_slices(sheet)).unwrap_or(0);
+    let row = tx.require(&ACCOUNTS, &account_key(account))?;
+    let wanted = usize::try_from(least_slices(&row, sheet)).unwrap_or(0);
     let moved = with_room(&planned, begun, wanted.saturating_sub(waiting), now, session.close);
     let times = moved.as_ref().unwrap_or(&planned);
     let slots = i64::try_from(waiting + times.len().saturating_sub(begun)).unwrap_or(i64::MAX);
     if slots == 0 {
         return Ok(());
     }
-    let slices_left = fewer_slices(sheet, slots, 0);
+    let slices_left = fewer_slices(&row, sheet, slots, 0);
     if slices_left != sheet.slices_left {
         tx.record(account, now, Actor::Bot, vec![Event::SheetPut { sheet: Sheet { slices_left, ..sheet.clone() } }])?;
     }

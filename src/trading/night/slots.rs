@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::missed::Hindrance;
 use crate::brokers::BrokerError;
+use crate::domain::account::Account;
 use crate::domain::bot::Sheet;
 use crate::domain::calendar::{CalendarError, Session};
 use crate::domain::fact::{Actor, Event};
@@ -21,6 +22,7 @@ use crate::storage::{Key, StoreError, UserTx, UserView, account_key};
 use crate::trading::books::Books;
 use crate::trading::error::TradingError;
 use crate::trading::line::Line;
+use crate::trading::orders::gate::orders_one_share;
 use crate::trading::orders::reconcile::keep;
 use crate::trading::tick::Trading;
 
@@ -238,8 +240,9 @@ impl Trading {
             .write(move |tx| -> Result<(), StoreError> {
                 tx.put(&SLICE_TIMES, &account_key(account).date(session), &SliceTimes { times: times.clone() })?;
                 let books = Books::read(&tx.view(), account)?;
+                let row: Account = tx.require(&ACCOUNTS, &account_key(account))?;
                 for sheet in books.sheets.iter().filter(|s| s.session == session && s.slices_left > 0 && !books.is_imported(s)) {
-                    let slices_left = fewer_slices(sheet, slots, i64::from(books.sheet_waits(sheet)));
+                    let slices_left = fewer_slices(&row, sheet, slots, i64::from(books.sheet_waits(sheet)));
                     let (bot, last) = (sheet.name.clone(), times.last().copied().unwrap_or(now));
                     let notice = Notice::SlicesRespaced { bot, slices: u32::try_from(slots).unwrap_or(u32::MAX), last };
                     tx.record(account, now, Actor::Bot, vec![Event::SheetPut { sheet: Sheet { slices_left, ..sheet.clone() } }])?;
@@ -262,8 +265,12 @@ pub(in crate::trading) fn plan_of(view: &UserView<'_>, account: AccountId, sessi
     Ok(plan)
 }
 
-/// Fewest slices in which a sheet can be carried out when none is more than twice what was planned.
-pub(in crate::trading) fn least_slices(sheet: &Sheet) -> i64 {
+/// Fewest slices in which a sheet can be carried out when none is more than twice what was planned. A bot
+/// that orders one share each time never gets through its sheet: no slice more is needed for what is left.
+pub(in crate::trading) fn least_slices(account: &Account, sheet: &Sheet) -> i64 {
+    if sheet.bot_id.is_some_and(|bot| orders_one_share(account, bot)) {
+        return 1;
+    }
     let planned = sheet.total / sheet.slices_total.max(1) as f64;
     if planned > 0.0 { (sheet.remaining / (MAX_SHARE * planned) - 1e-9).ceil() as i64 } else { 1 }
 }
@@ -271,9 +278,9 @@ pub(in crate::trading) fn least_slices(sheet: &Sheet) -> i64 {
 /// Slices of a sheet when `slots` times are left for it. The next slice takes remaining / slices_left:
 /// never more than twice what was planned for one, whatever happened before. An order that is still
 /// open (`pending`) takes one slice with its result.
-pub(in crate::trading) fn fewer_slices(sheet: &Sheet, slots: i64, pending: i64) -> i64 {
+pub(in crate::trading) fn fewer_slices(account: &Account, sheet: &Sheet, slots: i64, pending: i64) -> i64 {
     let left = (sheet.slices_left - pending).max(1);
-    slots.max(least_slices(sheet)).clamp(1, left) + pending.min(sheet.slices_left - 1)
+    slots.max(least_slices(account, sheet)).clamp(1, left) + pending.min(sheet.slices_left - 1)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -287,7 +294,11 @@ fn retryable(error: &TradingError) -> bool {
         // A reading that makes no sense may be a broker's bad minute; the owner hears of it at once.
         TradingError::Broker(error) => error.is_transient() || matches!(error, BrokerError::Unauthorized { .. } | BrokerError::Protocol(_)),
         TradingError::Store(error) => matches!(error, StoreError::Busy | StoreError::Full),
-        TradingError::Refused { .. } | TradingError::Invalid { .. } | TradingError::Fields(_) | TradingError::Calendar(_) => false,
+        TradingError::Refused { .. }
+        | TradingError::Gate(_)
+        | TradingError::Invalid { .. }
+        | TradingError::Fields(_)
+        | TradingError::Calendar(_) => false,
     }
 }
 
