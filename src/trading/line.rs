@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::TradingError;
+use super::tick::Trading;
 use crate::brokers::OrderGateway;
 use crate::domain::account::Account;
 use crate::domain::id::{AccountId, UserId};
@@ -26,4 +27,29 @@ pub trait Connector: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// `Refused` with code `no_broker_key` when the account has no credentials.
     async fn connect(&self, user: UserId, account: &Account) -> Result<Arc<dyn OrderGateway>, TradingError>;
+}
+
+impl Trading {
+    /// Opens the line to an account of a user.
+    ///
+    /// # Errors
+    /// `NotFound` for an account that is not the user's; the connector's errors.
+    pub async fn line(&self, user: UserId, account: AccountId) -> Result<Line, TradingError> {
+        let record = self.account(user, account)?;
+        let gateway = self.connector.connect(user, &record).await?;
+        Ok(Line { user: self.store.user(user), account_id: account, gateway })
+    }
+
+    /// Seconds by which our clock is ahead of the broker of an account, as its last answer showed;
+    /// `None` before the first answer and for an account that cannot be connected.
+    ///
+    /// # Errors
+    /// `NotFound` for an account that is not the user's; when the store cannot be read.
+    pub async fn clock_drift(&self, user: UserId, account: AccountId) -> Result<Option<i64>, TradingError> {
+        match self.line(user, account).await {
+            Ok(line) => Ok(line.gateway.clock_drift()),
+            Err(TradingError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
 }

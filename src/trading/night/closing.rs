@@ -159,30 +159,6 @@ impl Trading {
         Ok(())
     }
 
-    /// Opens the line to an account of a user.
-    ///
-    /// # Errors
-    /// `NotFound` for an account that is not the user's; the connector's errors.
-    pub async fn line(&self, user: UserId, account: AccountId) -> Result<Line, TradingError> {
-        let store = self.store.user(user);
-        let record = store.read(|v| Books::read(v, account))?.account;
-        let gateway = self.connector.connect(user, &record).await?;
-        Ok(Line { user: store, account_id: account, gateway })
-    }
-
-    /// Seconds by which our clock is ahead of the broker of an account, as its last answer showed;
-    /// `None` before the first answer and for an account that cannot be connected.
-    ///
-    /// # Errors
-    /// `NotFound` for an account that is not the user's; when the store cannot be read.
-    pub async fn clock_drift(&self, user: UserId, account: AccountId) -> Result<Option<i64>, TradingError> {
-        match self.line(user, account).await {
-            Ok(line) => Ok(line.gateway.clock_drift()),
-            Err(TradingError::Store(error)) => Err(error.into()),
-            Err(_) => Ok(None),
-        }
-    }
-
     /// Sells a share of a bot's position at once. `ratio_percent` is above 0 and at most 100.
     ///
     /// # Errors

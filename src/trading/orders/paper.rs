@@ -1,6 +1,8 @@
 //! Our own paper trading: orders of `own` accounts are filled here, at the last trade, while their
 //! market is open and the price is fresh. What it needs to know comes from the user's own broker.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use rust_decimal::{Decimal, RoundingStrategy};
 use sha2::{Digest, Sha256};
@@ -13,7 +15,7 @@ use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::Market;
 use crate::domain::money::Currency;
 use crate::domain::order::{Environment, Fill, Order, OrderKind, OrderState, Reason, Side};
-use crate::storage::tables::{ACCOUNTS, CASH, ORDERS, POSITIONS};
+use crate::storage::tables::{ACCOUNTS, CASH, EXPOSURE, ORDERS, POSITIONS};
 use crate::storage::{StoreError, UserTx, account_key};
 use crate::trading::bus::LiveEvent;
 use crate::trading::error::TradingError;
@@ -132,7 +134,13 @@ impl Trading {
 
     /// Fills, and at the end of the session ends, what is open in an own-paper account.
     pub(in crate::trading) async fn fill_paper(&self, line: &Line) -> Result<(), TradingError> {
-        let account = line.account_id;
+        let (account, now) = (line.account_id, self.clock.now());
+        let markets: BTreeSet<Market> = line.user.read(|v| v.list(&EXPOSURE, &account_key(account)))?.iter().map(|e| e.market).collect();
+        let trades = |market: &Market| self.calendar_of(*market).session_at(now).is_ok_and(|session| session.is_some());
+        // Nothing fills while its market is closed; what a close has ended can wait a moment.
+        if markets.is_empty() || !(markets.iter().any(trades) || self.searches.is_paper_due(account, now)) {
+            return Ok(());
+        }
         let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;
         for order in open.iter().filter(|o| !o.state.is_final()) {
             self.try_paper(line, order).await?;

@@ -57,6 +57,21 @@ pub(in crate::trading) struct Searches {
     cancelled_at: Mutex<HashMap<OrderId, Timestamp>>,
 }
 
+/// How often the ended orders of our own paper are looked for while its markets are closed.
+const PAPER_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+impl Searches {
+    /// Whether an own-paper account should be looked at now; the question counts as the look.
+    pub(super) fn is_paper_due(&self, account: AccountId, now: Timestamp) -> bool {
+        let mut read_at = lock(&self.read_at);
+        let due = is_due(read_at.get(&account), PAPER_EVERY, now);
+        if due {
+            read_at.insert(account, now);
+        }
+        due
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }

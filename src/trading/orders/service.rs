@@ -501,16 +501,14 @@ fn journal(
     }
     tx.record(intent.account_id, now, placement.actor, events)?;
     let order: Order = tx.require(&ORDERS, &key)?;
+    let done = refused || own;
     if let Some(key) = &placement.key {
-        let known = Answered { request: key.request.clone(), account_id: intent.account_id, order_id, at: now, answer: None };
+        let answer = done.then(|| Box::new(order.clone()));
+        let known = Answered { request: key.request.clone(), account_id: intent.account_id, order_id, at: now, answer };
         tx.put(&IDEMPOTENCY, &key.row(), &known)?;
     }
     announce(tx, &order, now)?;
-    if refused || own {
-        answer(tx, placement.key.as_ref(), &order)?;
-        return Ok(Journalled::Done(order));
-    }
-    Ok(Journalled::Send(order))
+    Ok(if done { Journalled::Done(order) } else { Journalled::Send(order) })
 }
 
 /// Keeps the answer for whoever asks again with the same key.

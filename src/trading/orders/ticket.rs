@@ -123,14 +123,11 @@ impl Trading {
     /// `Fields` about the request, `NotFound` for another's account, the broker's when what must be
     /// known before the order cannot be asked.
     pub async fn place_ticket(&self, user: UserId, new: NewOrder, key: Option<RequestKey>) -> Result<Order, TradingError> {
-        let account = match new.account {
-            Some(id) => self.account(user, id)?.id,
-            None => self.own_account(user).await?,
-        };
-        if let Some(order) = self.service.replay(&self.line(user, account).await?, key.as_ref()).await? {
+        let line = self.ticket_line(user, &new).await?;
+        if let Some(order) = self.service.replay(&line, key.as_ref()).await? {
             return Ok(order);
         }
-        let made = self.make_out(user, new, key).await?;
+        let made = self.make_out(user, line, new, key).await?;
         self.require_compared(&made.line, made.placement.intent.market).await?;
         if made.placement.intent.side == Side::Sell {
             self.book_late_sells(&made.line, &made.placement.intent).await?;
@@ -148,7 +145,7 @@ impl Trading {
     /// # Errors
     /// As [`Trading::place_ticket`].
     pub async fn preview_ticket(&self, user: UserId, new: NewOrder) -> Result<TicketPreview, TradingError> {
-        let MadeOut { line, account, placement } = self.make_out(user, new, None).await?;
+        let MadeOut { line, account, placement } = self.make_out(user, self.ticket_line(user, &new).await?, new, None).await?;
         let (now, gateway) = (self.clock.now(), line.gateway.environment());
         let intent = placement.intent.clone();
         let (window, seen) = (placement.window, placement.seen.clone());
@@ -183,11 +180,17 @@ impl Trading {
         })
     }
 
-    async fn make_out(&self, user: UserId, new: NewOrder, key: Option<RequestKey>) -> Result<MadeOut, TradingError> {
-        let account_id = match new.account {
+    /// A line to the account that the ticket names, or to the user's own paper.
+    async fn ticket_line(&self, user: UserId, new: &NewOrder) -> Result<Line, TradingError> {
+        let account = match new.account {
             Some(id) => id,
             None => self.own_account(user).await?,
         };
+        self.line(user, account).await
+    }
+
+    async fn make_out(&self, user: UserId, line: Line, new: NewOrder, key: Option<RequestKey>) -> Result<MadeOut, TradingError> {
+        let account_id = line.account_id;
         let account = self.account(user, account_id)?;
         let named = new.account.is_some();
         let side = match new.side {
@@ -200,7 +203,6 @@ impl Trading {
             let detail = format!("'{symbol}' is not listed on the {} market: look it up by its name or code", market.code());
             return Err(TradingError::field("/symbol", "unknown_symbol", detail));
         }
-        let line = self.line(user, account_id).await?;
         let now = self.clock.now();
         let open = self.calendar_of(market).session_at(now).map_err(calendar)?;
         let session = match open {
