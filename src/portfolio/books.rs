@@ -3,6 +3,7 @@
 use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding};
 use crate::domain::id::AccountId;
+use crate::domain::instrument::Market;
 use crate::domain::ledger::Position;
 use crate::domain::order::Environment;
 use crate::quant::figures::positions_in_order;
@@ -16,6 +17,9 @@ pub struct PortfolioBooks {
     /// In bot order.
     pub bots: Vec<Bot>,
     pub holdings: Vec<Holding>,
+    /// What the account holds by its executions: the bots' shares, those that their slices traded since,
+    /// and its owner's.
+    pub positions: Vec<Position>,
     /// Oldest first.
     pub history: Vec<HistoryRow>,
 }
@@ -30,7 +34,13 @@ impl PortfolioBooks {
         let account = view.get(&ACCOUNTS, &key)?.ok_or_else(|| StoreError::not_found("account"))?;
         let mut bots: Vec<Bot> = view.list(&BOTS, &key)?;
         bots.sort_by_key(|b| b.position);
-        Ok(Self { account, bots, holdings: view.list(&HOLDINGS, &key)?, history: view.list(&HISTORY, &key)? })
+        Ok(Self {
+            account,
+            bots,
+            holdings: view.list(&HOLDINGS, &key)?,
+            positions: view.list(&POSITIONS, &key)?,
+            history: view.list(&HISTORY, &key)?,
+        })
     }
 
     /// All accounts of a user, or the one asked for.
@@ -47,7 +57,12 @@ impl PortfolioBooks {
 
     /// Nothing was ever set up here.
     pub(super) fn is_empty(&self) -> bool {
-        self.bots.is_empty() && self.holdings.is_empty()
+        self.bots.is_empty() && self.holdings.is_empty() && self.positions.is_empty()
+    }
+
+    /// Positions at US exchanges, which the dollar totals count.
+    pub fn held_in_dollars(&self) -> impl Iterator<Item = &Position> {
+        self.positions.iter().filter(|p| p.market == Market::Us && !p.quantity.is_zero())
     }
 }
 
@@ -134,7 +149,7 @@ pub(super) mod tests {
             trailing_stop: 0.0,
             legacy: serde_json::Map::new(),
         };
-        PortfolioBooks { account, bots: vec![bot], holdings: Vec::new(), history: Vec::new() }
+        PortfolioBooks { account, bots: vec![bot], holdings: Vec::new(), positions: Vec::new(), history: Vec::new() }
     }
 
     pub(in crate::portfolio) fn holding(bot: &Bot, quantity: f64, price: f64) -> Holding {
@@ -152,6 +167,21 @@ pub(super) mod tests {
             cycle_start: opened,
             last_trade_at: opened,
             reserve: false,
+        }
+    }
+
+    /// So many TQQQ of an account, whoever in it holds them.
+    pub(in crate::portfolio) fn position(quantity: i64, cost: i64) -> Position {
+        let none = rust_decimal::Decimal::ZERO;
+        Position {
+            market: Market::Us,
+            symbol: "TQQQ".to_owned(),
+            quantity: quantity.into(),
+            cost: cost.into(),
+            realised: none,
+            charges: none,
+            oversold: none,
+            outside: none,
         }
     }
 

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::books::PortfolioBooks;
-use crate::domain::bot::{Bot, HistoryRow, Holding};
+use crate::domain::bot::{Bot, HistoryRow};
 use crate::domain::calendar::Calendar;
 use crate::domain::id::{AccountId, BotId};
+use crate::domain::ledger::Position;
+use crate::domain::money::f64_from_decimal;
 use crate::quant::egg::number::sum;
 use crate::quant::egg::point::traded_holding;
 use crate::quant::figures::overview::Prices;
@@ -116,7 +118,7 @@ pub struct Summary {
     /// Unrealised profit as a fraction of the cost.
     pub profit_rate: Option<f64>,
     pub max_seed: f64,
-    /// Cost as a fraction of `max_seed`.
+    /// Cost of the bots' holdings as a fraction of `max_seed`.
     pub seed_use_rate: f64,
     pub seed_per_turn: f64,
     pub one_day_seed: f64,
@@ -148,13 +150,17 @@ pub fn summary(books: &[PortfolioBooks], market: &MarketPrices, calendar: &Calen
         .collect();
     let add = |of: fn(&Overview) -> f64| sum(figures.iter().map(|(_, o, _)| of(o)));
     let cash = known(&figures, |_, _, cash| cash.map(|c| c.value));
-    let (cost, reserve, max_seed) = (add(|o| o.cost), add(|o| o.reserve), add(|o| o.max_seed));
-    // Without a price the overview counts a position at its cost, which is nobody's market value.
-    let priced = held(&figures).all(|h| market.prices.contains_key(&h.symbol));
-    let (invested, profit) = (priced.then(|| add(|o| o.invest)), priced.then(|| add(|o| o.profit)));
+    let (reserve, max_seed) = (add(|o| o.reserve), add(|o| o.max_seed));
+    let values: Vec<Valued> = figures.iter().map(|(b, _, _)| Valued::of(b, &prices)).collect();
+    let cost = sum(values.iter().map(|v| v.cost));
+    let invested: Option<f64> = values.iter().map(|v| v.value).collect::<Option<Vec<f64>>>().map(sum);
+    let profit = invested.map(|invested| invested - cost);
     let total = cash.zip(invested).map(|(cash, invested)| cash + invested + reserve);
-    let withdrawable =
-        total.and_then(|_| known(&figures, |b, o, cash| cash.and(b.account.settings.total_budget).map(|budget| o.withdrawable(budget))));
+    let spare = |((b, o, cash), valued): (&Figures<'_>, &Valued)| {
+        let budget = b.account.settings.total_budget?;
+        Some(cash.as_ref()?.value + valued.value? + o.reserve - budget)
+    };
+    let withdrawable = figures.iter().zip(&values).map(spare).collect::<Option<Vec<f64>>>().filter(|v| !v.is_empty()).map(sum);
     let rate = latest_rate(books, market);
     let krw = |usd: f64| rate.as_ref().map(|r| usd * r.usd_krw);
     let session = calendar.trading_date_for(now).ok();
@@ -171,7 +177,7 @@ pub fn summary(books: &[PortfolioBooks], market: &MarketPrices, calendar: &Calen
         profit_krw: profit.and_then(krw),
         profit_rate: profit.map(|profit| share(profit, cost)),
         max_seed,
-        seed_use_rate: share(cost, max_seed),
+        seed_use_rate: share(add(|o| o.cost), max_seed),
         seed_per_turn: add(|o| o.seed_per_turn),
         one_day_seed: add(|o| o.one_day_seed),
         withdrawable,
@@ -219,13 +225,25 @@ fn alert(books: &PortfolioBooks, overview: &Overview, cash: Option<&Cash>) -> Op
     Some(Alert { code, account: books.account.name.clone(), cash, seed_per_turn: overview.seed_per_turn })
 }
 
-/// What the accounts hold at a market.
-fn held<'f>(figures: &'f [Figures<'_>]) -> impl Iterator<Item = &'f Holding> {
-    figures.iter().flat_map(|(b, _, _)| &b.holdings).filter(|h| !h.reserve && h.quantity > 0.0)
+/// An account's positions by its executions, so that cash and shares move together: a bot's own holding
+/// follows only when its slices are complete.
+struct Valued {
+    /// `None` while one has no price.
+    value: Option<f64>,
+    cost: f64,
+}
+
+impl Valued {
+    fn of(books: &PortfolioBooks, prices: &Prices) -> Self {
+        let held = || books.held_in_dollars();
+        let value = |p: &Position| prices.get(&p.symbol).map(|price| f64_from_decimal(p.quantity) * price);
+        Self { value: held().map(value).collect::<Option<Vec<f64>>>().map(sum), cost: sum(held().map(|p| f64_from_decimal(p.cost))) }
+    }
 }
 
 fn prices_at(figures: &[Figures<'_>], market: &MarketPrices) -> Option<Timestamp> {
-    let times: Option<Vec<Timestamp>> = held(figures).map(|h| market.prices.get(&h.symbol).map(|p| p.at)).collect();
+    let held = figures.iter().flat_map(|(b, _, _)| b.held_in_dollars());
+    let times: Option<Vec<Timestamp>> = held.map(|p| market.prices.get(&p.symbol).map(|p| p.at)).collect();
     times?.into_iter().min()
 }
 
@@ -269,7 +287,7 @@ fn day_of(at: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use super::super::books::tests::{books, holding, sell};
+    use super::super::books::tests::{books, holding, position, sell};
     use super::*;
     use crate::domain::account::KnownRate;
     use crate::domain::clock::from_kst;
@@ -293,6 +311,7 @@ mod tests {
         let calendar = Calendar::nyse().unwrap();
         let mut books = books(1);
         books.holdings.push(holding(&books.bots[0], 4.0, 50.0));
+        books.positions.push(position(4, 200));
         let none = summary(std::slice::from_ref(&books), &MarketPrices::default(), &calendar, now());
         assert_eq!((none.total, none.cash, none.total_krw, none.profit_krw, none.prices_at), (None, None, None, None, None));
         assert_eq!((none.invested, none.profit, none.profit_rate), (None, None, None));
@@ -305,6 +324,18 @@ mod tests {
         assert_eq!((all.prices_at, all.cash_at, all.withdrawable), (Some(now()), Some(now()), None));
         assert_eq!(all.alerts[0].code, AlertCode::LowCash);
         assert_eq!((all.bots[0].profit, all.bots[0].profit_rate, all.bots[0].t), (Some(40.0), Some(0.2), 2.0));
+    }
+
+    #[test]
+    fn shares_that_slices_have_bought_and_own_ones_count_with_the_cash_that_they_took() {
+        let calendar = Calendar::nyse().unwrap();
+        let mut books = books(1);
+        books.holdings.push(holding(&books.bots[0], 4.0, 50.0));
+        // Two more by the slices of tonight, three of the owner's.
+        books.positions.push(position(9, 500));
+        let all = summary(std::slice::from_ref(&books), &market(&books, Some(60.0), Some(100.0), None), &calendar, now());
+        assert_eq!((all.invested, all.cost, all.profit, all.total), (Some(540.0), 500.0, Some(40.0), Some(640.0)));
+        assert_eq!((all.bots[0].quantity, all.bots[0].profit), (Some(4.0), Some(40.0)), "the bot's own holding follows at the end");
     }
 
     #[test]

@@ -39,9 +39,16 @@ describe('refusals have a sentence in both languages', () => {
       ...words(text, /\brefused\(\s*\w+,\s*"([a-z_]+)"/g),
       ...words(text, /\bconflict\(\s*"([a-z_]+)"/g),
       ...words(text, /\bReason::new\(\s*"([a-z_]+)"/g),
+      ...words(text, /\bFault \{ code: "([a-z_]+)"/g),
       ...words(text, /\bNOT_PLACED: &str = "([a-z_]+)"/g),
     ];
-    for (const known of ['order_of_bot', 'idempotency_key_reused', 'insufficient_cash', 'amend_not_placed']) {
+    for (const known of [
+      'order_of_bot',
+      'idempotency_key_reused',
+      'insufficient_cash',
+      'amend_not_placed',
+      'off_tick',
+    ]) {
       expect(codes).toContain(known);
     }
     expect(missing(codes, ko.errors, en.errors)).toEqual([]);

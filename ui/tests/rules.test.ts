@@ -8,7 +8,7 @@ import { eventText } from '../src/features/orders/eventText';
 import { deviceName } from '../src/features/profile/device';
 import { ruleError } from '../src/features/schedule/RuleEditor';
 import { converted, kstOf, newYorkOf } from '../src/features/schedule/rules';
-import { refusedFields } from '../src/lib/forms';
+import { optionalDecimalField, refusedFields } from '../src/lib/forms';
 import { aBot } from './support';
 
 describe('bot settings', () => {
@@ -148,4 +148,16 @@ describe('signed-in devices', () => {
     ['curl/8.5.0', 'curl/8.5.0'],
     ['', ''],
   ])('%s', (agent, name) => expect(deviceName(agent)).toBe(name));
+});
+
+describe('an optional number', () => {
+  const field = optionalDecimalField({ above: '0', places: 0 });
+  it('may be empty', () => expect(field.parse(' ')).toBeNull());
+  it.each([
+    ['-5', 'form.above|0'],
+    ['abc', 'form.number'],
+    ['1.5', 'form.places|0'],
+  ])('says in our own words what is wrong with %s', (text, words) =>
+    expect(field.safeParse(text).error?.issues[0]?.message).toBe(words),
+  );
 });

@@ -42,7 +42,8 @@ async fn get_summary(
 /// What was last read of everything that these accounts hold or trade.
 fn known_prices(app: &AppData, books: &[PortfolioBooks]) -> MarketPrices {
     let quotes = app.trading.quotes();
-    let symbols = books.iter().flat_map(|b| b.bots.iter().map(|b| &b.symbol).chain(b.holdings.iter().map(|h| &h.symbol)));
+    let of_bots = books.iter().flat_map(|b| b.bots.iter().map(|b| &b.symbol).chain(b.holdings.iter().map(|h| &h.symbol)));
+    let symbols = of_bots.chain(books.iter().flat_map(|b| b.held_in_dollars().map(|p| &p.symbol)));
     MarketPrices {
         prices: symbols.filter_map(|s| quotes.get(s).map(|q| (s.clone(), Price { value: f64_from_decimal(q.last), at: q.at }))).collect(),
         cash: books

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::gate::Seen;
 use crate::domain::instrument::Market;
-use crate::domain::order::{OrderIntent, Reason};
+use crate::domain::order::{LimitHit, OrderIntent, Reason};
 use crate::domain::rules::{price_limit, tick};
 
 /// Funds that follow twice their index have limits twice as wide; whether one does, its price does not
@@ -16,8 +16,11 @@ pub(in crate::trading) fn check(intent: &OrderIntent, seen: &Seen) -> Option<Rea
     let named = [(intent.limit_price, "limit price"), (intent.trigger_price, "trigger price")];
     named
         .into_iter()
-        .find_map(|(price, name)| price.and_then(|price| fault(intent.market, name, price, seen)))
-        .map(|fault| Reason::new(fault.code, fault.message))
+        .find_map(|(price, name)| price.and_then(|price| fault(intent.market, name, price, seen).map(|fault| (price, fault))))
+        .map(|(price, fault)| {
+            let limit = LimitHit { name: fault.code.to_owned(), allowed: fault.allowed, asked: price.to_string() };
+            Reason { limit: Some(limit), ..Reason::new(fault.code, fault.message) }
+        })
 }
 
 /// What is wrong with a price.
@@ -25,6 +28,8 @@ pub(in crate::trading) fn check(intent: &OrderIntent, seen: &Seen) -> Option<Rea
 pub(in crate::trading) struct Fault {
     pub code: &'static str,
     pub message: String,
+    /// The nearest prices, or the day's range: two prices with a dash between them.
+    pub allowed: String,
 }
 
 /// Checks one price, as far as it is known what it belongs to.
@@ -39,9 +44,12 @@ pub(in crate::trading) fn fault(market: Market, name: &str, price: Decimal, seen
     if !kinds.iter().any(|etf| tick::is_on_tick(market, *etf, price)) {
         let below = kinds.iter().map(|etf| tick::round_down(market, *etf, price)).max().unwrap_or_default();
         let above = kinds.iter().map(|etf| tick::round_up(market, *etf, price)).min().unwrap_or_default();
-        let nearest = if below > Decimal::ZERO { format!("{below} or {above}") } else { above.to_string() };
+        let (nearest, allowed) = match below > Decimal::ZERO {
+            true => (format!("{below} or {above}"), format!("{below} – {above}")),
+            false => (above.to_string(), above.to_string()),
+        };
         let message = format!("the {name} {price} is between two ticks: the nearest prices are {nearest}");
-        return Some(Fault { code: "off_tick", message });
+        return Some(Fault { code: "off_tick", message, allowed });
     }
     if market != Market::Krx {
         return None;
@@ -56,7 +64,7 @@ pub(in crate::trading) fn fault(market: Market, name: &str, price: Decimal, seen
     })?;
     if price < low || price > high {
         let message = format!("the {name} {price} is outside today's price limits: {low} to {high}");
-        return Some(Fault { code: "outside_price_limits", message });
+        return Some(Fault { code: "outside_price_limits", message, allowed: format!("{low} – {high}") });
     }
     None
 }

@@ -23,20 +23,21 @@ function withinBounds(value: string, { min, max, above, places }: Bounds): strin
   return null;
 }
 
+/** Reads a decimal and checks its bounds; what is wrong becomes an issue of the field. */
+function checked(text: string, bounds: Bounds, context: z.core.$RefinementCtx<string>) {
+  const value = readDecimal(text);
+  const refused = value === null ? 'form.number' : withinBounds(value, bounds);
+  if (value !== null && !refused) return value;
+  context.addIssue({ code: 'custom', message: refused ?? 'form.number' });
+  return z.NEVER;
+}
+
 /** A required decimal; signs are kept. */
 export function decimalField(bounds: Bounds = {}) {
   return z.string().transform((text, context) => {
-    if (text.trim() === '') {
-      context.addIssue({ code: 'custom', message: 'form.required' });
-      return z.NEVER;
-    }
-    const value = readDecimal(text);
-    const refused = value === null ? 'form.number' : withinBounds(value, bounds);
-    if (value === null || refused) {
-      context.addIssue({ code: 'custom', message: refused ?? 'form.number' });
-      return z.NEVER;
-    }
-    return value;
+    if (text.trim() !== '') return checked(text, bounds, context);
+    context.addIssue({ code: 'custom', message: 'form.required' });
+    return z.NEVER;
   });
 }
 
@@ -45,7 +46,7 @@ export const wholeField = (bounds: Bounds = {}) => decimalField({ ...bounds, pla
 
 /** An empty text is "not set". */
 export const optionalDecimalField = (bounds: Bounds = {}) =>
-  z.union([z.literal('').transform(() => null), decimalField(bounds)]);
+  z.string().transform((text, context) => (text.trim() === '' ? null : checked(text, bounds, context)));
 
 export const requiredText = (max = 200) => z.string().trim().min(1, 'form.required').max(max, `form.tooLong|${max}`);
 

@@ -11,6 +11,9 @@ export function useLimitText(): (limit: LimitHit) => string {
   const { t } = useTranslation();
   const hidden = useAmountsHidden();
   return (limit) => {
+    // What an exchange demands of a price is nobody's wealth.
+    if (limit.name === 'off_tick') return t('refusal.nearest', { allowed: limit.allowed });
+    if (limit.name === 'outside_price_limits') return t('refusal.range', { allowed: limit.allowed });
     const shown = (value: string) => (hidden && !COUNTS.has(limit.name) ? COVER : (quantity(value, 4) ?? value));
     return t('refusal.limit', { allowed: shown(limit.allowed), asked: shown(limit.asked) });
   };

@@ -12,6 +12,13 @@ export function ExportCard({ account }: { account: Account }) {
   return (
     <Card title={t('export.title')} testId="export">
       <p className="text-sm">{t('export.text')}</p>
+      {account.mode === 'trading' && (
+        <div className="mt-3">
+          <Note tone="warning" testId="export-trading">
+            {t('export.stopFirst')}
+          </Note>
+        </div>
+      )}
       <Button
         className="mt-3"
         busy={exporting.isPending}

@@ -32,6 +32,7 @@ export function GoingLiveCard({ account }: { account: Account }) {
       {query.error && <ErrorNote error={query.error} retry={() => void query.refetch()} />}
       {state && (
         <div className="space-y-3">
+          {!state.applies && <p className="text-sm">{t('goingLive.onlyLive')}</p>}
           {state.applies && (
             <>
               <ol className="flex flex-wrap gap-2" aria-label={t('goingLive.ladder')}>

@@ -31,7 +31,7 @@ export const hasLimit = (kind: OrderKind): boolean => LIMITED.has(kind);
 export const hasTrigger = (kind: OrderKind): boolean => kind === 'stop_limit';
 
 export interface ReadTicket {
-  /** What to ask about; with stand-ins for fields that are still empty. Null before there is a symbol. */
+  /** What to ask about; with stand-ins for fields that are still empty. Null before there is a code. */
   request: OrderRequest | null;
   /** Nothing is missing or wrong. */
   complete: boolean;
@@ -48,6 +48,9 @@ function positive(text: string, whole = false): { value: string | null; error: s
   return { value, error: null };
 }
 
+/** A Korean code or something that can be a US ticker; other texts are names to search for. */
+export const isCode = (text: string): boolean => /^(\d[0-9A-Z]{5}|Q\d{6}|[A-Z][A-Z./-]{0,11})$/.test(text);
+
 /** Reads the fields for an order of `account`. Pure. */
 export function readTicket(text: TicketText, account: string): ReadTicket {
   const symbol = text.symbol.trim().toUpperCase();
@@ -55,24 +58,23 @@ export function readTicket(text: TicketText, account: string): ReadTicket {
   const price = hasLimit(text.kind) ? positive(text.price) : { value: null, error: null };
   const trigger = hasTrigger(text.kind) ? positive(text.trigger) : { value: null, error: null };
   const errors: ReadTicket['errors'] = {
-    ...(symbol === '' && { symbol: 'form.required' }),
+    ...(symbol === '' ? { symbol: 'form.required' } : !isCode(symbol) && { symbol: 'form.code' }),
     ...(quantity.error && { quantity: quantity.error }),
     ...(price.error && { price: price.error }),
     ...(trigger.error && { trigger: trigger.error }),
   };
-  const request: OrderRequest | null =
-    symbol === ''
-      ? null
-      : {
-          account,
-          symbol,
-          side: text.side,
-          order_type: text.kind,
-          // One share asks what the account offers and what the price is.
-          quantity: quantity.value ?? '1',
-          ...(price.value !== null && { price: price.value }),
-          ...(trigger.value !== null && { trigger_price: trigger.value }),
-        };
+  const request: OrderRequest | null = !isCode(symbol)
+    ? null
+    : {
+        account,
+        symbol,
+        side: text.side,
+        order_type: text.kind,
+        // One share asks what the account offers and what the price is.
+        quantity: quantity.value ?? '1',
+        ...(price.value !== null && { price: price.value }),
+        ...(trigger.value !== null && { trigger_price: trigger.value }),
+      };
   return { request, complete: Object.keys(errors).length === 0, errors };
 }
 
