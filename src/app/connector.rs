@@ -17,14 +17,14 @@ use crate::brokers::kis::{KeyLine, KeyName, KeyRing, KisClient, KisConfig};
 use crate::brokers::kis::{StoredToken, TokenKeeper, TokenStore};
 use crate::brokers::limit::{LIVE_CALLS_PER_SECOND, MOCK_CALLS_PER_SECOND, RateLimiter};
 use crate::brokers::paper::PaperBroker;
-use crate::brokers::{LiveGuard, OrderGateway};
+use crate::brokers::{OrderGateway, OrderGuard};
 use crate::domain::account::Account;
 use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, UserId};
-use crate::domain::order::{BrokerHost, Environment};
+use crate::domain::order::{BrokerHost, Environment, OrderIntent, Reason};
 use crate::storage::tables::{SECRETS, secret};
 use crate::storage::{Store, StoreError, account_key};
-use crate::trading::{Connector, TradingError, live_orders_allowed};
+use crate::trading::{Connector, TradingError, order_refusal};
 
 /// Builds KIS clients.
 pub struct KisConnector {
@@ -121,9 +121,9 @@ impl KisConnector {
         if let Some(token) = self.holders().get(&name) {
             token.keep(user, account.id);
         }
-        let guard = StoredPermission { store: self.store.clone(), user, account: account.id };
+        let guard = StoredPermission { store: self.store.clone(), user };
         let client = KisClient::new(config, self.http.clone(), self.market.clone(), line.tokens, line.limiter)?;
-        Ok(client.with_live_guard(Arc::new(guard)))
+        Ok(client.with_guard(Arc::new(guard)))
     }
 }
 
@@ -203,11 +203,10 @@ impl Connector for KisConnector {
     }
 }
 
-/// What the store says about an account's live orders, asked anew for each.
+/// What the store says about a user's orders, asked anew for each.
 struct StoredPermission {
     store: Store,
     user: UserId,
-    account: AccountId,
 }
 
 impl std::fmt::Debug for StoredPermission {
@@ -216,13 +215,9 @@ impl std::fmt::Debug for StoredPermission {
     }
 }
 
-impl LiveGuard for StoredPermission {
-    fn may_order(&self) -> bool {
-        live_orders_allowed(&self.store, self.user, self.account)
-    }
-
-    fn may_cancel(&self) -> bool {
-        true
+impl OrderGuard for StoredPermission {
+    fn refusal(&self, intent: &OrderIntent) -> Option<Reason> {
+        order_refusal(&self.store, self.user, intent)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::order::Reason;
+
 /// Why a broker refused an order or a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectionKind {
@@ -48,6 +50,10 @@ pub enum BrokerError {
     /// Real money, and not everybody who must allow it does.
     #[error("orders to this live account are locked: administrator, permission and the account's rung must all allow them")]
     LiveLocked,
+    /// It waited here, and meanwhile a kill switch was thrown, the account stopped or a permission taken
+    /// back; it was not sent.
+    #[error("{}", .0.message)]
+    Halted(Reason),
 }
 
 /// What a failed order request means for the order.
@@ -70,7 +76,8 @@ impl BrokerError {
             | BrokerError::UnknownInstrument(_)
             | BrokerError::Forbidden(_)
             | BrokerError::TooLate(_)
-            | BrokerError::LiveLocked => OrderOutcome::NotPlaced,
+            | BrokerError::LiveLocked
+            | BrokerError::Halted(_) => OrderOutcome::NotPlaced,
             BrokerError::NoAnswer(_) | BrokerError::Protocol(_) => OrderOutcome::Unknown,
         }
     }
@@ -109,6 +116,7 @@ impl BrokerError {
             BrokerError::Forbidden(_) => "forbidden_environment",
             BrokerError::TooLate(_) => "too_late",
             BrokerError::LiveLocked => "live_locked",
+            BrokerError::Halted(_) => "halted",
         }
     }
 
@@ -116,6 +124,7 @@ impl BrokerError {
     pub fn code(&self) -> &str {
         match self {
             BrokerError::RateLimited { code, .. } | BrokerError::Unauthorized { code, .. } | BrokerError::Rejected { code, .. } => code,
+            BrokerError::Halted(reason) => &reason.code,
             _ => self.kind(),
         }
     }
@@ -124,6 +133,7 @@ impl BrokerError {
     pub fn order_code(&self) -> &str {
         match self {
             BrokerError::Rejected { code, .. } => code,
+            BrokerError::Halted(reason) => &reason.code,
             _ => self.kind(),
         }
     }

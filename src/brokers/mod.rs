@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::instrument::{Exchange, Market};
 use crate::domain::money::Currency;
-use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderKind, Side, Venue};
+use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderIntent, OrderKind, Reason, Side, Venue};
 pub use error::{BrokerError, OrderOutcome};
 
 /// A price as the broker shows it.
@@ -283,28 +283,12 @@ pub trait Broker: MarketReader {
     }
 }
 
-/// Whether a client of a live host may send. It is asked right before each order leaves, so that a
-/// permission which was taken back holds at once; the gate has asked the same before it journalled.
-pub trait LiveGuard: Send + Sync + Debug {
-    /// New orders and new terms may leave.
-    fn may_order(&self) -> bool;
-
-    /// Cancels may leave: they only make less of what was sent before.
-    fn may_cancel(&self) -> bool;
-}
-
-/// Nothing leaves: what a client has until it is given another guard.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LiveLocked;
-
-impl LiveGuard for LiveLocked {
-    fn may_order(&self) -> bool {
-        false
-    }
-
-    fn may_cancel(&self) -> bool {
-        false
-    }
+/// What a client asks right before each order or amendment leaves: an order can wait in the process for
+/// minutes, and a switch that was thrown meanwhile must hold for it. The gate has asked the same before
+/// the order was journalled. Cancels pass unasked: they only make less of what was sent before.
+pub trait OrderGuard: Send + Sync + Debug {
+    /// Why the order, or new terms for it, must not leave now; `None` lets it go.
+    fn refusal(&self, intent: &OrderIntent) -> Option<Reason>;
 }
 
 /// Sending and cancelling. Called by the order service and by nothing else (an architecture test

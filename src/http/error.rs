@@ -395,6 +395,7 @@ impl From<BrokerError> for ApiError {
             BrokerError::Forbidden(_) => Self::refused("forbidden_environment", text),
             BrokerError::TooLate(_) => Self::refused("too_late", text),
             BrokerError::LiveLocked => Self::refused("live_locked", text),
+            BrokerError::Halted(reason) => Self::refused(reason.code, text),
         };
         match said {
             Some((code, message)) => answer.with("broker_code", code).with("broker_message", message),
@@ -409,6 +410,13 @@ impl From<TradingError> for ApiError {
             TradingError::Store(error) => error.into(),
             TradingError::Broker(error) => error.into(),
             TradingError::Refused { code, detail } => Self::refused(code, detail),
+            TradingError::Gate(reason) => {
+                let answer = Self::refused(reason.code, reason.message);
+                match reason.limit {
+                    Some(limit) => answer.with("limit", serde_json::to_value(limit).unwrap_or_default()),
+                    None => answer,
+                }
+            }
             TradingError::Invalid { pointer, detail } => Self::new(ErrorCode::Invalid, detail).at(pointer),
             TradingError::Fields(problems) => Self::fields(problems),
             TradingError::Calendar(detail) => Self::refused("calendar", detail),

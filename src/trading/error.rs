@@ -1,6 +1,7 @@
 //! What the trading layer refuses or cannot do.
 
 use crate::brokers::BrokerError;
+use crate::domain::order::Reason;
 use crate::storage::StoreError;
 
 /// What is wrong with one field of a request.
@@ -29,6 +30,9 @@ pub enum TradingError {
     /// A rule forbids it: a stable code, a sentence that says how to go on.
     #[error("{detail}")]
     Refused { code: &'static str, detail: String },
+    /// The gate lets an order's new terms not pass, for a reason that an order could have as well.
+    #[error("{}", .0.message)]
+    Gate(Box<Reason>),
     /// An input is wrong; `pointer` names the field.
     #[error("{detail}")]
     Invalid { pointer: &'static str, detail: String },

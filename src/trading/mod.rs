@@ -34,7 +34,7 @@ pub use desk::{SessionTimes, SheetProgress};
 pub use error::{FieldProblem, TradingError};
 pub use going_live::{LadderState, Step, live_orders_allowed};
 pub use line::{Connector, Line};
-pub use orders::gate::{Seen, Window};
+pub use orders::gate::{Seen, Window, order_refusal};
 pub use orders::rules::{HaltScope, Halts};
 pub use orders::service::{OrderService, Placement, RequestKey};
 pub use orders::ticket::{NewOrder, OrderFilter, TicketPreview};

@@ -427,6 +427,7 @@ fn code_of(error: &TradingError) -> String {
         TradingError::Store(_) => "store".to_owned(),
         TradingError::Broker(error) => error.code().to_owned(),
         TradingError::Refused { code, .. } => (*code).to_owned(),
+        TradingError::Gate(reason) => reason.code.clone(),
         TradingError::Invalid { pointer, .. } => (*pointer).to_owned(),
         TradingError::Fields(problems) => problems.first().map_or("invalid", |p| p.code).to_owned(),
         TradingError::Calendar(_) => "calendar".to_owned(),

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use eggmoney::brokers::http::{HttpClient, HttpSettings};
 use eggmoney::brokers::kis::{KisClient, KisConfig, MemoryTokenStore, TokenKeeper};
 use eggmoney::brokers::limit::{LIVE_CALLS_PER_SECOND, RateLimiter};
-use eggmoney::brokers::{LiveGuard, OrderGateway};
+use eggmoney::brokers::{OrderGateway, OrderGuard};
 use eggmoney::domain::id::{AccountId, OrderId};
 use eggmoney::domain::instrument::{Exchange, Market};
 use eggmoney::domain::night::Decided;
-use eggmoney::domain::order::{BrokerHost, Environment, JournalledOrder, OrderIntent, OrderKind, OrderOrigin, Side, Venue};
+use eggmoney::domain::order::{BrokerHost, Environment, JournalledOrder, OrderIntent, OrderKind, OrderOrigin, Reason, Side, Venue};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
@@ -23,13 +23,9 @@ use super::support::{Caller, PASSWORD};
 #[derive(Debug)]
 struct Anything;
 
-impl LiveGuard for Anything {
-    fn may_order(&self) -> bool {
-        true
-    }
-
-    fn may_cancel(&self) -> bool {
-        true
+impl OrderGuard for Anything {
+    fn refusal(&self, _: &OrderIntent) -> Option<Reason> {
+        None
     }
 }
 
@@ -53,7 +49,7 @@ impl OldServer {
         let http = HttpClient::new(HttpSettings::default()).unwrap();
         let tokens = Arc::new(TokenKeeper::new(Arc::new(MemoryTokenStore::default()), clock.clone()));
         let limiter = Arc::new(RateLimiter::new(clock.clone(), LIVE_CALLS_PER_SECOND));
-        let client = KisClient::new(config, http, clock.clone(), tokens, limiter).unwrap().with_live_guard(Arc::new(Anything));
+        let client = KisClient::new(config, http, clock.clone(), tokens, limiter).unwrap().with_guard(Arc::new(Anything));
         Self { client, now: clock }
     }
 

@@ -1,7 +1,17 @@
 //! Orders by hand over HTTP: the seed's own example, idempotency, refusals, permissions, kill switch.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use eggmoney::app::connector::KisConnector;
+use eggmoney::domain::calendar::Calendar;
+use eggmoney::domain::clock::{Clock, Sleep, SteppedClock};
+use eggmoney::domain::limits::UserRules;
+use eggmoney::domain::order::{OrderKind, OrderState, Side, Venue};
 use eggmoney::domain::user::Role;
-use eggmoney::simulators::Scenario;
+use eggmoney::simulators::{Fault, Scenario};
+use eggmoney::trading::{Calendars, HaltScope, NewOrder, Surroundings, Trading};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::old::Night;
@@ -166,4 +176,112 @@ async fn permissions_and_the_kill_switch_hold_from_the_next_order_on() {
     assert_eq!(kim.post("/api/v1/admin/kill-switch", &json!({"on": true})).await.0, 403);
     assert_eq!(admin.post("/api/v1/admin/kill-switch", &json!({"on": true})).await.0, 200);
     assert_eq!(kim.post(ORDERS, &example()).await.1["code"], "halted");
+}
+
+/// The market clock of a program that something happens to while it waits for a token.
+#[derive(Debug)]
+struct Overtaken {
+    market: Arc<SteppedClock>,
+    /// What happens in the next wait of half a minute or more, once.
+    meanwhile: Mutex<Option<(Arc<Trading>, Meanwhile)>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Meanwhile {
+    Halt(HaltScope),
+    Stop(eggmoney::domain::id::UserId, eggmoney::domain::id::AccountId),
+    Forbid(eggmoney::domain::id::UserId),
+    Nothing,
+}
+
+impl Clock for Overtaken {
+    fn now(&self) -> Timestamp {
+        self.market.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        Box::pin(async move {
+            let happens = if duration < Duration::from_secs(30) { None } else { self.meanwhile.lock().unwrap().take() };
+            match happens {
+                Some((trading, Meanwhile::Halt(scope))) => {
+                    trading.set_halt(None, scope, true).await.unwrap();
+                    trading.cancel_halted(scope).await;
+                }
+                Some((trading, Meanwhile::Stop(user, account))) => drop(trading.stop_account(user, account).await.unwrap()),
+                Some((trading, Meanwhile::Forbid(user))) => {
+                    let rules = UserRules { can_paper_trade: false, ..UserRules::default() };
+                    trading.set_user_rules(None, user, rules).await.unwrap();
+                }
+                Some((_, Meanwhile::Nothing)) | None => {}
+            }
+            self.market.sleep(duration).await;
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Room;
+
+impl Surroundings for Room {
+    fn disk_free(&self) -> Option<u64> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_waits_for_a_token_does_not_leave_after_a_stop() {
+    let night = Night::start_with("2026-05-15T14:58:00Z", Scenario::default()).await;
+    let mine = night.bring("chan", "chan", 30_000).await;
+    let chan = night.server.login("chan").await;
+    let at = format!("/api/v1/trading/accounts/{}", mine.account);
+    for question in chan.get(&format!("{at}/unsettled")).await.1["items"].as_array().unwrap() {
+        let action = if question["type"] == "unbooked_fills" { "discard" } else { "merge" };
+        chan.post(&format!("{at}/settle"), &json!({"type": question["type"], "name": question["name"], "action": action})).await;
+    }
+    let app = &night.server.app;
+    let user = app.auth.users().unwrap().into_iter().find(|u| u.username == "chan").unwrap().id;
+
+    // Another program over the same data, whose clock lets things happen while it waits.
+    let clock = Arc::new(Overtaken { market: night.server.market.clone(), meanwhile: Mutex::default() });
+    let connector = KisConnector::new(app.store.clone(), app.vault.clone(), app.config.brokers.kis.clone(), clock.clone()).unwrap();
+    let calendars = Calendars { us: Arc::new(Calendar::nyse().unwrap()), krx: Arc::new(Calendar::krx().unwrap()) };
+    let trading = Arc::new(Trading::new(app.store.clone(), clock.clone(), calendars, Arc::new(connector), Arc::new(Room)));
+    let order = || NewOrder {
+        account: Some(mine.account),
+        market: None,
+        symbol: "TQQQ".to_owned(),
+        side: Some(Side::Buy),
+        quantity: 2,
+        kind: OrderKind::Limit,
+        limit_price: Some(20.into()),
+        trigger_price: None,
+        venue: Venue::Krx,
+    };
+    let before = night.broker.control().order_count(&mine.app_key);
+    let all = HaltScope::Installation;
+    for (meanwhile, code) in [
+        (Meanwhile::Halt(all), "halted"),
+        (Meanwhile::Halt(HaltScope::User(user)), "halted"),
+        (Meanwhile::Halt(HaltScope::Account(user, mine.account)), "halted"),
+        (Meanwhile::Stop(user, mine.account), "observing"),
+        (Meanwhile::Forbid(user), "paper_trade_not_permitted"),
+        (Meanwhile::Nothing, ""),
+    ] {
+        for scope in [all, HaltScope::User(user), HaltScope::Account(user, mine.account)] {
+            trading.set_halt(None, scope, false).await.unwrap();
+        }
+        trading.set_user_rules(None, user, UserRules::default()).await.unwrap();
+        trading.start_account(user, mine.account, true).await.unwrap();
+        trading.preview_ticket(user, order()).await.unwrap();
+        // The broker calls the token dead when the order arrives, and issues one a minute.
+        night.broker.control().fail_next(&mine.app_key, "VTTT1002U", 1, Fault::TokenRevoked);
+        *clock.meanwhile.lock().unwrap() = Some((trading.clone(), meanwhile));
+        let placed = trading.place_ticket(user, order(), None).await.unwrap();
+        assert!(clock.meanwhile.lock().unwrap().is_none(), "{meanwhile:?}: the order waited for a token");
+        let reason = placed.reason.as_ref().map_or("", |r| r.code.as_str());
+        let state = if code.is_empty() { OrderState::Accepted } else { OrderState::Rejected };
+        assert_eq!((placed.state, reason), (state, code), "{meanwhile:?}");
+        let sent = night.broker.control().order_count(&mine.app_key) - before;
+        assert_eq!(sent, usize::from(code.is_empty()), "{meanwhile:?}");
+    }
 }

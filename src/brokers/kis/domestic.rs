@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use super::fold::{fold_krx_orders, fold_positions};
 use super::parse::{Answer, date_text};
-use super::rest::{Paging, Params, Rest};
+use super::rest::{OnlyWhile, Paging, Params, Rest};
 use super::{bad_order, bad_price, offers, receipt, urls};
 use crate::brokers::{BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Cash, OrderAck, PowerBasis};
 use crate::domain::clock::kst_date;
@@ -26,14 +26,20 @@ impl Domestic<'_> {
         let mut params = self.0.account();
         params.extend(order_terms(self.0.host, intent)?);
         let order_date = self.today();
-        receipt(&self.0.submit(urls::krx_order(intent.side), &params, Some(order.deadline())).await?, order_date)
+        receipt(
+            &self.0.submit(urls::krx_order(intent.side), &params, Some(OnlyWhile { intent, deadline: order.deadline() })).await?,
+            order_date,
+        )
     }
 
     pub async fn amend(&self, order: &Order, original_no: &str, terms: &Amendment) -> Result<OrderAck, BrokerError> {
         let mut params = self.0.account();
         params.extend(amend_terms(self.0.host, order, original_no, terms)?);
         let order_date = self.today();
-        receipt(&self.0.submit(urls::KRX_AMEND, &params, Some(order.intent.expires_at)).await?, order_date)
+        receipt(
+            &self.0.submit(urls::KRX_AMEND, &params, Some(OnlyWhile { intent: &order.intent, deadline: order.intent.expires_at })).await?,
+            order_date,
+        )
     }
 
     pub async fn cancel(&self, order: &Order, original_no: &str) -> Result<(), BrokerError> {

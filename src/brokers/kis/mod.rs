@@ -36,8 +36,8 @@ use super::error::RejectionKind;
 use super::http::{HttpClient, Redactor};
 use super::limit::RateLimiter;
 use super::{
-    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, LiveGuard, LiveLocked,
-    MarketReader, MinuteBar, OrderAck, OrderBook, OrderGateway, Period, PresentBalance, Quote,
+    Broker, BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Capabilities, Cash, DailyBar, DayInfo, MarketReader, MinuteBar,
+    OrderAck, OrderBook, OrderGateway, OrderGuard, Period, PresentBalance, Quote,
 };
 use crate::domain::clock::{Clock, kst_date};
 use crate::domain::instrument::{Exchange, Market};
@@ -63,8 +63,6 @@ pub struct KisClient {
     quotes: Flights<(Exchange, String), Result<Quote, BrokerError>>,
     /// The calendar as the broker gave it on a day.
     days: tokio::sync::Mutex<Option<Days>>,
-    /// Asked before anything is sent to the live host.
-    live: Arc<dyn LiveGuard>,
 }
 
 /// Days of the Korean exchange from `from` on, asked on the day `asked`.
@@ -122,20 +120,22 @@ impl KisClient {
                 headers,
                 secrets,
                 drift: std::sync::Mutex::new(None),
+                guard: None,
             },
             quotes: Flights::default(),
             days: tokio::sync::Mutex::default(),
-            live: Arc::new(LiveLocked),
         })
     }
 
-    /// Lets a client of the live host send what this guard allows; without one it sends nothing.
-    pub fn with_live_guard(self, live: Arc<dyn LiveGuard>) -> Self {
-        Self { live, ..self }
+    /// Sends only orders and amendments that this guard allows, and asks it right before each of them
+    /// leaves. Without a guard a client of the live host sends nothing at all.
+    pub fn with_guard(mut self, guard: Arc<dyn OrderGuard>) -> Self {
+        self.rest.guard = Some(guard);
+        self
     }
 
     /// Refuses everything that must not leave this client, before a byte does.
-    fn may_send(&self, intent: &OrderIntent, exchange: Exchange, cancels: bool) -> Result<(), BrokerError> {
+    fn may_send(&self, intent: &OrderIntent, exchange: Exchange) -> Result<(), BrokerError> {
         let own = Environment::from(self.rest.host);
         if intent.environment != own {
             return Err(BrokerError::Forbidden(format!(
@@ -144,7 +144,7 @@ impl KisClient {
                 word(own)
             )));
         }
-        if own == Environment::Live && !(if cancels { self.live.may_cancel() } else { self.live.may_order() }) {
+        if own == Environment::Live && self.rest.guard.is_none() {
             return Err(BrokerError::LiveLocked);
         }
         if intent.market != market_of(exchange) {
@@ -310,7 +310,7 @@ impl Broker for KisClient {
 impl OrderGateway for KisClient {
     async fn send_order(&self, order: JournalledOrder<'_>, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         let intent = order.intent();
-        self.may_send(intent, exchange, false)?;
+        self.may_send(intent, exchange)?;
         if intent.quantity == 0 {
             return Err(bad_order("bad_quantity", "the quantity must be at least one share"));
         }
@@ -321,7 +321,7 @@ impl OrderGateway for KisClient {
     }
 
     async fn send_amend(&self, order: &Order, terms: &Amendment, exchange: Exchange) -> Result<OrderAck, BrokerError> {
-        self.may_send(&order.intent, exchange, false)?;
+        self.may_send(&order.intent, exchange)?;
         let original_no = number_of(order)?;
         match order.intent.market {
             Market::Us => self.us().amend(order, original_no, terms, exchange).await,
@@ -330,7 +330,7 @@ impl OrderGateway for KisClient {
     }
 
     async fn send_cancel(&self, order: &Order, exchange: Exchange) -> Result<(), BrokerError> {
-        self.may_send(&order.intent, exchange, true)?;
+        self.may_send(&order.intent, exchange)?;
         let original_no = number_of(order)?;
         match order.intent.market {
             Market::Us => self.us().cancel(order, original_no, exchange).await,

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use super::fold::{fold_positions, fold_us_orders};
 use super::parse::{Answer, date_text, protocol};
-use super::rest::{Paging, Params, Rest};
+use super::rest::{OnlyWhile, Paging, Params, Rest};
 use super::{bad_order, bad_price, offers, receipt, urls};
 use crate::brokers::{BrokerError, BrokerOrder, BrokerPosition, BuyingPower, Cash, OrderAck, PresentBalance};
 use crate::domain::instrument::Exchange;
@@ -29,14 +29,20 @@ impl Overseas<'_> {
         params.extend(order_terms(self.0.host, intent, exchange)?);
         // The broker lists the order under the day on which it took it, New York time.
         let order_date = us_date(self.0.clock.now());
-        receipt(&self.0.submit(urls::order(intent.side), &params, Some(order.deadline())).await?, order_date)
+        receipt(
+            &self.0.submit(urls::order(intent.side), &params, Some(OnlyWhile { intent, deadline: order.deadline() })).await?,
+            order_date,
+        )
     }
 
     pub async fn amend(&self, order: &Order, original_no: &str, terms: &Amendment, exchange: Exchange) -> Result<OrderAck, BrokerError> {
         let mut params = self.0.account();
         params.extend(amend_terms(self.0.host, order, original_no, terms, exchange)?);
         let order_date = us_date(self.0.clock.now());
-        receipt(&self.0.submit(urls::AMEND, &params, Some(order.intent.expires_at)).await?, order_date)
+        receipt(
+            &self.0.submit(urls::AMEND, &params, Some(OnlyWhile { intent: &order.intent, deadline: order.intent.expires_at })).await?,
+            order_date,
+        )
     }
 
     pub async fn cancel(&self, order: &Order, original_no: &str, exchange: Exchange) -> Result<(), BrokerError> {

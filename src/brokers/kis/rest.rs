@@ -11,12 +11,12 @@ use serde_json::{Map, Value};
 use super::auth::{Issuer, LiveToken, TokenKeeper};
 use super::parse::{Answer, Parsed, parse, protocol};
 use super::urls::Endpoint;
-use crate::brokers::BrokerError;
 use crate::brokers::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use crate::brokers::http::{HttpClient, Redactor, RequestBuilder};
 use crate::brokers::limit::{Priority, RateLimiter};
+use crate::brokers::{BrokerError, OrderGuard};
 use crate::domain::clock::Clock;
-use crate::domain::order::BrokerHost;
+use crate::domain::order::{BrokerHost, OrderIntent};
 
 /// Tries of a read that the broker refuses for coming too fast.
 const LIMITED_TRIES: u32 = 6;
@@ -67,6 +67,8 @@ pub(super) struct Rest {
     pub secrets: Redactor,
     /// Seconds by which our clock is ahead of the broker's, as its last answer shows.
     pub drift: Mutex<Option<i64>>,
+    /// Asked right before an order or an amendment leaves.
+    pub guard: Option<Arc<dyn OrderGuard>>,
 }
 
 /// A request as often as it may be sent.
@@ -77,8 +79,15 @@ struct Call<'a> {
     post: bool,
     next_page: bool,
     priority: Priority,
-    /// It must not leave at or after this time, however long token and pace made it wait.
-    deadline: Option<Timestamp>,
+    /// What is asked again right before it leaves, however long token and pace made it wait.
+    only_while: Option<OnlyWhile<'a>>,
+}
+
+/// Until when and for which order a request that opens or changes a position may leave.
+#[derive(Clone, Copy)]
+pub(super) struct OnlyWhile<'a> {
+    pub intent: &'a OrderIntent,
+    pub deadline: Timestamp,
 }
 
 /// A page of an answer.
@@ -144,20 +153,23 @@ impl Rest {
         }
     }
 
-    /// Sends an order or a cancellation, once. Whatever opens a position names the `deadline` from which
-    /// it must not leave any more: waiting for a token alone can take minutes.
+    /// Sends an order or a cancellation, once. Whatever is no cancel says until when and as what it may
+    /// leave: waiting for a token alone can take minutes.
     ///
     /// # Errors
-    /// `TooLate` when the deadline came first; nothing was sent then.
-    pub async fn submit(&self, endpoint: Endpoint, params: &Params, deadline: Option<Timestamp>) -> Result<Answer, BrokerError> {
+    /// `TooLate` when the deadline came first, `Halted` when the guard does not let it go any more;
+    /// nothing was sent then.
+    pub async fn submit(&self, endpoint: Endpoint, params: &Params, only_while: Option<OnlyWhile<'_>>) -> Result<Answer, BrokerError> {
         let tr_id = endpoint.tr_id(self.host)?;
-        let call = Call { path: endpoint.path, tr_id, params, post: true, next_page: false, priority: Priority::Order, deadline };
+        // Before a token is asked for; `attempt` asks again.
+        self.may_leave(only_while)?;
+        let call = Call { path: endpoint.path, tr_id, params, post: true, next_page: false, priority: Priority::Order, only_while };
         self.exchange(&call).await.map(|page| page.answer).map_err(Failure::into_error)
     }
 
     async fn read_page(&self, endpoint: Endpoint, params: &Params, next_page: bool) -> Result<Page, BrokerError> {
         let tr_id = endpoint.tr_id(self.host)?;
-        let call = Call { path: endpoint.path, tr_id, params, post: false, next_page, priority: Priority::Query, deadline: None };
+        let call = Call { path: endpoint.path, tr_id, params, post: false, next_page, priority: Priority::Query, only_while: None };
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -203,9 +215,7 @@ impl Rest {
         let secrets = self.secrets.with(&token.token);
         let request = self.request(call, &token.token)?;
         self.limiter.acquire(call.priority).await;
-        if let Some(deadline) = call.deadline.filter(|at| self.clock.now() >= *at) {
-            return Err(BrokerError::TooLate(deadline));
-        }
+        self.may_leave(call.only_while)?;
         let reply = self.http.send(request, &secrets).await?;
         self.note_drift(reply.header("date"));
         let tr_id = call.tr_id;
@@ -225,6 +235,14 @@ impl Rest {
                 Err(error)
             }
         }
+    }
+
+    fn may_leave(&self, only_while: Option<OnlyWhile<'_>>) -> Result<(), BrokerError> {
+        let Some(OnlyWhile { intent, deadline }) = only_while else { return Ok(()) };
+        if self.clock.now() >= deadline {
+            return Err(BrokerError::TooLate(deadline));
+        }
+        self.guard.as_ref().and_then(|guard| guard.refusal(intent)).map_or(Ok(()), |reason| Err(BrokerError::Halted(reason)))
     }
 
     /// What the last answer's date says of our clock.

@@ -220,7 +220,7 @@ async fn cancel_all(who: Require<perm::OrdersPlace>, app: AppData, body: Json<Ca
     Ok(HttpResponse::Accepted().json(List::whole(orders.iter().map(OrderView::from).collect())))
 }
 
-/// Changes price or quantity of an open order.
+/// Changes price or quantity of an open order. New terms are refused with the codes and limits of an order.
 #[utoipa::path(patch, path = "/api/v1/trading/orders/{id}", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = OrderChange,
     responses((status = 202, body = OrderView)))]
 async fn amend_order(

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::missed::Hindrance;
 use crate::brokers::BrokerError;
-use crate::domain::account::{Account, Rung};
+use crate::domain::account::Account;
 use crate::domain::bot::Sheet;
 use crate::domain::calendar::{CalendarError, Session};
 use crate::domain::fact::{Actor, Event};
@@ -22,6 +22,7 @@ use crate::storage::{Key, StoreError, UserTx, UserView, account_key};
 use crate::trading::books::Books;
 use crate::trading::error::TradingError;
 use crate::trading::line::Line;
+use crate::trading::orders::gate::orders_one_share;
 use crate::trading::orders::reconcile::keep;
 use crate::trading::tick::Trading;
 
@@ -271,7 +272,7 @@ pub(in crate::trading) fn plan_of(view: &UserView<'_>, account: AccountId, sessi
 /// the rung of one share no slice makes up for another: one is enough.
 pub(in crate::trading) fn least_slices(sheet: &Sheet, account: &Account) -> i64 {
     let planned = sheet.total / sheet.slices_total.max(1) as f64;
-    let one_share = sheet.bot_id.is_some_and(|bot| account.rung_of(bot) == Rung::OneShare);
+    let one_share = sheet.bot_id.is_some_and(|bot| orders_one_share(account, bot));
     if planned > 0.0 && !one_share { (sheet.remaining / (MAX_SHARE * planned) - 1e-9).ceil() as i64 } else { 1 }
 }
 
@@ -294,7 +295,11 @@ fn retryable(error: &TradingError) -> bool {
         // A reading that makes no sense may be a broker's bad minute; the owner hears of it at once.
         TradingError::Broker(error) => error.is_transient() || matches!(error, BrokerError::Unauthorized { .. } | BrokerError::Protocol(_)),
         TradingError::Store(error) => matches!(error, StoreError::Busy | StoreError::Full),
-        TradingError::Refused { .. } | TradingError::Invalid { .. } | TradingError::Fields(_) | TradingError::Calendar(_) => false,
+        TradingError::Refused { .. }
+        | TradingError::Gate(_)
+        | TradingError::Invalid { .. }
+        | TradingError::Fields(_)
+        | TradingError::Calendar(_) => false,
     }
 }
 

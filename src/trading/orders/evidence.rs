@@ -168,11 +168,13 @@ pub(in crate::trading) fn is_final_list(at: Timestamp, close: Timestamp) -> bool
     close.saturating_add(FINAL_AFTER_CLOSE).is_ok_and(|end| at >= end)
 }
 
-/// The entry of an order whose number is known. A date that is a day off is the same order when all
-/// else agrees: the broker's day may not be the one that we noted.
+/// The entry of an order whose number is known: of its symbol and side, for numbers come again. A date that
+/// is a day off is the same order when all else agrees: the broker's day may not be the one that we noted.
 fn listed<'b>(order: &Order, listed: &'b [BrokerOrder]) -> Option<&'b BrokerOrder> {
     let (number, date) = (order.broker_order_no.as_deref().map(bare)?, order.broker_order_date?);
-    let mut numbered = listed.iter().filter(|b| bare(&b.broker_order_no) == number);
+    let intent = &order.intent;
+    let is_like = |b: &&BrokerOrder| b.symbol == intent.symbol && b.side == intent.side;
+    let mut numbered = listed.iter().filter(|b| bare(&b.broker_order_no) == number).filter(is_like);
     numbered.clone().find(|b| b.order_date == date).or_else(|| {
         let near = |b: &&BrokerOrder| (date.saturating_sub(1.day())..=date.saturating_add(1.day())).contains(&b.order_date);
         numbered.find(|b| near(b) && same_terms(order, b))

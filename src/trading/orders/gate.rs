@@ -8,15 +8,17 @@ use super::price_rules;
 use super::rules;
 use crate::brokers::{BuyingPower, MarketOffer, Quote};
 use crate::domain::account::{Account, AccountMode, Rung};
+use crate::domain::exposure::Exposure;
+use crate::domain::id::{BotId, UserId};
 use crate::domain::instrument::Market;
-use crate::domain::limits::{AccountLimits, DayUse, Product};
+use crate::domain::limits::{AccountLimits, DayUse, InstallRules, Product};
 use crate::domain::money::decimal_from_f64;
 use crate::domain::order::OrderKind::{Loo, Moo};
-use crate::domain::order::{Environment, LimitHit, Order, OrderIntent, OrderOrigin, Reason, Side, Venue};
+use crate::domain::order::{Amendment, Environment, LimitHit, Order, OrderIntent, OrderOrigin, Reason, Side, Venue};
 use crate::domain::rules::lot;
 use crate::domain::rules::session::{SessionKind, US_PRE_MARKET, of};
 use crate::storage::tables::{ACCOUNTS, BOTS, DAY_PARENTS, DAY_USE, EXPOSURE, POSITIONS};
-use crate::storage::{Key, StoreError, UserTx, account_key, position_key};
+use crate::storage::{Key, Store, StoreError, UserTx, UserView, account_key, position_key};
 use crate::trading::books::Books;
 use crate::trading::going_live::live_refusal;
 use crate::trading::reconciliation::differences::{code_of_hold, open_question};
@@ -75,7 +77,10 @@ fn beyond(name: &str, allowed: impl ToString, asked: impl ToString, message: imp
 pub(in crate::trading) fn check(tx: &UserTx<'_>, candidate: &Candidate<'_>) -> Result<Option<Reason>, StoreError> {
     let intent = candidate.intent;
     let account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
-    if let Some(reason) = permission(tx, candidate, &account)? {
+    if intent.environment != candidate.gateway {
+        return Ok(environment_mismatch());
+    }
+    if let Some(reason) = permission(&tx.view(), &rules::install(tx)?, intent, &account)? {
         return Ok(Some(reason));
     }
     if let Some(reason) = shape(candidate).or_else(|| session(candidate)) {
@@ -95,12 +100,21 @@ pub(in crate::trading) fn check(tx: &UserTx<'_>, candidate: &Candidate<'_>) -> R
 
 /// The account's other open orders of the instrument.
 fn beside(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, StoreError> {
-    let Some(open) = tx.get(&EXPOSURE, &position_key(intent.account_id, intent.market, &intent.symbol))? else { return Ok(None) };
+    let Some(open) = exposure(tx, intent)? else { return Ok(None) };
     // An order with an uncertain one beside it could be the same order twice.
     if open.side(intent.side).uncertain > 0 {
         return Ok(refuse("unknown_order_pending", format!("an earlier {} order's outcome is not known yet", intent.symbol)));
     }
-    if open.side(intent.side.other()).open == 0 {
+    crossing(tx, intent)
+}
+
+fn exposure(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Exposure>, StoreError> {
+    tx.get(&EXPOSURE, &position_key(intent.account_id, intent.market, &intent.symbol))
+}
+
+/// An open order of the other side that could trade with this one.
+fn crossing(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, StoreError> {
+    if exposure(tx, intent)?.is_none_or(|open| open.side(intent.side.other()).open == 0) {
         return Ok(None);
     }
     let of_other_side = |o: &Order| !o.state.is_final() && o.intent.symbol == intent.symbol && o.intent.side != intent.side;
@@ -112,18 +126,35 @@ fn beside(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<Option<Reason>, Store
     Ok(None)
 }
 
+/// Why an order that was journalled must not leave after all, as the store says now: it may have waited
+/// for minutes since the gate let it pass. What cannot be read allows nothing.
+pub fn order_refusal(store: &Store, user: UserId, intent: &OrderIntent) -> Option<Reason> {
+    let asked = store.read(|view| {
+        let rows = view.user(user);
+        let account: Account = rows.require(&ACCOUNTS, &account_key(intent.account_id))?;
+        permission(&rows, &rules::of_installation(view)?, intent, &account)
+    });
+    asked.unwrap_or_else(|error| {
+        tracing::error!(order_id = %intent.order_id, %error, "whether an order may leave could not be read");
+        refuse("permission_unreadable", "whether the order may leave could not be read from the database: it was not sent")
+    })
+}
+
+fn environment_mismatch() -> Option<Reason> {
+    refuse("environment_mismatch", "the order was decided for another environment than the account's")
+}
+
 /// Mode, permission and kill switch.
-fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, account: &Account) -> Result<Option<Reason>, StoreError> {
-    let intent = candidate.intent;
-    if intent.environment != account.environment || intent.environment != candidate.gateway {
-        return Ok(refuse("environment_mismatch", "the order was decided for another environment than the account's"));
+fn permission(view: &UserView<'_>, install: &InstallRules, intent: &OrderIntent, account: &Account) -> Result<Option<Reason>, StoreError> {
+    if intent.environment != account.environment {
+        return Ok(environment_mismatch());
     }
-    if let Some(who) = rules::halted(&tx.view(), &rules::install(tx)?, intent.account_id)? {
+    if let Some(who) = rules::halted(view, install, intent.account_id)? {
         return Ok(refuse("halted", format!("the kill switch of {} is on: no new order passes until it is lifted", who.words())));
     }
-    let user = rules::user(&tx.view())?;
+    let user = rules::user(view)?;
     if intent.environment == Environment::Live {
-        if let Some(reason) = live_refusal(&rules::install(tx)?, &user, account) {
+        if let Some(reason) = live_refusal(install, &user, account) {
             return Ok(Some(reason));
         }
     } else if !user.can_paper_trade {
@@ -135,7 +166,7 @@ fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, account: &Account) -> 
     let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
     if by_itself
         && let Some(bot) = intent.bot_id
-        && tx.get(&BOTS, &account_key(account.id).id(bot.as_bytes()))?.is_some_and(|bot| !bot.active)
+        && view.get(&BOTS, &account_key(account.id).id(bot.as_bytes()))?.is_some_and(|bot| !bot.active)
     {
         return Ok(refuse("bot_inactive", format!("the bot {} is switched off", intent.bot_name)));
     }
@@ -145,6 +176,109 @@ fn permission(tx: &UserTx<'_>, candidate: &Candidate<'_>, account: &Account) -> 
     Ok(None)
 }
 
+/// What the gate decides about an amendment.
+pub(in crate::trading) struct NewTerms<'a> {
+    /// The order as it stands.
+    pub order: &'a Order,
+    pub terms: &'a Amendment,
+    /// What the client that would carry the amendment was built for.
+    pub gateway: Environment,
+    pub seen: &'a Seen,
+    pub product: Option<Product>,
+    pub now: Timestamp,
+}
+
+impl NewTerms<'_> {
+    /// The order with its new terms.
+    fn changed(&self) -> OrderIntent {
+        OrderIntent { quantity: self.terms.quantity, limit_price: self.terms.limit_price, ..self.order.intent.clone() }
+    }
+
+    /// What an open buy comes to under these terms, less what it comes to now; in the market's currency.
+    fn more(&self) -> Decimal {
+        let open = |quantity: u64, price: Option<Decimal>| {
+            price.unwrap_or_default() * Decimal::from(quantity.saturating_sub(self.order.filled_quantity))
+        };
+        let intent = &self.order.intent;
+        let (now, then) = (open(intent.quantity, intent.limit_price), open(self.terms.quantity, self.terms.limit_price));
+        if intent.side == Side::Buy { (then - now).max(Decimal::ZERO) } else { Decimal::ZERO }
+    }
+}
+
+/// Why an account's orders must not get new terms at all: halted, observing, not permitted.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(in crate::trading) fn may_amend(tx: &UserTx<'_>, new: &NewTerms<'_>) -> Result<Option<Reason>, StoreError> {
+    let intent = &new.order.intent;
+    if intent.environment != new.gateway {
+        return Ok(environment_mismatch());
+    }
+    let account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
+    permission(&tx.view(), &rules::install(tx)?, intent, &account)
+}
+
+/// Why these terms of an open order are refused; `None` lets them pass. Limits stand only against a buy
+/// that gets dearer: fewer shares and a cheaper buy pass them all.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(in crate::trading) fn check_terms(tx: &UserTx<'_>, new: &NewTerms<'_>) -> Result<Option<Reason>, StoreError> {
+    let changed = &new.changed();
+    let Some((before, after)) = new.order.intent.limit_price.zip(changed.limit_price).filter(|(before, after)| before != after) else {
+        return Ok(None);
+    };
+    if let Some(reason) = price_rules::check(changed, new.seen) {
+        return Ok(Some(reason));
+    }
+    if (changed.side == Side::Buy) != (after > before) {
+        return Ok(None);
+    }
+    if let Some(reason) = crossing(tx, changed)? {
+        return Ok(Some(reason));
+    }
+    if changed.side == Side::Sell {
+        return Ok(None);
+    }
+    let account: Account = tx.require(&ACCOUNTS, &account_key(changed.account_id))?;
+    let limits = &account.settings.limits;
+    if new.seen.quote.is_none() && changed.environment != Environment::Own {
+        return Ok(refuse("stale_quote", format!("the last price of {} is not known", changed.symbol)));
+    }
+    if let Some(reason) = stale(changed, new.seen, new.now) {
+        return Ok(Some(reason));
+    }
+    if let Some(reason) = product_barred(tx, changed, new.product)? {
+        return Ok(Some(reason));
+    }
+    if let Some(reason) = beyond_collar(changed, new.seen, limits) {
+        return Ok(Some(reason));
+    }
+    let more = new.more();
+    if more == Decimal::ZERO {
+        return Ok(None);
+    }
+    let open = Decimal::from(changed.quantity.saturating_sub(new.order.filled_quantity)) * after;
+    if let Some(reason) = values(tx, changed, limits, Worth { order: new.order.filled_amount + open, more })? {
+        return Ok(Some(reason));
+    }
+    Ok(beyond_power(new.seen, more))
+}
+
+/// Counts what new terms that passed may spend on top.
+///
+/// # Errors
+/// When the store cannot be written.
+pub(in crate::trading) fn count_terms(tx: &mut UserTx<'_>, new: &NewTerms<'_>) -> Result<(), StoreError> {
+    let (intent, more) = (&new.order.intent, new.more());
+    if more == Decimal::ZERO {
+        return Ok(());
+    }
+    let mut day = use_of(tx, intent)?;
+    day.buys += more;
+    tx.put(&DAY_USE, &day_key(intent.account_id, intent), &day)
+}
+
 /// The order as it may be made: a bot of a live account on the rung of one share orders one share,
 /// whatever it has decided; its sheet then goes by what was filled. What a person asks for stays.
 pub(in crate::trading) fn within_rung(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<OrderIntent, StoreError> {
@@ -152,11 +286,16 @@ pub(in crate::trading) fn within_rung(tx: &UserTx<'_>, intent: &OrderIntent) -> 
     let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
     if let Some(bot) = intent.bot_id.filter(|_| by_itself && intent.environment == Environment::Live) {
         let account: Account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
-        if account.rung_of(bot) == Rung::OneShare {
+        if orders_one_share(&account, bot) {
             intent.quantity = intent.quantity.min(1);
         }
     }
     Ok(intent)
+}
+
+/// Whether a bot orders one share at a time, whatever it has decided.
+pub(in crate::trading) fn orders_one_share(account: &Account, bot: BotId) -> bool {
+    account.environment == Environment::Live && account.rung_of(bot) == Rung::OneShare
 }
 
 /// A bot waits while its owner is asked about the symbol. What a person sells out of a bot only makes the
@@ -239,14 +378,16 @@ fn session(candidate: &Candidate<'_>) -> Option<Reason> {
 
 /// Two own orders of opposite sides that could trade with each other.
 fn crosses(open: &Order, new: &OrderIntent) -> bool {
-    match (open.intent.limit_price, new.limit_price) {
+    let at = |theirs: Option<Decimal>| match (theirs, new.limit_price) {
         (Some(theirs), Some(ours)) => {
             let (buy, sell) = if new.side == Side::Buy { (ours, theirs) } else { (theirs, ours) };
             buy >= sell
         }
         // Without a limit it trades with whatever stands there.
         _ => true,
-    }
+    };
+    // An amendment that is under way may stand at the broker already, or not.
+    at(open.intent.limit_price) || open.amending.as_ref().is_some_and(|terms| at(terms.limit_price))
 }
 
 /// A bot sells what it holds, a person what no bot holds: the others' shares are not theirs to sell.
@@ -288,17 +429,55 @@ pub(in crate::trading) fn worth(intent: &OrderIntent, quote: Option<&Quote>) -> 
     intent.limit_price.or(quote.map(|q| q.last)).unwrap_or_default() * Decimal::from(intent.quantity)
 }
 
+/// What an order, or new terms for one, would come to in the market's currency.
+#[derive(Clone, Copy)]
+struct Worth {
+    /// The whole order, what is filled of it included.
+    order: Decimal,
+    /// What comes on top of the buys that are open already.
+    more: Decimal,
+}
+
 /// Everything that only stands against orders that make a position larger.
 fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, limits: &AccountLimits) -> Result<Option<Reason>, StoreError> {
     let (intent, seen) = (candidate.intent, candidate.seen);
-    let own = intent.environment == Environment::Own;
-    if let Some(quote) = seen.quote.as_ref().filter(|_| !own)
-        && candidate.now.duration_since(quote.at) > FRESH
-    {
-        return Ok(refuse("stale_quote", format!("the last price of {} is older than {} s", intent.symbol, FRESH.as_secs())));
+    if let Some(reason) = stale(intent, seen, candidate.now) {
+        return Ok(Some(reason));
     }
+    if let Some(reason) = product_barred(tx, intent, candidate.product)? {
+        return Ok(Some(reason));
+    }
+    let worth = worth(intent, seen.quote.as_ref());
+    if let Some(reason) = beyond_collar(intent, seen, limits) {
+        return Ok(Some(reason));
+    }
+    if let Some(most) = limits.orders_per_second
+        && candidate.last_second >= usize::try_from(most).unwrap_or(usize::MAX)
+    {
+        return Ok(beyond("orders_per_second", most, candidate.last_second + 1, "too many orders in one second: try again in a moment"));
+    }
+    if let Some(reason) = values(tx, intent, limits, Worth { order: worth, more: worth })? {
+        return Ok(Some(reason));
+    }
+    if let Some(reason) = day_counts(tx, intent, limits)? {
+        return Ok(Some(reason));
+    }
+    Ok(beyond_power(seen, worth))
+}
+
+/// The order's price cannot be judged by what was seen.
+fn stale(intent: &OrderIntent, seen: &Seen, now: Timestamp) -> Option<Reason> {
+    let quote = seen.quote.as_ref().filter(|_| intent.environment != Environment::Own)?;
+    if now.duration_since(quote.at) <= FRESH {
+        return None;
+    }
+    refuse("stale_quote", format!("the last price of {} is older than {} s", intent.symbol, FRESH.as_secs()))
+}
+
+/// A kind of product that the administrator has not allowed the user to buy.
+fn product_barred(tx: &UserTx<'_>, intent: &OrderIntent, product: Option<Product>) -> Result<Option<Reason>, StoreError> {
     if let Some(allowed) = rules::user(&tx.view())?.allowed_products {
-        match candidate.product {
+        match product {
             Some(product) if allowed.contains(&product) => {}
             Some(_) => {
                 return Ok(refuse(
@@ -315,47 +494,52 @@ fn limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, limits: &AccountLimits) ->
             }
         }
     }
-    let worth = worth(intent, seen.quote.as_ref());
-    if let (Some(collar), Some(quote), Some(limit)) = (limits.price_collar, &seen.quote, intent.limit_price) {
-        let highest = quote.last * (Decimal::ONE_HUNDRED + collar) / Decimal::ONE_HUNDRED;
-        if limit > highest && !own {
-            let highest = highest.round_dp_with_strategy(4, RoundingStrategy::ToZero);
-            let message = format!("the limit {limit} is more than {collar} % above the last trade {}", quote.last);
-            return Ok(beyond("price_collar", highest, limit, message));
-        }
+    Ok(None)
+}
+
+/// The limit price is too far above the last trade.
+fn beyond_collar(intent: &OrderIntent, seen: &Seen, limits: &AccountLimits) -> Option<Reason> {
+    let (collar, quote, limit) = (limits.price_collar?, seen.quote.as_ref()?, intent.limit_price?);
+    let highest = quote.last * (Decimal::ONE_HUNDRED + collar) / Decimal::ONE_HUNDRED;
+    if limit <= highest || intent.environment == Environment::Own {
+        return None;
     }
-    if let Some(most) = limits.orders_per_second
-        && candidate.last_second >= usize::try_from(most).unwrap_or(usize::MAX)
-    {
-        return Ok(beyond("orders_per_second", most, candidate.last_second + 1, "too many orders in one second: try again in a moment"));
-    }
-    if let Some(most) = limits.max_order_value.filter(|most| worth > *most) {
-        return Ok(beyond("max_order_value", most, worth, format!("the order is worth {worth}, the limit of one order is {most}")));
+    let highest = highest.round_dp_with_strategy(4, RoundingStrategy::ToZero);
+    let message = format!("the limit {limit} is more than {collar} % above the last trade {}", quote.last);
+    beyond("price_collar", highest, limit, message)
+}
+
+/// Limits of one order's, one instrument's and the session's money.
+fn values(tx: &UserTx<'_>, intent: &OrderIntent, limits: &AccountLimits, worth: Worth) -> Result<Option<Reason>, StoreError> {
+    if let Some(most) = limits.max_order_value.filter(|most| worth.order > *most) {
+        let message = format!("the order is worth {}, the limit of one order is {most}", worth.order);
+        return Ok(beyond("max_order_value", most, worth.order, message));
     }
     if let Some(most) = limits.max_position_size {
         let key = position_key(intent.account_id, intent.market, &intent.symbol);
         let held = tx.get(&POSITIONS, &key)?.map_or(Decimal::ZERO, |p| p.cost);
-        if held + worth > most {
-            let message = format!("{} would have cost {} in all, the limit of one instrument is {most}", intent.symbol, held + worth);
-            return Ok(beyond("max_position_size", most, held + worth, message));
+        let open = exposure(tx, intent)?.map_or(Decimal::ZERO, |open| open.buys.value);
+        let asked = held + open + worth.more;
+        if asked > most {
+            let message = format!("{} would have cost {asked} in all, the limit of one instrument is {most}", intent.symbol);
+            return Ok(beyond("max_position_size", most, asked, message));
         }
     }
-    if let Some(reason) = day_limits(tx, candidate, limits, worth)? {
-        return Ok(Some(reason));
-    }
-    Ok(seen.power.as_ref().filter(|power| worth > power.amount).and_then(|power| {
-        let message = format!("the order needs {worth}, the account can spend {} ({:?})", power.amount, power.basis);
-        beyond("buying_power", power.amount, worth, message)
+    let buys = use_of(tx, intent)?.buys + worth.more;
+    Ok(limits.max_daily_value.filter(|most| buys > *most).and_then(|most| {
+        beyond("max_daily_value", most, buys, format!("the buys of this session would be worth {buys}, the limit is {most}"))
     }))
 }
 
-fn day_limits(tx: &UserTx<'_>, candidate: &Candidate<'_>, limits: &AccountLimits, worth: Decimal) -> Result<Option<Reason>, StoreError> {
-    let intent = candidate.intent;
+fn beyond_power(seen: &Seen, needed: Decimal) -> Option<Reason> {
+    let power = seen.power.as_ref().filter(|power| needed > power.amount)?;
+    let message = format!("the order needs {needed}, the account can spend {} ({:?})", power.amount, power.basis);
+    beyond("buying_power", power.amount, needed, message)
+}
+
+/// Limits of the number of orders.
+fn day_counts(tx: &UserTx<'_>, intent: &OrderIntent, limits: &AccountLimits) -> Result<Option<Reason>, StoreError> {
     let today = use_of(tx, intent)?;
-    if let Some(most) = limits.max_daily_value.filter(|most| today.buys + worth > *most) {
-        let asked = today.buys + worth;
-        return Ok(beyond("max_daily_value", most, asked, format!("the buys of this session would be worth {asked}, the limit is {most}")));
-    }
     if is_counted(tx, intent)? {
         return Ok(None);
     }

@@ -387,7 +387,10 @@ impl Trading {
         let (now, id) = (self.clock.now(), order.intent.order_id);
         let cancellable = matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled);
         let closed = self.window_of(order.intent.market, order.intent.session).is_some_and(|w| now >= w.close);
-        if (now < order.intent.expires_at && !self.is_halted(line.user.id(), line.account_id)?) || !cancellable || closed {
+        // A cancel that met an amendment named the old number: the order lives on under the new one.
+        let asked_in_vain = order.cancel_requested && !is_recent(order, now);
+        let wanted = now >= order.intent.expires_at || asked_in_vain || self.is_halted(line.user.id(), line.account_id)?;
+        if !wanted || !cancellable || closed {
             return Ok(());
         }
         {
@@ -401,6 +404,11 @@ impl Trading {
         let exchange = self.exchange_of(line, order.intent.market, &order.intent.symbol).await?;
         self.service.cancel(line, &*self.clock, exchange, order, Actor::Bot).await
     }
+}
+
+/// What was asked of the order last may not show in the lists yet.
+fn is_recent(order: &Order, now: Timestamp) -> bool {
+    now.duration_since(order.updated_at) < CANCEL_EVERY
 }
 
 /// Keeps the first failure of several.

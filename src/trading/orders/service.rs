@@ -324,24 +324,31 @@ impl OrderService {
     /// not come is looked for in the broker's lists, never asked for again.
     ///
     /// # Errors
-    /// `Refused` when the order cannot be amended; the broker's refusal.
+    /// `Refused` when the order cannot be amended, `Gate` when an order of these terms would not pass;
+    /// the broker's refusal.
     pub async fn amend(
         &self,
         line: &Line,
         clock: &dyn Clock,
         exchange: Exchange,
         order_id: OrderId,
-        terms: Amendment,
+        (terms, seen): (Amendment, Seen),
         actor: Actor,
     ) -> Result<Order, TradingError> {
         let (account, now) = (line.account_id, clock.now());
         let own = line.gateway.environment() == Environment::Own;
-        let asked = terms.clone();
+        let (asked, gateway, listed) = (terms.clone(), line.gateway.environment(), self.listed.clone());
         let before = line
             .user
             .write(move |tx| -> Result<Order, TradingError> {
                 let order: Order = tx.require(&ORDERS, &account_key(account).id(order_id.as_bytes()))?;
+                let product = listed.product(order.intent.market, &order.intent.symbol);
+                let new = gate::NewTerms { order: &order, terms: &asked, gateway, seen: &seen, product, now };
+                let refused = |reason: Option<Reason>| reason.map_or(Ok(()), |reason| Err(TradingError::Gate(Box::new(reason))));
+                refused(gate::may_amend(tx, &new)?)?;
                 amendable(&order, &asked)?;
+                refused(gate::check_terms(tx, &new)?)?;
+                gate::count_terms(tx, &new)?;
                 tx.record(account, now, actor, vec![Event::AmendRequested { order_id, amendment: asked.clone() }])?;
                 if own {
                     let number = format!("{}-{}", order.broker_order_no.unwrap_or_default(), order.earlier.len() + 1);

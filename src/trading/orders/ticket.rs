@@ -339,7 +339,8 @@ impl Trading {
     /// New quantity (what is filled included) or price for one of the user's open orders.
     ///
     /// # Errors
-    /// `NotFound`, `Refused`, `Fields`, the broker's refusal.
+    /// `NotFound`, `Refused`, `Fields`, `Gate` with what would refuse an order of the new terms, the
+    /// broker's refusal.
     pub async fn amend_ticket(
         &self,
         user: UserId,
@@ -370,7 +371,32 @@ impl Trading {
             limit_price: limit_price.or(order.intent.limit_price),
             asked_at: self.clock.now(),
         };
-        self.service.amend(&line, &*self.clock, exchange, id, terms, Actor::User(user)).await
+        let seen = self.seen_for_terms(user, &line, exchange, &order.intent, terms.limit_price).await?;
+        self.service.amend(&line, &*self.clock, exchange, id, (terms, seen), Actor::User(user)).await
+    }
+
+    /// What must be known outside before a buy gets dearer; nothing for other new terms.
+    async fn seen_for_terms(
+        &self,
+        user: UserId,
+        line: &Line,
+        exchange: Exchange,
+        intent: &OrderIntent,
+        price: Option<Decimal>,
+    ) -> Result<Seen, TradingError> {
+        let (market, symbol) = (intent.market, intent.symbol.as_str());
+        let mut seen = Seen { is_etf: self.is_fund(market, symbol), ..Seen::default() };
+        if intent.side == Side::Sell || price <= intent.limit_price {
+            return Ok(seen);
+        }
+        if intent.environment == Environment::Own {
+            seen.quote = self.paper_quote(user, market, symbol).await;
+            seen.power = self.paper_power(line, market)?;
+        } else {
+            seen.quote = self.price_in(line, market, symbol).await?;
+            seen.power = Some(line.gateway.buying_power(exchange, symbol, price).await?);
+        }
+        Ok(seen)
     }
 
     fn find_order(&self, user: UserId, id: OrderId) -> Result<Order, TradingError> {

@@ -1,5 +1,6 @@
 //! Whole nights with several users: what is sent, booked and told, whatever goes wrong on the way.
 
+mod amendments;
 mod differences;
 mod ladder;
 mod listings;

@@ -7,9 +7,9 @@ use crate::domain::order::{Environment, Order, OrderKind, OrderState, Side, Venu
 use crate::trading::testing::{Does, time};
 use crate::trading::{HaltScope, NewOrder, OrderFilter, RequestKey, TradingError};
 
-const IN_SESSION: &str = "2026-05-14T15:00:00Z";
+pub(super) const IN_SESSION: &str = "2026-05-14T15:00:00Z";
 
-fn buy(client: &Client, symbol: &str, quantity: u64, limit: &str) -> NewOrder {
+pub(super) fn buy(client: &Client, symbol: &str, quantity: u64, limit: &str) -> NewOrder {
     NewOrder {
         account: Some(client.account),
         market: None,
@@ -23,15 +23,15 @@ fn buy(client: &Client, symbol: &str, quantity: u64, limit: &str) -> NewOrder {
     }
 }
 
-fn sell(client: &Client, symbol: &str, quantity: u64, limit: &str) -> NewOrder {
+pub(super) fn sell(client: &Client, symbol: &str, quantity: u64, limit: &str) -> NewOrder {
     NewOrder { side: Some(Side::Sell), ..buy(client, symbol, quantity, limit) }
 }
 
-fn code(order: &Order) -> &str {
+pub(super) fn code(order: &Order) -> &str {
     order.reason.as_ref().map_or("", |r| r.code.as_str())
 }
 
-async fn trader(start: &str) -> (World, Client) {
+pub(super) async fn trader(start: &str) -> (World, Client) {
     let mut world = World::new(start);
     let kim = world.user(vec![]);
     (world, kim)

@@ -1095,7 +1095,7 @@ export interface paths {
         delete: operations["cancel_order"];
         options?: never;
         head?: never;
-        /** Changes price or quantity of an open order. */
+        /** Changes price or quantity of an open order. New terms are refused with the codes and limits of an order. */
         patch: operations["amend_order"];
         trace?: never;
     };

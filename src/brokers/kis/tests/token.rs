@@ -226,3 +226,74 @@ async fn an_order_that_meets_a_dead_token_is_not_sent_again_after_its_time() {
     // A cancel is never too late for us.
     rig.client.send_cancel(&order(BrokerHost::Mock, Some("0000038614")), Exchange::Nasdaq).await.unwrap();
 }
+
+/// A kill switch that is thrown at a time on the clock.
+#[derive(Debug)]
+struct SwitchedAt(Arc<SteppedClock>, Timestamp);
+
+impl OrderGuard for SwitchedAt {
+    fn refusal(&self, _: &OrderIntent) -> Option<crate::domain::order::Reason> {
+        (self.0.now() >= self.1).then(|| crate::domain::order::Reason::new("halted", "the kill switch is on"))
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_a_kill_switch_overtakes_on_its_way_never_leaves() {
+    for host in [BrokerHost::Mock, BrokerHost::Live] {
+        for (switched_after, sent) in [(0, 0), (30, 0), (64, 0), (600, 2)] {
+            // The first token comes after its minute: the switch is thrown while the order waits for it.
+            let clock = Arc::new(SteppedClock::new(start()));
+            let served = AtomicUsize::new(0);
+            let server_clock = clock.clone();
+            let server = Server::start(move |seen| match seen.path.as_str() {
+                urls::TOKEN if served.fetch_add(1, Ordering::SeqCst) == 0 => fixture("token_too_early"),
+                urls::TOKEN => token_body(1, server_clock.now()),
+                _ => fixture("order"),
+            })
+            .await;
+            let guard = Arc::new(SwitchedAt(clock.clone(), start() + SignedDuration::from_secs(switched_after)));
+            let client = Arc::into_inner(client_at(host, &server.base_url, &clock, &Arc::default())).unwrap().with_guard(guard);
+            let calls = || server.seen().iter().filter(|s| s.path != urls::TOKEN).count();
+            let outcomes = [
+                client.send(&intent(host, Side::Buy)).await,
+                client.send_amend(&order(host, Some("0000038614")), &amendment(10, "82.75"), Exchange::Nasdaq).await,
+            ];
+            for outcome in outcomes {
+                let code = outcome
+                    .map_or_else(|e| (e.order_code().to_owned(), e.order_outcome() == OrderOutcome::NotPlaced), |_| (String::new(), false));
+                let expected = if sent == 0 { ("halted".to_owned(), true) } else { (String::new(), false) };
+                assert_eq!(code, expected, "{host:?} after {switched_after} s");
+            }
+            assert_eq!(calls(), sent, "{host:?} after {switched_after} s");
+            assert_eq!(server.seen().is_empty(), switched_after == 0, "a switch that is on already asks for no token");
+            client.send_cancel(&order(host, Some("0000038614")), Exchange::Nasdaq).await.unwrap();
+            assert_eq!(calls(), sent + 1, "a cancel passes whatever is switched");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_meets_a_dead_token_is_not_sent_again_after_the_kill_switch() {
+    let rig = rig_with_tokens(&[2]).await;
+    let guard = Arc::new(SwitchedAt(rig.clock.clone(), start() + SignedDuration::from_secs(30)));
+    let client = client_at(BrokerHost::Mock, &rig.server.base_url, &rig.clock, &rig.store);
+    let client = Arc::into_inner(client).unwrap().with_guard(guard);
+    let error = client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap_err();
+    assert_eq!((error.order_code(), error.order_outcome(), rig.calls().len()), ("halted", OrderOutcome::NotPlaced, 1));
+}
+
+#[tokio::test]
+async fn an_order_that_waits_for_its_turn_heeds_the_kill_switch() {
+    let rig = rig(BrokerHost::Mock, |_| fixture("order")).await;
+    rig.client.check_token().await.unwrap();
+    let http = HttpClient::new(HttpSettings { connect_timeout: PATIENT, timeout: PATIENT }).unwrap();
+    let tokens = Arc::new(TokenKeeper::new(rig.store.clone(), rig.clock.clone()));
+    // One call in ten seconds.
+    let limiter = Arc::new(RateLimiter::new(rig.clock.clone(), 0.1));
+    let guard = Arc::new(SwitchedAt(rig.clock.clone(), rig.clock.now() + SignedDuration::from_secs(5)));
+    let config = config(BrokerHost::Mock, &rig.server.base_url);
+    let client = KisClient::new(config, http, rig.clock.clone(), tokens, limiter).unwrap().with_guard(guard);
+    client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap();
+    let error = client.send(&intent(BrokerHost::Mock, Side::Buy)).await.unwrap_err();
+    assert_eq!((error.order_code(), rig.calls().len()), ("halted", 1));
+}

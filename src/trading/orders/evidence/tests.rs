@@ -154,6 +154,16 @@ fn a_known_order_is_told_by_number_and_day() {
 }
 
 #[test]
+fn an_entry_of_another_symbol_or_side_is_another_order() {
+    let accepted = order(OrderState::Accepted);
+    for stranger in [BrokerOrder { symbol: "SOXL".to_owned(), ..entry(10, 0) }, BrokerOrder { side: Side::Sell, ..entry(10, 0) }] {
+        assert_eq!(read(&accepted, vec![stranger.clone()], &OwnNumbers::default(), at("15:11:00")), Finding::Absent);
+        let found = read(&accepted, vec![stranger, entry(3, 7)], &OwnNumbers::default(), at("15:11:00"));
+        assert!(matches!(&found, Finding::Facts(events) if events.len() == 1), "{found:?}");
+    }
+}
+
+#[test]
 fn an_unknown_order_is_found_by_terms_time_and_what_is_nobody_elses() {
     let unknown = order(OrderState::Unknown);
     let found = |listed: BrokerOrder| match read(&unknown, vec![listed], &OwnNumbers::default(), at("15:11:00")) {
