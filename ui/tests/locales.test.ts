@@ -118,6 +118,7 @@ describe('texts for codes of the API', () => {
     const fixed = [
       ...trading.matchAll(/Outcome::Done\((?:if \w+ \{ )?"([^"]+)"(?: \} else \{ "([^"]+)")?/g),
       ...trading.matchAll(/RunState::Missed, now, "([^"]+)"/g),
+      ...trading.matchAll(/\bHALTED: &str = "([^"]+)"/g),
       ...trading.matchAll(/format!\("(\{\} messages)"/g),
     ].flatMap((match) => match.slice(1).filter((text) => text !== undefined));
     expect(fixed.length).toBeGreaterThan(8);
