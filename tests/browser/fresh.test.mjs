@@ -110,19 +110,22 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
     assert.equal(await seed.inputValue(), '654.32');
   });
 
-  await t.test('does not start a live account, and says why', async () => {
+  await t.test('does not let a live account climb, and says why', async () => {
     await v.go('/account');
     await shot(page, 'wide-account-observing');
-    const blocks = await by('start-blocks').innerText();
-    assert.ok(blocks.includes(ko.errors.live_locked), blocks);
-    v.expect(422, /\/start$/);
-    await by('account-start').click();
-    const confirm = by('start-dialog-confirm');
-    assert.ok(await confirm.isDisabled(), 'without the word of the owner nothing starts');
+    const missing = await by('going-live-missing').innerText();
+    for (const code of ['live_not_allowed', 'real_trade_not_permitted']) {
+      assert.ok(missing.includes(ko.errors[code]), missing);
+    }
+    assert.equal(await by('account-start').count(), 0, 'a live account has no plain start');
+    v.expect(422, /\/going-live$/);
+    await by('going-live-up').click();
+    const confirm = by('going-live-dialog-confirm');
+    assert.ok(await confirm.isDisabled(), 'without the word of the owner and the password nothing climbs');
     await by('old-server-stopped').check();
-    await by('start-dialog-word').fill('chan');
+    await by('going-live-password').fill(PASSWORD);
     await confirm.click();
-    await by('error-note').getByText(ko.errors.live_locked).waitFor();
+    await by('error-note').waitFor();
     await page.keyboard.press('Escape');
     await v.go('/');
     await by('mode-badge').first().getByText(ko.mode.observe).waitFor();
