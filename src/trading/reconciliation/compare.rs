@@ -91,8 +91,9 @@ pub(in crate::trading) fn judge(sides: &Sides<'_>) -> Verdict {
     if sides.first && difference > Decimal::ZERO {
         return Verdict::Differs(DifferenceKind::FirstSurplus, None);
     }
-    if !sides.first
-        && sides.outside.is_empty()
+    // The first connection has no earlier look to compare with, but an import's shares may be older than a
+    // reverse split.
+    if sides.outside.is_empty()
         && !sides.split_denied
         && let Some(ratio) = share_ratio(sides.ours, sides.brokers)
     {
@@ -214,6 +215,7 @@ mod tests {
             "no earlier figure to compare with"
         );
         assert_eq!(judge(&Sides { first: true, ..sides(13, 10) }), Verdict::Differs(Unexplained, None));
+        assert_eq!(judge(&Sides { first: true, ..sides(40, 13) }), differs(SplitSuspected, 1, 3), "the import is older than the split");
         assert_eq!(judge(&sides(10, 20)), differs(SplitSuspected, 2, 1));
         assert_eq!(judge(&sides(35, 13)), Verdict::Differs(Unexplained, None), "more than a fraction is missing");
         assert_eq!(judge(&sides(35, 8)), differs(SplitSuspected, 1, 4), "8.75 shares, of which 0.75 are paid out");
