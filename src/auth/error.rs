@@ -25,6 +25,8 @@ pub enum AuthError {
     WrongCredentials,
     #[error("sign in first: the access token is missing, wrong or expired")]
     NotSignedIn,
+    #[error("this needs your password or code once more: it was not given within the last five minutes")]
+    StepUpRequired,
     #[error("this session has ended: sign in again")]
     SessionEnded,
     /// An already exchanged refresh token came back; the whole session was revoked.

@@ -7,19 +7,23 @@ mod error;
 mod identity;
 mod master_key;
 mod password;
+mod people;
 mod session;
 mod settings;
 mod setup_code;
+mod sign_in;
 mod throttle;
 mod token;
 mod vault;
 
 pub use error::{AuthError, VaultError};
-pub use identity::{Auth, Identity, NewUser, Registration, SignedIn};
+pub use identity::{Auth, Identity, PROOF_LASTS, Via};
 pub use master_key::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
+pub use people::{NewUser, Registration};
 pub use session::{Client, Session, SessionView};
 pub use settings::{RegistrationPolicy, Settings};
 pub use setup_code::SETUP_CODE_FILE;
+pub use sign_in::SignedIn;
 pub use token::ACCESS_TOKEN_LIFE;
 pub use vault::Vault;
 

@@ -57,6 +57,9 @@ pub struct Session {
     token_hash: String,
     /// That of the one before, and when it was exchanged.
     previous: Option<(String, Timestamp)>,
+    /// When the person last gave password or code in this session; signing in does not count.
+    #[serde(default)]
+    pub proved_at: Option<Timestamp>,
 }
 
 impl Record for Session {
@@ -129,6 +132,7 @@ pub(super) fn open(tx: &mut UserTx<'_>, client: &Client, now: Timestamp) -> Resu
         client: client.clone(),
         token_hash,
         previous: None,
+        proved_at: None,
     };
     tx.put(&SESSIONS, &key(id), &session)?;
     let by = Some(tx.user_id());
@@ -208,13 +212,21 @@ pub(super) fn revoke_others(tx: &mut UserTx<'_>, keep: Option<SessionId>) -> Res
     Ok(others.len())
 }
 
-/// Whether a session is open.
-pub(super) fn is_open(view: &UserView<'_>, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
-    Ok(view.get(&SESSIONS, &key(id))?.is_some_and(|s| s.expires_at > now))
+/// A session that is open.
+pub(super) fn find(view: &UserView<'_>, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+    Ok(view.get(&SESSIONS, &key(id))?.filter(|s| s.expires_at > now))
+}
+
+/// Notes a proof in an open session; `false` when there is none.
+pub(super) fn prove(tx: &mut UserTx<'_>, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    let Some(mut session) = find(&tx.view(), id, now)? else { return Ok(false) };
+    session.proved_at = Some(now);
+    tx.put(&SESSIONS, &key(id), &session)?;
+    Ok(true)
 }
 
 /// The open sessions of a user, last used first.
-pub(super) fn list(view: &UserView<'_>, current: SessionId, now: Timestamp) -> Result<Vec<SessionView>, StoreError> {
+pub(super) fn list(view: &UserView<'_>, current: Option<SessionId>, now: Timestamp) -> Result<Vec<SessionView>, StoreError> {
     let mut sessions: Vec<SessionView> = view
         .list(&SESSIONS, &Key::new())?
         .into_iter()
@@ -224,7 +236,7 @@ pub(super) fn list(view: &UserView<'_>, current: SessionId, now: Timestamp) -> R
             created_at: s.created_at,
             last_used_at: s.last_used_at,
             client: s.client,
-            current: s.id == current,
+            current: Some(s.id) == current,
         })
         .collect();
     sessions.sort_by_key(|s| std::cmp::Reverse(s.last_used_at));
@@ -267,7 +279,7 @@ mod tests {
         }
 
         fn count(&self, now: Timestamp) -> usize {
-            self.0.read(|v| list(&v.user(self.1), SessionId(Uuid::nil()), now)).unwrap().len()
+            self.0.read(|v| list(&v.user(self.1), None, now)).unwrap().len()
         }
 
         fn audited(&self) -> Vec<String> {

@@ -64,6 +64,8 @@ ids! {
     HistoryId,
     /// A refresh-token family: one signed-in device.
     SessionId,
+    /// A key with which a program speaks for its user.
+    ApiKeyId,
     /// A message to a user.
     MessageId,
     /// One open question about an account's books and its broker.

@@ -10,8 +10,10 @@ use super::id::UserId;
 pub enum Role {
     /// Runs the installation: sees states of all users, holdings of none.
     Admin,
-    /// Owns accounts.
+    /// Owns accounts and trades.
     User,
+    /// Reads: the own accounts, and what others have shared.
+    Viewer,
 }
 
 impl std::str::FromStr for Role {
@@ -20,9 +22,21 @@ impl std::str::FromStr for Role {
         match text {
             "admin" => Ok(Role::Admin),
             "user" => Ok(Role::User),
-            other => Err(format!("'{other}' is no role: use admin or user")),
+            "viewer" => Ok(Role::Viewer),
+            other => Err(format!("'{other}' is no role: use admin, user or viewer")),
         }
     }
+}
+
+/// How far an API key reaches; each includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Read,
+    /// Orders of accounts that trade on paper: our own engine and the broker's mock host.
+    Paper,
+    /// Orders of every account.
+    Trade,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default, utoipa::ToSchema)]
@@ -43,7 +57,14 @@ pub struct User {
     pub role: Role,
     /// Argon2id in PHC form.
     pub password_hash: String,
+    /// Signs in, and the bots run.
     pub active: bool,
+    /// An administrator knows the person behind the name.
+    #[serde(default)]
+    pub verified: bool,
+    /// The old system's mark of some users; kept and shown.
+    #[serde(default)]
+    pub premium: bool,
     #[serde(default)]
     pub language: Language,
     pub created_at: Timestamp,

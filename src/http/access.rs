@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::error::{ApiError, ErrorCode};
 use crate::app::App;
-use crate::auth::{AuthError, Identity};
-use crate::domain::user::Role;
+use crate::auth::{AuthError, Identity, Via};
+use crate::domain::user::{Role, Scope};
 
 /// What a caller must be allowed to do.
 pub trait Permission: 'static {
@@ -20,10 +20,12 @@ pub trait Permission: 'static {
     const NAME: &'static str;
     /// Roles that have it.
     const ROLES: &'static [Role];
+    /// What an API key must reach; `None` = only a signed-in person.
+    const SCOPE: Option<Scope>;
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident $text:literal $roles:expr;)+) => {
+    ($($(#[$doc:meta])* $name:ident $text:literal $roles:ident $scope:expr;)+) => {
         /// One marker type per permission.
         pub mod perm {
             $($(#[$doc])* #[derive(Clone, Copy, Debug)] pub struct $name;)+
@@ -31,47 +33,51 @@ macro_rules! permissions {
         $(impl Permission for perm::$name {
             const NAME: &'static str = $text;
             const ROLES: &'static [Role] = $roles;
+            const SCOPE: Option<Scope> = $scope;
         })+
     };
 }
 
 /// Administrators own accounts like everybody else; they see nobody else's.
-const EVERYBODY: &[Role] = &[Role::Admin, Role::User];
+const TRADERS: &[Role] = &[Role::Admin, Role::User];
+const EVERYBODY: &[Role] = &[Role::Admin, Role::User, Role::Viewer];
 const ADMIN: &[Role] = &[Role::Admin];
 
 permissions! {
     /// Own name, language, address, password.
-    ProfileManage "profile.manage" EVERYBODY;
+    ProfileManage "profile.manage" EVERYBODY None;
     /// Own sessions.
-    SessionsManage "sessions.manage" EVERYBODY;
+    SessionsManage "sessions.manage" EVERYBODY None;
     /// Own accounts, schedules and runs.
-    AccountsRead "accounts.read" EVERYBODY;
+    AccountsRead "accounts.read" EVERYBODY Some(Scope::Read);
     /// Own accounts, broker keys and schedules; starting and stopping.
-    AccountsManage "accounts.manage" EVERYBODY;
+    AccountsManage "accounts.manage" TRADERS None;
     /// Own bots, previews and sheets.
-    BotsRead "bots.read" EVERYBODY;
+    BotsRead "bots.read" EVERYBODY Some(Scope::Read);
     /// Own bots.
-    BotsManage "bots.manage" EVERYBODY;
+    BotsManage "bots.manage" TRADERS None;
     /// Own orders, positions and history.
-    OrdersRead "orders.read" EVERYBODY;
+    OrdersRead "orders.read" EVERYBODY Some(Scope::Read);
     /// Own orders.
-    OrdersPlace "orders.place" EVERYBODY;
+    OrdersPlace "orders.place" TRADERS Some(Scope::Paper);
     /// Corrections of own books.
-    LedgerCorrect "ledger.correct" EVERYBODY;
+    LedgerCorrect "ledger.correct" TRADERS None;
     /// Prices, indicators, calendars.
-    MarketRead "market.read" EVERYBODY;
+    MarketRead "market.read" EVERYBODY Some(Scope::Read);
     /// Own portfolio.
-    PortfolioRead "portfolio.read" EVERYBODY;
+    PortfolioRead "portfolio.read" EVERYBODY Some(Scope::Read);
     /// Own alerts.
-    AlertsManage "alerts.manage" EVERYBODY;
+    AlertsRead "alerts.read" EVERYBODY Some(Scope::Read);
+    /// Marking own alerts as read.
+    AlertsManage "alerts.manage" EVERYBODY None;
     /// Imports into own accounts.
-    ImportsRun "imports.run" EVERYBODY;
+    ImportsRun "imports.run" TRADERS None;
     /// The list of users.
-    UsersManage "users.manage" ADMIN;
+    UsersManage "users.manage" ADMIN None;
     /// Settings of the installation.
-    SettingsManage "settings.manage" ADMIN;
+    SettingsManage "settings.manage" ADMIN None;
     /// State of the installation.
-    SystemRead "system.read" ADMIN;
+    SystemRead "system.read" ADMIN None;
 }
 
 /// The caller, who was proven to have the permission `P`.
@@ -92,20 +98,53 @@ impl<P: Permission> FromRequest for Require<P> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(identify(req).and_then(|identity| {
-            if P::ROLES.contains(&identity.role) {
-                Ok(Self { identity, permission: PhantomData })
-            } else {
-                Err(ApiError::new(ErrorCode::Forbidden, format!("this needs the permission {}, which your role does not have", P::NAME)))
-            }
-        }))
+        ready(identify(req).and_then(|identity| allow::<P>(&identity).map(|()| Self { identity, permission: PhantomData })))
     }
 }
 
+fn allow<P: Permission>(identity: &Identity) -> Result<(), ApiError> {
+    let forbidden = |why: String| Err(ApiError::new(ErrorCode::Forbidden, why));
+    if !P::ROLES.contains(&identity.role) {
+        return forbidden(format!("this needs the permission {}, which your role does not have", P::NAME));
+    }
+    match (identity.via, P::SCOPE) {
+        (Via::Session { .. }, _) => Ok(()),
+        (Via::Key { scope, .. }, Some(needed)) if scope >= needed => Ok(()),
+        (Via::Key { .. }, Some(_)) => forbidden(format!("this needs the permission {}, which lies beyond this key's scope", P::NAME)),
+        (Via::Key { .. }, None) => forbidden(format!("{} needs a signed-in person: no key reaches it", P::NAME)),
+    }
+}
+
+/// A caller with the permission `P` who gave password or code within the last five minutes.
+pub struct Proved<P>(Require<P>);
+
+impl<P> Deref for Proved<P> {
+    type Target = Identity;
+    fn deref(&self) -> &Identity {
+        &self.0
+    }
+}
+
+impl<P: Permission> FromRequest for Proved<P> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let proved = |who: Require<P>| -> Result<Self, ApiError> {
+            state(req)?.auth.require_proof(&who)?;
+            Ok(Self(who))
+        };
+        ready(Require::from_request(req, payload).into_inner().and_then(proved))
+    }
+}
+
+fn state(req: &HttpRequest) -> Result<&AppData, ApiError> {
+    req.app_data::<AppData>().ok_or_else(|| ApiError::internal("the application state is not registered"))
+}
+
 fn identify(req: &HttpRequest) -> Result<Identity, ApiError> {
-    let app = req.app_data::<web::Data<App>>().ok_or_else(|| ApiError::internal("the application state is not registered"))?;
     let token = bearer_token(req).ok_or(AuthError::NotSignedIn)?;
-    Ok(app.auth.authenticate(token)?)
+    Ok(state(req)?.auth.authenticate(token)?)
 }
 
 fn bearer_token(req: &HttpRequest) -> Option<&str> {
@@ -131,7 +170,13 @@ impl FromRequest for Public {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Public,
-    Permission { name: &'static str, roles: &'static [Role] },
+    /// `proof`: password or code within the last five minutes.
+    Permission {
+        name: &'static str,
+        roles: &'static [Role],
+        scope: Option<Scope>,
+        proof: bool,
+    },
 }
 
 /// First arguments that say who may call.
@@ -144,7 +189,11 @@ impl Guard for Public {
 }
 
 impl<P: Permission> Guard for Require<P> {
-    const ACCESS: Access = Access::Permission { name: P::NAME, roles: P::ROLES };
+    const ACCESS: Access = Access::Permission { name: P::NAME, roles: P::ROLES, scope: P::SCOPE, proof: false };
+}
+
+impl<P: Permission> Guard for Proved<P> {
+    const ACCESS: Access = Access::Permission { name: P::NAME, roles: P::ROLES, scope: P::SCOPE, proof: true };
 }
 
 /// Argument lists whose first member is a [`Guard`].

@@ -57,6 +57,7 @@ codes! {
     SessionEnded 401 "session_ended" "The session has ended";
     RefreshReused 401 "refresh_reused" "The refresh token was used before";
     Forbidden 403 "forbidden" "Not allowed";
+    StepUpRequired 403 "step_up_required" "Password or code once more";
     RegistrationClosed 403 "registration_closed" "Registration is closed";
     SetupCodeRequired 403 "setup_code_required" "The setup code is required";
     SetupCodeWrong 403 "setup_code_wrong" "The setup code is wrong";
@@ -356,6 +357,7 @@ impl From<AuthError> for ApiError {
         match error {
             AuthError::WrongCredentials => Self::new(ErrorCode::WrongCredentials, text),
             AuthError::NotSignedIn => Self::new(ErrorCode::Unauthorized, text),
+            AuthError::StepUpRequired => Self::new(ErrorCode::StepUpRequired, text),
             AuthError::SessionEnded => Self::new(ErrorCode::SessionEnded, text),
             AuthError::RefreshReused { .. } => Self::new(ErrorCode::RefreshReused, text),
             AuthError::Throttled { retry_after } => Self::new(ErrorCode::TooManyRequests, text).retry_after(retry_after),

@@ -197,12 +197,22 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
 
 /// Differences are a result on stdout for `--json`, and a failure in any case.
 fn verify(json: bool, report: Value) -> Result<ExitCode, String> {
-    let differences = report["differences"].as_array().map_or(0, Vec::len);
-    if differences == 0 {
-        return print(json, &report, |r| format!("all agree: {} accounts, {} facts, {} rows", r["accounts"], r["facts"], r["rows"]));
+    let count = |what: &str| report[what].as_array().map_or(0, Vec::len);
+    let (differences, chains) = (count("differences"), count("broken_chains"));
+    if differences + chains == 0 {
+        let figures = ["accounts", "facts", "rows", "audit_rows"].map(|what| format!("{} {}", report[what], what.replace('_', " ")));
+        return print(json, &report, |_| format!("all agree: {}", figures.join(", ")));
     }
     if json {
         println!("{report}");
+    }
+    if differences == 0 {
+        let first = &report["broken_chains"][0];
+        let whose = first["user_id"].as_str().map_or("the installation".to_owned(), |id| format!("user {id}"));
+        return Err(format!(
+            "{chains} audit logs were changed; the first: row {} of {whose} does not follow from the rows before it",
+            first["seq"]
+        ));
     }
     let first = &report["differences"][0];
     let place = format!("{} row {} of account {}", text(&first["table"]), text(&first["row"]), text(&first["account_id"]));
@@ -264,5 +274,8 @@ mod tests {
             {"user_id": "u", "account_id": "a", "table": "positions", "row": "US:SOXL", "expected": {"quantity": 3}, "found": null}]});
         let error = verify(false, report).unwrap_err();
         assert!(error.contains("positions row US:SOXL") && error.contains("{\"quantity\":3}"), "{error}");
+        let report = serde_json::json!({"differences": [], "broken_chains": [{"user_id": null, "seq": 4}]});
+        let error = verify(false, report).unwrap_err();
+        assert!(error.contains("row 4 of the installation"), "{error}");
     }
 }

@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { to: 2, run: index_facts_by_order },
     Step { to: 3, run: |batch| super::verify::rebuild_cash(&mut super::view::Tx::new(batch)) },
     Step { to: 4, run: |batch| super::verify::rebuild_exposure(&mut super::view::Tx::new(batch)) },
+    Step { to: 5, run: super::audit::chain_rows },
 ];
 
 /// Schema 2: every fact of an order has a row in `order_facts`.

@@ -26,7 +26,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-pub use audit::{AUDIT, AuditRow, SYSTEM_AUDIT};
+pub use audit::{AUDIT, AuditRow, BrokenChain, SYSTEM_AUDIT};
 #[cfg(test)]
 pub use faults::CommitsLeft;
 pub use key::Key;

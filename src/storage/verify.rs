@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::audit::BrokenChain;
 use super::ledger::{account_key, position_key};
 use super::port::StoreError;
 use super::tables::{CASH, EXPOSURE, HISTORY, HOLDINGS, Number, ORDER_FACTS, ORDERS, POSITIONS, SHEETS, UserTable};
@@ -40,6 +41,16 @@ pub struct VerifyReport {
     pub facts: usize,
     pub rows: usize,
     pub differences: Vec<Difference>,
+    /// Audit rows of all users and of the installation.
+    pub audit_rows: usize,
+    pub broken_chains: Vec<BrokenChain>,
+}
+
+impl VerifyReport {
+    /// Nothing is wrong.
+    pub fn agrees(&self) -> bool {
+        self.differences.is_empty() && self.broken_chains.is_empty()
+    }
 }
 
 #[derive(Default)]
@@ -130,7 +141,8 @@ fn instrument_row(market: Market, symbol: &str) -> String {
 }
 
 pub(super) fn run(view: &View<'_>) -> Result<VerifyReport, StoreError> {
-    let mut report = VerifyReport::default();
+    let (audit_rows, broken_chains) = super::audit::check(view)?;
+    let mut report = VerifyReport { audit_rows, broken_chains, ..VerifyReport::default() };
     for user_id in view.user_ids()? {
         let user = view.user(user_id);
         for account in user.accounts()? {
@@ -253,6 +265,8 @@ pub(super) fn test_account(tx: &mut Tx<'_>, user: UserId, account: AccountId) ->
         role: Role::User,
         password_hash: String::new(),
         active: true,
+        verified: false,
+        premium: false,
         language: Language::Ko,
         created_at: at,
         updated_at: at,

@@ -33,6 +33,12 @@ impl<'a> View<'a> {
             .collect()
     }
 
+    /// The last `limit` records of a space of the installation, newest key first; `before` continues a page.
+    pub fn list_latest<R: Record>(&self, table: &SystemTable<R>, before: Option<&Key>, limit: usize) -> Result<Vec<R>, StoreError> {
+        let to = before.map_or_else(Vec::new, |key| key.as_bytes().to_vec());
+        self.view.range(table.name, &[], &to, true, limit)?.iter().map(|(_, bytes)| decode(bytes)).collect()
+    }
+
     /// One user's rows.
     pub fn user(&self, id: UserId) -> UserView<'a> {
         UserView { view: self.view, id }

@@ -1124,6 +1124,8 @@ fn person(id: UserId, at: Timestamp) -> User {
         role: Role::User,
         password_hash: String::new(),
         active: true,
+        verified: false,
+        premium: false,
         language: Language::Ko,
         created_at: at,
         updated_at: at,

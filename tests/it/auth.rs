@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::support::{Answer, PASSWORD, TestServer, answer};
+use super::support::{Answer, Caller, PASSWORD, TestServer, answer};
 
 const REGISTER: &str = "/api/v1/auth/register";
 const LOGIN: &str = "/api/v1/auth/login";
@@ -334,4 +334,24 @@ async fn acts_of_identity_leave_one_audit_row_each_and_no_secret() {
     for secret in [PASSWORD, "another long phrase", &anna.refresh_token, anna.token.as_deref().unwrap(), "argon2"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
+}
+
+#[tokio::test]
+async fn a_proof_lasts_five_minutes_and_belongs_to_its_session() {
+    use eggmoney::auth::AuthError;
+    let server = TestServer::start().await;
+    let (anna, other) = (server.user("anna").await, server.login("anna").await);
+    let proof = |caller: &Caller<'_>| {
+        let who = server.app.auth.authenticate(caller.token.as_deref().unwrap()).unwrap();
+        server.app.auth.require_proof(&who).is_ok()
+    };
+    assert!(!proof(&anna), "signing in is no proof");
+    expect(422, "wrong_current_password", &anna.post("/api/v1/auth/step-up", &json!({"password": "not it at all"})).await);
+    assert!(!proof(&anna));
+    let (status, answer) = anna.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
+    assert_eq!((status, answer["proved_until"].is_string()), (200, true), "{answer}");
+    assert!(proof(&anna) && !proof(&other), "another device proves for itself");
+    let who = server.app.auth.authenticate(anna.token.as_deref().unwrap()).unwrap();
+    server.advance(Duration::from_secs(301));
+    assert!(matches!(server.app.auth.require_proof(&who), Err(AuthError::StepUpRequired)));
 }

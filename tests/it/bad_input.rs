@@ -506,6 +506,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         .await;
     let fields = [may("language", Choice), may("email", Label)];
     t.on("PATCH /api/v1/users/profile", "/api/v1/users/profile", &fields, json!({"language": "en", "email": "chan@example.org"})).await;
+    t.on("POST /api/v1/auth/step-up", "/api/v1/auth/step-up", &[must("password", Any)], json!({"password": PASSWORD})).await;
     let fields = [must("current", Any), must("new", Any)];
     t.on("POST /api/v1/users/password", "/api/v1/users/password", &fields, json!({"current": PASSWORD, "new": format!("{PASSWORD} new")}))
         .await;

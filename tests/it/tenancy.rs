@@ -25,6 +25,7 @@ const NAMELESS: &[&str] = &[
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/logout",
+    "POST /api/v1/auth/step-up",
     "GET /api/v1/users/profile",
     "PATCH /api/v1/users/profile",
     "POST /api/v1/users/password",

@@ -49,7 +49,7 @@ struct ReadAlerts {
 
 /// Messages, newest first.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(AlertQuery), responses((status = 200, body = Alerts)))]
-async fn list_alerts(who: Require<perm::AlertsManage>, app: AppData, query: Query<AlertQuery>) -> Result<web::Json<Alerts>, ApiError> {
+async fn list_alerts(who: Require<perm::AlertsRead>, app: AppData, query: Query<AlertQuery>) -> Result<web::Json<Alerts>, ApiError> {
     let page = Page::new(query.limit, query.after);
     let limit = page.limit()?;
     let found = inbox::list(&app.store, who.user_id, query.account_id, page.after().map(MessageId), limit)?;

@@ -2,7 +2,8 @@
 
 use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,7 +12,7 @@ use crate::app::config::Scheme;
 use crate::auth::{ACCESS_TOKEN_LIFE, AuthError, Registration, SignedIn};
 use crate::domain::id::UserId;
 use crate::domain::user::{Language, Role, User};
-use crate::http::access::{AppData, Public};
+use crate::http::access::{AppData, Public, Require, perm};
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::extract::{self, Json, OptionalJson};
 use crate::http::route::{Route, route};
@@ -22,6 +23,7 @@ pub fn routes() -> Vec<Route> {
         route::<__path_login, _, _>(login),
         route::<__path_refresh, _, _>(refresh),
         route::<__path_logout, _, _>(logout),
+        route::<__path_step_up, _, _>(step_up),
     ]
 }
 
@@ -65,6 +67,20 @@ struct RefreshRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     refresh_token: Option<SecretString>,
+}
+
+/// The password once more, before something that a stolen session must not do.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StepUpRequest {
+    #[schema(value_type = String)]
+    password: SecretString,
+}
+
+#[derive(Serialize, ToSchema)]
+struct StepUp {
+    /// Until then nothing asks for the password again in this session.
+    proved_until: Timestamp,
 }
 
 /// What signing in gives.
@@ -177,6 +193,23 @@ fn presented(app: &AppData, req: &HttpRequest, body: OptionalJson<RefreshRequest
         ));
     }
     Ok((Some(SecretString::from(cookie.value())), true))
+}
+
+/// Gives the password again: for five minutes this session may do what needs it.
+#[utoipa::path(post, path = "/api/v1/auth/step-up", tag = "auth", request_body = StepUpRequest, responses((status = 200, body = StepUp)))]
+async fn step_up(
+    who: Require<perm::SessionsManage>,
+    app: AppData,
+    req: HttpRequest,
+    body: Json<StepUpRequest>,
+) -> Result<web::Json<StepUp>, ApiError> {
+    let proved = app.auth.step_up(&who, Some(body.0.password), &extract::client(&req)).await;
+    let proved_until = proved.map_err(|error| match error {
+        // The field has another name here than at a change of the password.
+        error @ AuthError::WrongCurrentPassword => ApiError::from(error).at("/password"),
+        other => other.into(),
+    })?;
+    Ok(web::Json(StepUp { proved_until }))
 }
 
 fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web: bool) -> HttpResponse {

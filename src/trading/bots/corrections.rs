@@ -356,6 +356,8 @@ mod tests {
             role: Role::User,
             password_hash: String::new(),
             active: true,
+            verified: false,
+            premium: false,
             language: Language::Ko,
             created_at: at,
             updated_at: at,

@@ -72,6 +72,8 @@ impl World {
                         role: Role::User,
                         password_hash: String::new(),
                         active: true,
+                        verified: false,
+                        premium: false,
                         language: Language::Ko,
                         created_at: now(),
                         updated_at: now(),

@@ -1,0 +1,224 @@
+//! The people of an installation: registering, making, finding and describing them.
+
+use secrecy::SecretString;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::error::AuthError;
+use super::identity::Auth;
+use super::password;
+use super::session::Client;
+use super::settings::RegistrationPolicy;
+use crate::domain::id::UserId;
+use crate::domain::user::{Language, Role, User};
+use crate::storage::tables::{USER_NAMES, USERS, UserRef};
+use crate::storage::{Key, Tx, View};
+
+/// A person who registers.
+#[derive(Debug)]
+pub struct Registration {
+    pub username: String,
+    pub password: SecretString,
+    pub email: Option<String>,
+    pub invite: Option<String>,
+    pub setup_code: Option<SecretString>,
+}
+
+/// A user whom the administrator or the program makes.
+#[derive(Debug)]
+pub struct NewUser {
+    pub username: String,
+    pub password: SecretString,
+    pub email: Option<String>,
+    pub role: Role,
+}
+
+impl Auth {
+    /// Registers a person: the first with the setup code as administrator, later ones as the
+    /// settings allow.
+    ///
+    /// # Errors
+    /// Those of the setup code, `RegistrationClosed`, `InviteUnknown`, `UsernameTaken`,
+    /// `InvalidUsername`, `InvalidEmail`, `WeakPassword`, `Throttled`.
+    pub async fn register(&self, registration: Registration, client: &Client) -> Result<User, AuthError> {
+        let attempt = self.throttle.attempt("", &client.address, self.now())?;
+        let registered = self.register_now(registration).await;
+        // Only what teaches a guesser something counts: codes and names.
+        let guess = matches!(registered, Err(AuthError::SetupCodeWrong | AuthError::InviteUnknown | AuthError::UsernameTaken(_)));
+        if !guess {
+            self.throttle.forgive(&attempt);
+        }
+        registered
+    }
+
+    async fn register_now(&self, registration: Registration) -> Result<User, AuthError> {
+        let first = self.setup_required()?;
+        if first {
+            let code = registration.setup_code.as_ref().ok_or(AuthError::SetupCodeRequired)?;
+            self.setup_code.check(code)?;
+        } else if registration.invite.is_some() {
+            return Err(AuthError::InviteUnknown);
+        } else if self.settings()?.registration == RegistrationPolicy::Closed {
+            return Err(AuthError::RegistrationClosed);
+        }
+        let role = if first { Role::Admin } else { Role::User };
+        let new = NewUser { username: registration.username, password: registration.password, email: registration.email, role };
+        let user = self.prepare(new).await?;
+        self.create(user, None, "user.registered", first).await
+    }
+
+    /// Makes a user without asking the settings: for the administrator's command line and the demo.
+    ///
+    /// # Errors
+    /// `UsernameTaken`, `InvalidUsername`, `InvalidEmail`, `WeakPassword`.
+    pub async fn create_user(&self, new: NewUser, by: Option<UserId>) -> Result<User, AuthError> {
+        let user = self.prepare(new).await?;
+        self.create(user, by, "user.created", false).await
+    }
+
+    async fn prepare(&self, new: NewUser) -> Result<User, AuthError> {
+        let username = check_username(&new.username)?;
+        let email = new.email.as_deref().map(check_email).transpose()?.flatten();
+        password::check(&new.password, &username)?;
+        let password_hash = self.passwords.hash(new.password).await?;
+        let now = self.now();
+        Ok(User {
+            id: UserId(Uuid::now_v7()),
+            username,
+            email,
+            role: new.role,
+            password_hash,
+            active: true,
+            verified: false,
+            premium: false,
+            language: Language::default(),
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    async fn create(&self, user: User, by: Option<UserId>, action: &'static str, must_be_first: bool) -> Result<User, AuthError> {
+        let row = user.clone();
+        let created = self.store.write(move |tx| {
+            // Two people may have shown the code at the same moment; only one becomes administrator.
+            if must_be_first && !tx.view().user_ids()?.is_empty() {
+                return Err(AuthError::SetupCodeWrong);
+            }
+            insert_user(tx, &row)?;
+            tx.audit(row.created_at, by.or(Some(row.id)), action, json!({"user": row.id, "username": row.username, "role": row.role}))?;
+            Ok(())
+        });
+        created.await?;
+        self.setup_code.remove()?;
+        Ok(user)
+    }
+
+    /// Changes what a person sets about themselves; `Some(None)` clears the e-mail address.
+    ///
+    /// # Errors
+    /// `InvalidEmail`, `NotFound`.
+    pub async fn update_profile(
+        &self,
+        user_id: UserId,
+        language: Option<Language>,
+        email: Option<Option<String>>,
+    ) -> Result<User, AuthError> {
+        let email = match email {
+            Some(Some(text)) => Some(check_email(&text)?),
+            other => other,
+        };
+        let now = self.now();
+        let changed = self.store.write(move |tx| {
+            let mut user = require_user(&tx.view(), user_id)?;
+            if let Some(language) = language {
+                user.language = language;
+            }
+            if let Some(email) = &email {
+                user.email.clone_from(email);
+            }
+            user.updated_at = now;
+            tx.put(&USERS, &user_key(user_id), &user)?;
+            let detail = json!({"language": user.language, "email": user.email});
+            tx.user(user_id).audit(now, Some(user_id), "profile.changed", detail)?;
+            Ok(user)
+        });
+        changed.await
+    }
+
+    /// A person by id.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn user(&self, id: UserId) -> Result<Option<User>, AuthError> {
+        Ok(self.store.read(|view| view.get(&USERS, &user_key(id)))?)
+    }
+
+    /// A person by name, compared without case.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn find_user(&self, username: &str) -> Result<Option<User>, AuthError> {
+        let key = name_key(username);
+        let found = self.store.read(|view| match view.get(&USER_NAMES, &key)? {
+            Some(UserRef(id)) => view.get(&USERS, &user_key(id)),
+            None => Ok(None),
+        })?;
+        Ok(found)
+    }
+
+    /// Everybody, for the administrator's list.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn users(&self) -> Result<Vec<User>, AuthError> {
+        Ok(self.store.read(|view| view.list(&USERS, &Key::new()))?)
+    }
+}
+
+pub(super) fn user_key(id: UserId) -> Key {
+    Key::new().id(id.as_bytes())
+}
+
+fn name_key(username: &str) -> Key {
+    Key::new().text(&username.trim().to_lowercase())
+}
+
+pub(super) fn require_user(view: &View<'_>, id: UserId) -> Result<User, AuthError> {
+    view.get(&USERS, &user_key(id))?.ok_or(AuthError::NotFound("user"))
+}
+
+fn insert_user(tx: &mut Tx<'_>, user: &User) -> Result<(), AuthError> {
+    let name = name_key(&user.username);
+    if tx.get(&USER_NAMES, &name)?.is_some() {
+        return Err(AuthError::UsernameTaken(user.username.clone()));
+    }
+    tx.put(&USER_NAMES, &name, &UserRef(user.id))?;
+    tx.put(&USERS, &user_key(user.id), user)?;
+    Ok(())
+}
+
+fn check_username(text: &str) -> Result<String, AuthError> {
+    let name = text.trim();
+    let length = name.chars().count();
+    if !(2..=32).contains(&length) {
+        return Err(AuthError::InvalidUsername("a user name has 2 to 32 characters"));
+    }
+    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+        return Err(AuthError::InvalidUsername("a user name consists of letters, digits, '.', '_' and '-'"));
+    }
+    Ok(name.to_owned())
+}
+
+/// An empty text means no address.
+fn check_email(text: &str) -> Result<Option<String>, AuthError> {
+    let email = text.trim();
+    if email.is_empty() {
+        return Ok(None);
+    }
+    let plausible = email.len() <= 254
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control())
+        && email.rsplit_once('@').is_some_and(|(name, host)| {
+            !name.is_empty() && !name.contains('@') && host.contains('.') && !host.starts_with('.') && !host.ends_with('.')
+        });
+    if plausible { Ok(Some(email.to_owned())) } else { Err(AuthError::InvalidEmail(email.to_owned())) }
+}

@@ -1,0 +1,207 @@
+//! Signing in and out, and what proves a session afterwards.
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::error::AuthError;
+use super::identity::{Auth, Identity, PROOF_LASTS, Via};
+use super::password;
+use super::people::{require_user, user_key};
+use super::session::{self, Client, RefreshToken, Rotation, SessionView};
+use super::token::Bearer;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::user::{Role, User};
+use crate::storage::StoreError;
+use crate::storage::tables::USERS;
+
+/// What signing in or refreshing gives.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub user: User,
+    pub access_token: String,
+    /// `None` when the client's present one stays valid (a second tab's refresh).
+    pub refresh_token: Option<SecretString>,
+}
+
+impl Auth {
+    /// Signs in with a password.
+    ///
+    /// # Errors
+    /// `WrongCredentials` (unknown, wrong and blocked alike), `Throttled`.
+    pub async fn login(&self, username: &str, password: SecretString, client: &Client) -> Result<SignedIn, AuthError> {
+        let now = self.now();
+        let attempt = self.throttle.attempt(username.trim(), &client.address, now)?;
+        let found = self.find_user(username)?.filter(|u| u.active);
+        let right = self.passwords.verify(password, found.as_ref().map(|u| u.password_hash.clone())).await?;
+        let Some(user) = found.filter(|_| right) else {
+            tracing::warn!(address = %client.address, "sign-in refused");
+            return Err(AuthError::WrongCredentials);
+        };
+        self.throttle.forgive(&attempt);
+        let (id, client) = (user.id, client.clone());
+        let (session_id, refresh) = self.store.write(move |tx| session::open(&mut tx.user(id), &client, now)).await?;
+        let access_token = self.tokens.issue(Bearer { user_id: user.id, session_id }, now)?;
+        Ok(SignedIn { user, access_token, refresh_token: Some(refresh) })
+    }
+
+    /// Exchanges a refresh token for new tokens.
+    ///
+    /// # Errors
+    /// `SessionEnded`; `RefreshReused` when the token was exchanged before: the session is gone and
+    /// its user should be told.
+    pub async fn refresh(&self, refresh_token: &SecretString, client: &Client) -> Result<SignedIn, AuthError> {
+        let now = self.now();
+        let token = RefreshToken::parse(refresh_token)?;
+        let (user_id, session_id) = (token.user_id, token.session_id);
+        let user = self.user(user_id)?.filter(|u| u.active).ok_or(AuthError::SessionEnded)?;
+        let client = client.clone();
+        let rotation = self.store.write(move |tx| session::rotate(&mut tx.user(token.user_id), &token, &client, now)).await?;
+        let refresh_token = match rotation {
+            Rotation::Rotated(text) => Some(text),
+            Rotation::Forgiven => None,
+            Rotation::Reused => {
+                tracing::warn!(%user_id, %session_id, "a refresh token was used twice, session ended");
+                return Err(AuthError::RefreshReused { user_id });
+            }
+            Rotation::Ended => return Err(AuthError::SessionEnded),
+        };
+        let access_token = self.tokens.issue(Bearer { user_id, session_id }, now)?;
+        Ok(SignedIn { user, access_token, refresh_token })
+    }
+
+    /// Ends the session of a refresh token. A token that is none, or of a session that has ended, is fine.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn logout(&self, refresh_token: &SecretString) -> Result<(), AuthError> {
+        let now = self.now();
+        let Ok(token) = RefreshToken::parse(refresh_token) else { return Ok(()) };
+        Ok(self.store.write(move |tx| session::close(&mut tx.user(token.user_id), &token, now)).await?)
+    }
+
+    /// Who an access token speaks for. User and session are looked up each time, so that blocking,
+    /// signing out and a new password take effect at once.
+    ///
+    /// # Errors
+    /// `NotSignedIn`, `SessionEnded`, `Store`.
+    pub fn authenticate(&self, access_token: &str) -> Result<Identity, AuthError> {
+        let now = self.now();
+        let bearer = self.tokens.check(access_token, now)?;
+        self.store.read(|view| {
+            let user = view.get(&USERS, &user_key(bearer.user_id))?.filter(|u| u.active).ok_or(AuthError::NotSignedIn)?;
+            let open = session::find(&view.user(user.id), bearer.session_id, now)?.ok_or(AuthError::SessionEnded)?;
+            let via = Via::Session { id: open.id, proved_at: open.proved_at };
+            Ok(Identity { user_id: user.id, username: user.username, role: user.role, via })
+        })
+    }
+
+    /// Whether the session that proved this identity is still open; live sockets ask it regularly.
+    pub fn session_open(&self, who: &Identity) -> bool {
+        let (now, Some(id)) = (self.now(), who.session()) else { return false };
+        self.store.read(|view| Ok::<_, StoreError>(session::find(&view.user(who.user_id), id, now)?.is_some())).unwrap_or(false)
+    }
+
+    /// Notes that the person at a session has just given the password again.
+    ///
+    /// # Errors
+    /// Those of [`Auth::confirm`]; `SessionEnded`, also for a key, behind which there is no person.
+    pub async fn step_up(&self, who: &Identity, password: Option<SecretString>, client: &Client) -> Result<Timestamp, AuthError> {
+        self.confirm(who, password, client).await?;
+        let (now, user, id) = (self.now(), who.user_id, who.session().ok_or(AuthError::SessionEnded)?);
+        let open = self.store.write(move |tx| session::prove(&mut tx.user(user), id, now)).await?;
+        if open { Ok(now.saturating_add(PROOF_LASTS).unwrap_or(Timestamp::MAX)) } else { Err(AuthError::SessionEnded) }
+    }
+
+    /// Lets only those pass who gave password or code within the last five minutes.
+    ///
+    /// # Errors
+    /// `StepUpRequired`.
+    pub fn require_proof(&self, who: &Identity) -> Result<(), AuthError> {
+        let Via::Session { proved_at: Some(at), .. } = who.via else { return Err(AuthError::StepUpRequired) };
+        let age = self.now().duration_since(at);
+        if age.is_negative() || age > PROOF_LASTS { Err(AuthError::StepUpRequired) } else { Ok(()) }
+    }
+
+    /// Checks the caller's password once more, before something that a stolen session must not do.
+    ///
+    /// # Errors
+    /// `WrongCurrentPassword`, also when there is none; `Throttled`.
+    pub async fn confirm(&self, who: &Identity, password: Option<SecretString>, client: &Client) -> Result<(), AuthError> {
+        let attempt = self.throttle.attempt(&who.username, &client.address, self.now())?;
+        let user = self.user(who.user_id)?.ok_or(AuthError::NotSignedIn)?;
+        let password = password.ok_or(AuthError::WrongCurrentPassword)?;
+        if !self.passwords.verify(password, Some(user.password_hash)).await? {
+            return Err(AuthError::WrongCurrentPassword);
+        }
+        self.throttle.forgive(&attempt);
+        Ok(())
+    }
+
+    /// Whether a password is this user's; without a user, whether it is an active administrator's.
+    ///
+    /// # Errors
+    /// When the store cannot be read or hashing fails.
+    pub async fn proves_owner(&self, owner: Option<UserId>, password: SecretString) -> Result<bool, AuthError> {
+        for user in self.users()? {
+            let asked = owner.map_or(user.role == Role::Admin, |id| id == user.id);
+            if asked && user.active && self.passwords.verify(password.clone(), Some(user.password_hash)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Sets a new password after checking the present one; every other session ends.
+    ///
+    /// # Errors
+    /// `WrongCurrentPassword`, `WeakPassword`, `Throttled`.
+    pub async fn change_password(
+        &self,
+        who: &Identity,
+        current: SecretString,
+        new: SecretString,
+        client: &Client,
+    ) -> Result<(), AuthError> {
+        let now = self.now();
+        let attempt = self.throttle.attempt(&who.username, &client.address, now)?;
+        let user = self.user(who.user_id)?.ok_or(AuthError::NotSignedIn)?;
+        if !self.passwords.verify(current, Some(user.password_hash)).await? {
+            return Err(AuthError::WrongCurrentPassword);
+        }
+        self.throttle.forgive(&attempt);
+        password::check(&new, &who.username)?;
+        let password_hash = self.passwords.hash(new).await?;
+        let (user_id, keep) = (who.user_id, who.session());
+        let changed = self.store.write(move |tx| {
+            let mut user = require_user(&tx.view(), user_id)?;
+            user.password_hash.clone_from(&password_hash);
+            user.updated_at = now;
+            tx.put(&USERS, &user_key(user_id), &user)?;
+            let mut rows = tx.user(user_id);
+            let ended = session::revoke_others(&mut rows, keep)?;
+            rows.audit(now, Some(user_id), "password.changed", json!({"sessions_ended": ended}))?;
+            Ok(())
+        });
+        changed.await
+    }
+
+    /// A user's open sessions, last used first.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn sessions(&self, who: &Identity) -> Result<Vec<SessionView>, AuthError> {
+        let now = self.now();
+        Ok(self.store.user(who.user_id).read(|view| session::list(view, who.session(), now))?)
+    }
+
+    /// Ends one of the user's own sessions.
+    ///
+    /// # Errors
+    /// `NotFound` when it is none of theirs.
+    pub async fn end_session(&self, user_id: UserId, id: SessionId) -> Result<(), AuthError> {
+        let now = self.now();
+        let found = self.store.user(user_id).write(move |tx| session::revoke(tx, id, now)).await?;
+        if found { Ok(()) } else { Err(AuthError::NotFound("session")) }
+    }
+}
