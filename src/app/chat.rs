@@ -27,6 +27,28 @@ impl App {
         Ok(())
     }
 
+    /// Tells a person that an administrator made a link with which the own password can be set.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn tell_of_reset_link(&self, user: UserId, by: &str) -> Result<(), StoreError> {
+        self.tell(user, Notice::ResetLinkMade { by: by.to_owned() }).await
+    }
+
+    /// Tells a person that the own password was set with a link or a code.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn tell_of_new_password(&self, user: UserId, address: &str) -> Result<(), StoreError> {
+        self.tell(user, Notice::PasswordReset { address: address.to_owned() }).await
+    }
+
+    async fn tell(&self, user: UserId, notice: Notice) -> Result<(), StoreError> {
+        // Messages stand in market time, whatever the sessions go by.
+        let now = self.market.now();
+        self.store.user(user).write(move |tx| tx.post_to_person(now, notice.level(), &notice).map(drop)).await
+    }
+
     /// The account's chat with its token; `None` when it has none.
     fn chat(&self, user: UserId, account: AccountId) -> Result<Option<(SecretString, String)>, TradingError> {
         self.store.user(user).read(|v| {

@@ -23,6 +23,11 @@ pub enum AuthError {
     /// Unknown user, wrong password and blocked user look the same.
     #[error("user name or password is wrong")]
     WrongCredentials,
+    /// The password was right; the person's second factor is on.
+    #[error("enter the six digits of your authenticator app, or a recovery code")]
+    SecondFactorRequired,
+    #[error("the code is wrong, has been used, or has expired: enter the one that the app shows now")]
+    WrongCode,
     #[error("sign in first: the access token is missing, wrong or expired")]
     NotSignedIn,
     #[error("this needs your password or code once more: it was not given within the last five minutes")]
@@ -40,8 +45,16 @@ pub enum AuthError {
     SetupCodeWrong,
     #[error("registration is closed: ask the administrator of this installation")]
     RegistrationClosed,
-    #[error("there is no such invitation")]
+    #[error("there is no such invitation: it was used, taken back or has expired")]
     InviteUnknown,
+    #[error("the note is too long: use at most 100 characters")]
+    InvalidNote,
+    #[error("this link no longer counts: it was used, replaced or is older than 30 minutes. Ask for a new one")]
+    ResetUnknown,
+    #[error("name or code is wrong, or the code is older than 30 minutes: it is in the file recovery-code of the data folder on the NAS")]
+    RecoveryCodeWrong,
+    #[error("this is the last active administrator: make another one first")]
+    LastAdmin,
     #[error("the user name '{0}' is taken: choose another one")]
     UsernameTaken(String),
     #[error("{0}")]

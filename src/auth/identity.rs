@@ -8,11 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::code_file::{CodeFile, RECOVERY_CODE_FILE, SETUP_CODE_FILE};
 use super::error::AuthError;
 use super::password::Passwords;
 use super::random_bytes;
 use super::settings::{self, RegistrationPolicy, Settings};
-use super::setup_code::SetupCode;
 use super::throttle::Throttle;
 use super::token::Tokens;
 use super::vault::Vault;
@@ -56,10 +56,12 @@ impl Identity {
 #[derive(Clone)]
 pub struct Auth {
     pub(super) store: Store,
+    pub(super) vault: Vault,
     pub(super) passwords: Passwords,
     pub(super) tokens: Tokens,
     pub(super) throttle: Throttle,
-    pub(super) setup_code: SetupCode,
+    pub(super) setup_code: CodeFile,
+    pub(super) recovery_code: CodeFile,
     pub(super) wall: Arc<dyn Clock>,
 }
 
@@ -77,15 +79,17 @@ impl Auth {
     /// `Vault(Unreadable)` when the master key is not the one that the database was made with,
     /// `File`, `Store`.
     pub async fn open(store: Store, vault: &Vault, data_dir: &Path, wall: Arc<dyn Clock>) -> Result<Self, AuthError> {
-        let vault = vault.clone();
+        let (vault, sealing) = (vault.clone(), vault.clone());
         let make = || Zeroizing::new(random_bytes::<32>().to_vec());
-        let secret = store.write(move |tx| vault.system_secret(tx, "token-signing-key", make)).await?;
+        let secret = store.write(move |tx| sealing.system_secret(tx, "token-signing-key", make)).await?;
         let auth = Self {
             passwords: Passwords::new()?,
             tokens: Tokens::new(&secret),
             throttle: Throttle::default(),
-            setup_code: SetupCode::in_folder(data_dir),
+            setup_code: CodeFile::in_folder(data_dir, SETUP_CODE_FILE),
+            recovery_code: CodeFile::in_folder(data_dir, RECOVERY_CODE_FILE),
             store,
+            vault,
             wall,
         };
         if auth.setup_required()? {

@@ -3,27 +3,34 @@
 //! [`Auth`] holds the use cases (register, sign in, refresh, sign out); [`Vault`] seals broker keys
 //! and other secrets. Both are cheap to clone.
 
+mod code_file;
 mod error;
 mod identity;
+mod invitations;
 mod master_key;
+mod one_time;
 mod password;
 mod people;
+mod recovery;
+mod second_factor;
 mod session;
 mod settings;
-mod setup_code;
 mod sign_in;
 mod throttle;
 mod token;
 mod vault;
 
+pub use code_file::{RECOVERY_CODE_FILE, SETUP_CODE_FILE};
 pub use error::{AuthError, VaultError};
 pub use identity::{Auth, Identity, PROOF_LASTS, Via};
+pub use invitations::Invitation;
 pub use master_key::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
-pub use people::{NewUser, Registration};
+pub use people::{NewUser, Registration, UserPatch};
+pub use recovery::ResetLink;
+pub use second_factor::{Enrolment, SecondFactorState};
 pub use session::{Client, Session, SessionView};
 pub use settings::{RegistrationPolicy, Settings};
-pub use setup_code::SETUP_CODE_FILE;
-pub use sign_in::SignedIn;
+pub use sign_in::{Proof, SignedIn};
 pub use token::ACCESS_TOKEN_LIFE;
 pub use vault::Vault;
 

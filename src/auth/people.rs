@@ -6,13 +6,15 @@ use uuid::Uuid;
 
 use super::error::AuthError;
 use super::identity::Auth;
+use super::one_time::{self, Purpose};
 use super::password;
+use super::session;
 use super::session::Client;
 use super::settings::RegistrationPolicy;
 use crate::domain::id::UserId;
 use crate::domain::user::{Language, Role, User};
 use crate::storage::tables::{USER_NAMES, USERS, UserRef};
-use crate::storage::{Key, Tx, View};
+use crate::storage::{AUDIT, AuditRow, Key, SYSTEM_AUDIT, Tx, View};
 
 /// A person who registers.
 #[derive(Debug)]
@@ -20,8 +22,18 @@ pub struct Registration {
     pub username: String,
     pub password: SecretString,
     pub email: Option<String>,
-    pub invite: Option<String>,
+    pub invite: Option<SecretString>,
     pub setup_code: Option<SecretString>,
+}
+
+/// How somebody came to register.
+#[derive(Clone)]
+enum Door {
+    /// As the first administrator.
+    SetupCode,
+    Invitation(SecretString),
+    /// Registration is open, or an administrator makes the user.
+    Open,
 }
 
 /// A user whom the administrator or the program makes.
@@ -33,7 +45,72 @@ pub struct NewUser {
     pub role: Role,
 }
 
+/// What an administrator says of a user; `None` stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UserPatch {
+    pub role: Option<Role>,
+    pub active: Option<bool>,
+    pub verified: Option<bool>,
+    pub premium: Option<bool>,
+}
+
 impl Auth {
+    /// Changes a user's role or marks. A new role and a deactivation end all of the user's sessions.
+    ///
+    /// # Errors
+    /// `NotFound`; `LastAdmin` when nobody could look after the installation afterwards.
+    pub async fn update_user(&self, by: Option<UserId>, id: UserId, patch: UserPatch) -> Result<User, AuthError> {
+        let now = self.now();
+        let updated = self.store.write(move |tx| {
+            let before = require_user(&tx.view(), id)?;
+            let user = User {
+                role: patch.role.unwrap_or(before.role),
+                active: patch.active.unwrap_or(before.active),
+                verified: patch.verified.unwrap_or(before.verified),
+                premium: patch.premium.unwrap_or(before.premium),
+                updated_at: now,
+                ..before.clone()
+            };
+            if (User { updated_at: before.updated_at, ..user.clone() }) == before {
+                return Ok(before);
+            }
+            let administers = |u: &User| u.role == Role::Admin && u.active;
+            let others = tx.view().list(&USERS, &Key::new())?.iter().any(|u| u.id != id && administers(u));
+            if administers(&before) && !administers(&user) && !others {
+                return Err(AuthError::LastAdmin);
+            }
+            tx.put(&USERS, &user_key(id), &user)?;
+            let marks = |u: &User| json!({ "role": u.role, "active": u.active, "verified": u.verified, "premium": u.premium });
+            let detail = json!({ "user": id, "from": marks(&before), "to": marks(&user) });
+            tx.audit(now, by, "user.changed", detail.clone())?;
+            let mut rows = tx.user(id);
+            if user.role != before.role || !user.active {
+                session::revoke_others(&mut rows, None)?;
+            }
+            rows.audit(now, by, "user.changed", detail)?;
+            Ok(user)
+        });
+        updated.await
+    }
+
+    /// A user's audit rows, newest first; `before` continues a page.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn audit_of(&self, user: UserId, before: Option<u64>, limit: usize) -> Result<Vec<AuditRow>, AuthError> {
+        let before = before.map(|seq| Key::new().u64(seq));
+        Ok(self.store.user(user).read(|v| v.list_latest(&AUDIT, &Key::new(), before.as_ref(), limit))?)
+    }
+
+    /// The installation's audit rows, newest first; `before` continues a page.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn audit_of_installation(&self, before: Option<u64>, limit: usize) -> Result<Vec<AuditRow>, AuthError> {
+        let before = before.map(|seq| Key::new().u64(seq));
+        Ok(self.store.read(|v| v.list_latest(&SYSTEM_AUDIT, before.as_ref(), limit))?)
+    }
+
     /// Registers a person: the first with the setup code as administrator, later ones as the
     /// settings allow.
     ///
@@ -55,16 +132,28 @@ impl Auth {
         let first = self.setup_required()?;
         if first {
             let code = registration.setup_code.as_ref().ok_or(AuthError::SetupCodeRequired)?;
-            self.setup_code.check(code)?;
-        } else if registration.invite.is_some() {
-            return Err(AuthError::InviteUnknown);
-        } else if self.settings()?.registration == RegistrationPolicy::Closed {
-            return Err(AuthError::RegistrationClosed);
+            if !self.setup_code.holds(code)? {
+                return Err(AuthError::SetupCodeWrong);
+            }
         }
-        let role = if first { Role::Admin } else { Role::User };
+        let invite = registration.invite.filter(|_| !first);
+        let role = match &invite {
+            _ if first => Role::Admin,
+            Some(word) => match self.store.read(|view| one_time::find(&view, word, self.now()))?.map(|row| row.purpose) {
+                Some(Purpose::Invitation { role, .. }) => role,
+                _ => return Err(AuthError::InviteUnknown),
+            },
+            None if self.settings()?.registration == RegistrationPolicy::Closed => return Err(AuthError::RegistrationClosed),
+            None => Role::User,
+        };
         let new = NewUser { username: registration.username, password: registration.password, email: registration.email, role };
         let user = self.prepare(new).await?;
-        self.create(user, None, "user.registered", first).await
+        let door = match invite {
+            _ if first => Door::SetupCode,
+            Some(word) => Door::Invitation(word),
+            None => Door::Open,
+        };
+        self.create(user, None, "user.registered", door).await
     }
 
     /// Makes a user without asking the settings: for the administrator's command line and the demo.
@@ -73,7 +162,7 @@ impl Auth {
     /// `UsernameTaken`, `InvalidUsername`, `InvalidEmail`, `WeakPassword`.
     pub async fn create_user(&self, new: NewUser, by: Option<UserId>) -> Result<User, AuthError> {
         let user = self.prepare(new).await?;
-        self.create(user, by, "user.created", false).await
+        self.create(user, by, "user.created", Door::Open).await
     }
 
     async fn prepare(&self, new: NewUser) -> Result<User, AuthError> {
@@ -97,12 +186,14 @@ impl Auth {
         })
     }
 
-    async fn create(&self, user: User, by: Option<UserId>, action: &'static str, must_be_first: bool) -> Result<User, AuthError> {
+    async fn create(&self, user: User, by: Option<UserId>, action: &'static str, door: Door) -> Result<User, AuthError> {
         let row = user.clone();
         let created = self.store.write(move |tx| {
-            // Two people may have shown the code at the same moment; only one becomes administrator.
-            if must_be_first && !tx.view().user_ids()?.is_empty() {
-                return Err(AuthError::SetupCodeWrong);
+            // Two people may have shown the same code at the same moment; it lets only one in.
+            match &door {
+                Door::SetupCode if !tx.view().user_ids()?.is_empty() => return Err(AuthError::SetupCodeWrong),
+                Door::Invitation(word) if one_time::take(tx, word, row.created_at)?.is_none() => return Err(AuthError::InviteUnknown),
+                _ => {}
             }
             insert_user(tx, &row)?;
             tx.audit(row.created_at, by.or(Some(row.id)), action, json!({"user": row.id, "username": row.username, "role": row.role}))?;

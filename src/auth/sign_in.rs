@@ -1,5 +1,7 @@
 //! Signing in and out, and what proves a session afterwards.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::json;
@@ -8,6 +10,7 @@ use super::error::AuthError;
 use super::identity::{Auth, Identity, PROOF_LASTS, Via};
 use super::password;
 use super::people::{require_user, user_key};
+use super::second_factor::{self, Checked};
 use super::session::{self, Client, RefreshToken, Rotation, SessionView};
 use super::token::Bearer;
 use crate::domain::id::{SessionId, UserId};
@@ -24,12 +27,27 @@ pub struct SignedIn {
     pub refresh_token: Option<SecretString>,
 }
 
+/// With what a person proves to be there.
+#[derive(Debug)]
+pub enum Proof {
+    Password(SecretString),
+    /// Of the second factor.
+    Code(SecretString),
+}
+
 impl Auth {
-    /// Signs in with a password.
+    /// Signs in with a password, and with a code where the person's second factor is on.
     ///
     /// # Errors
-    /// `WrongCredentials` (unknown, wrong and blocked alike), `Throttled`.
-    pub async fn login(&self, username: &str, password: SecretString, client: &Client) -> Result<SignedIn, AuthError> {
+    /// `WrongCredentials` (unknown, wrong and blocked alike), `SecondFactorRequired`, `WrongCode`,
+    /// `Throttled`.
+    pub async fn login(
+        &self,
+        username: &str,
+        password: SecretString,
+        code: Option<SecretString>,
+        client: &Client,
+    ) -> Result<SignedIn, AuthError> {
         let now = self.now();
         let attempt = self.throttle.attempt(username.trim(), &client.address, now)?;
         let found = self.find_user(username)?.filter(|u| u.active);
@@ -38,11 +56,39 @@ impl Auth {
             tracing::warn!(address = %client.address, "sign-in refused");
             return Err(AuthError::WrongCredentials);
         };
+        if self.store.user(user.id).read(second_factor::is_on)? {
+            let Some(code) = code else {
+                // Half way in; nothing was guessed.
+                self.throttle.forgive(&attempt);
+                return Err(AuthError::SecondFactorRequired);
+            };
+            self.take_code(user.id, code).await?;
+        }
         self.throttle.forgive(&attempt);
         let (id, client) = (user.id, client.clone());
         let (session_id, refresh) = self.store.write(move |tx| session::open(&mut tx.user(id), &client, now)).await?;
         let access_token = self.tokens.issue(Bearer { user_id: user.id, session_id }, now)?;
         Ok(SignedIn { user, access_token, refresh_token: Some(refresh) })
+    }
+
+    /// Takes a code of the second factor.
+    ///
+    /// # Errors
+    /// `WrongCode`, `Throttled` during the pause after five wrong ones.
+    async fn take_code(&self, user: UserId, code: SecretString) -> Result<(), AuthError> {
+        let (now, vault) = (self.now(), self.vault.clone());
+        match self.store.write(move |tx| second_factor::check(&mut tx.user(user), &vault, &code, now)).await? {
+            Checked::Right => Ok(()),
+            Checked::Recovery(left) => {
+                tracing::info!(user_id = %user, left, "a recovery code was used");
+                Ok(())
+            }
+            Checked::Wrong => Err(AuthError::WrongCode),
+            Checked::Paused(until) => {
+                let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                Err(AuthError::Throttled { retry_after: wait.max(Duration::from_secs(1)) })
+            }
+        }
     }
 
     /// Exchanges a refresh token for new tokens.
@@ -80,6 +126,18 @@ impl Auth {
         Ok(self.store.write(move |tx| session::close(&mut tx.user(token.user_id), &token, now)).await?)
     }
 
+    /// Ends the session that asks.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn logout_session(&self, who: &Identity) -> Result<(), AuthError> {
+        let (now, user) = (self.now(), who.user_id);
+        if let Some(id) = who.session() {
+            self.store.write(move |tx| session::revoke(&mut tx.user(user), id, now)).await?;
+        }
+        Ok(())
+    }
+
     /// Who an access token speaks for. User and session are looked up each time, so that blocking,
     /// signing out and a new password take effect at once.
     ///
@@ -102,12 +160,20 @@ impl Auth {
         self.store.read(|view| Ok::<_, StoreError>(session::find(&view.user(who.user_id), id, now)?.is_some())).unwrap_or(false)
     }
 
-    /// Notes that the person at a session has just given the password again.
+    /// Notes that the person at a session has just given the password again, or a code.
     ///
     /// # Errors
-    /// Those of [`Auth::confirm`]; `SessionEnded`, also for a key, behind which there is no person.
-    pub async fn step_up(&self, who: &Identity, password: Option<SecretString>, client: &Client) -> Result<Timestamp, AuthError> {
-        self.confirm(who, password, client).await?;
+    /// `WrongCurrentPassword`, also when neither came; `WrongCode`, `Throttled`; `SessionEnded`, also for
+    /// a key, behind which there is no person.
+    pub async fn step_up(&self, who: &Identity, proof: Proof, client: &Client) -> Result<Timestamp, AuthError> {
+        match proof {
+            Proof::Password(password) => self.confirm(who, Some(password), client).await?,
+            Proof::Code(code) => {
+                let attempt = self.throttle.attempt(&who.username, &client.address, self.now())?;
+                self.take_code(who.user_id, code).await?;
+                self.throttle.forgive(&attempt);
+            }
+        }
         let (now, user, id) = (self.now(), who.user_id, who.session().ok_or(AuthError::SessionEnded)?);
         let open = self.store.write(move |tx| session::prove(&mut tx.user(user), id, now)).await?;
         if open { Ok(now.saturating_add(PROOF_LASTS).unwrap_or(Timestamp::MAX)) } else { Err(AuthError::SessionEnded) }

@@ -243,6 +243,16 @@ pub enum Notice {
     KillSwitchOn,
     KillSwitchOff,
     AccountStopped,
+    /// An administrator made a link with which the person sets a new password.
+    ResetLinkMade {
+        /// The administrator's name.
+        by: String,
+    },
+    /// The password was set with such a link, or with the code on the NAS.
+    PasswordReset {
+        /// Where from.
+        address: String,
+    },
     /// A refresh token was shown a second time, so its session was ended.
     SessionRevoked {
         /// Where the request came from.
@@ -316,6 +326,8 @@ impl Notice {
             | Notice::PriceOutOfBounds { .. }
             | Notice::CashDiffers { .. }
             | Notice::BotHeld { .. }
+            | Notice::ResetLinkMade { .. }
+            | Notice::PasswordReset { .. }
             | Notice::SessionRevoked { .. } => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::AnotherProgram { .. } => {
                 Level::Error

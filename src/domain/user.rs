@@ -70,3 +70,10 @@ pub struct User {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
+
+/// A user's password was set by somebody who need not be that user: nothing trades live until the user
+/// confirms it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveHold {
+    pub since: Timestamp,
+}

@@ -142,7 +142,11 @@ fn state(req: &HttpRequest) -> Result<&AppData, ApiError> {
     req.app_data::<AppData>().ok_or_else(|| ApiError::internal("the application state is not registered"))
 }
 
-fn identify(req: &HttpRequest) -> Result<Identity, ApiError> {
+/// Who sent a request.
+///
+/// # Errors
+/// 401 when nobody is signed in.
+pub fn identify(req: &HttpRequest) -> Result<Identity, ApiError> {
     let token = bearer_token(req).ok_or(AuthError::NotSignedIn)?;
     Ok(state(req)?.auth.authenticate(token)?)
 }

@@ -54,6 +54,8 @@ codes! {
     ClientHeaderRequired 400 "client_header_required" "The header X-Client is required here";
     Unauthorized 401 "unauthorized" "Sign in first";
     WrongCredentials 401 "wrong_credentials" "User name or password is wrong";
+    SecondFactorRequired 401 "second_factor_required" "A second factor is required";
+    WrongCode 401 "wrong_code" "The code is wrong";
     SessionEnded 401 "session_ended" "The session has ended";
     RefreshReused 401 "refresh_reused" "The refresh token was used before";
     Forbidden 403 "forbidden" "Not allowed";
@@ -73,6 +75,8 @@ codes! {
     MissingField 422 "missing_field" "A field is missing";
     UnknownField 422 "unknown_field" "A field is not known";
     InviteUnknown 422 "invite_unknown" "There is no such invitation";
+    ResetUnknown 422 "reset_unknown" "The link no longer counts";
+    RecoveryCodeWrong 403 "recovery_code_wrong" "The recovery code is wrong";
     InvalidUsername 422 "invalid_username" "The user name is not valid";
     InvalidEmail 422 "invalid_email" "The e-mail address is not valid";
     WeakPassword 422 "weak_password" "The password is too weak";
@@ -356,6 +360,8 @@ impl From<AuthError> for ApiError {
         let text = error.to_string();
         match error {
             AuthError::WrongCredentials => Self::new(ErrorCode::WrongCredentials, text),
+            AuthError::SecondFactorRequired => Self::new(ErrorCode::SecondFactorRequired, text).at("/code"),
+            AuthError::WrongCode => Self::new(ErrorCode::WrongCode, text).at("/code"),
             AuthError::NotSignedIn => Self::new(ErrorCode::Unauthorized, text),
             AuthError::StepUpRequired => Self::new(ErrorCode::StepUpRequired, text),
             AuthError::SessionEnded => Self::new(ErrorCode::SessionEnded, text),
@@ -365,6 +371,10 @@ impl From<AuthError> for ApiError {
             AuthError::SetupCodeWrong => Self::new(ErrorCode::SetupCodeWrong, text).at("/setup_code"),
             AuthError::RegistrationClosed => Self::new(ErrorCode::RegistrationClosed, text),
             AuthError::InviteUnknown => Self::new(ErrorCode::InviteUnknown, text).at("/invite"),
+            AuthError::LastAdmin => Self::conflict("last_admin", text),
+            AuthError::InvalidNote => Self::invalid("/note", text),
+            AuthError::ResetUnknown => Self::new(ErrorCode::ResetUnknown, text),
+            AuthError::RecoveryCodeWrong => Self::new(ErrorCode::RecoveryCodeWrong, text).at("/code"),
             AuthError::UsernameTaken(_) => Self::new(ErrorCode::UsernameTaken, text).at("/username"),
             AuthError::InvalidUsername(_) => Self::new(ErrorCode::InvalidUsername, text).at("/username"),
             AuthError::WeakPassword(_) => Self::new(ErrorCode::WeakPassword, text).at("/password"),

@@ -240,6 +240,14 @@ fn korean(notice: &Notice) -> String {
         Notice::KillSwitchOn => "🛑 비상 정지: 새 주문을 보내지 않고 미체결 주문을 취소합니다".to_owned(),
         Notice::KillSwitchOff => "▶️ 비상 정지를 해제했습니다".to_owned(),
         Notice::AccountStopped => "⏹ 이 계좌의 자동 매매를 멈췄습니다. 봇은 관찰만 합니다.".to_owned(),
+        Notice::ResetLinkMade { by } => {
+            format!(
+                "🔑 관리자 {by}님이 새 비밀번호를 정하는 링크를 만들었습니다. 30분 동안 한 번 쓸 수 있습니다. 요청하지 않았다면 관리자에게 확인해 주세요."
+            )
+        }
+        Notice::PasswordReset { address } => format!(
+            "🔐 {address}에서 링크나 복구 코드로 비밀번호를 새로 정했습니다. 모든 기기에서 로그아웃했고, 보안 페이지에서 확인할 때까지 실전 주문을 멈춥니다."
+        ),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 이미 쓴 로그인 토큰이 {address}에서 다시 쓰여, 그 기기의 로그인을 끊었습니다. 본인이 아니라면 비밀번호를 바꿔 주세요."
@@ -414,6 +422,14 @@ fn english(notice: &Notice) -> String {
         Notice::KillSwitchOn => "🛑 Kill switch: nothing new is sent and open orders are cancelled".to_owned(),
         Notice::KillSwitchOff => "▶️ The kill switch was lifted".to_owned(),
         Notice::AccountStopped => "⏹ Automatic trading of this account has stopped. Its bots only observe.".to_owned(),
+        Notice::ResetLinkMade { by } => {
+            format!(
+                "🔑 The administrator {by} made a link that sets a new password for you. It counts once, for 30 minutes. If you did not ask for it, speak to your administrator."
+            )
+        }
+        Notice::PasswordReset { address } => format!(
+            "🔐 Your password was set anew from {address}, with a link or a recovery code. All devices were signed out, and live orders wait until you confirm it on the security page."
+        ),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 A sign-in token that was already used came again from {address}, so that device was signed out. If this was not you, change your password."

@@ -19,7 +19,7 @@ use crate::domain::message::{Delivery, Message};
 use crate::domain::night::Night;
 use crate::domain::order::Order;
 use crate::domain::slot::{SliceTimes, SlotRun};
-use crate::domain::user::User;
+use crate::domain::user::{LiveHold, User};
 
 /// A space whose keys all begin with a user's id.
 pub struct UserTable<R> {
@@ -93,6 +93,7 @@ pub struct Sealed {
 
 records! {
     User => "user",
+    LiveHold => "hold of live trading",
     Account => "account",
     Bot => "bot",
     Holding => "holding",
@@ -170,6 +171,8 @@ pub const DAY_USE: UserTable<DayUse> = UserTable::new("day_use");
 pub const DAY_PARENTS: UserTable<Number> = UserTable::new("day_parents");
 /// One row: what an administrator allows the user.
 pub const USER_RULES: UserTable<UserRules> = UserTable::new("user_rules");
+/// One row, while live trading waits for the user's word that a new password is theirs.
+pub const LIVE_HOLDS: UserTable<LiveHold> = UserTable::new("live_holds");
 /// `user`, or `account` · account: kill switches that are on.
 pub const HALTS: UserTable<Halt> = UserTable::new("halts");
 /// idempotency key → the answer that it got.

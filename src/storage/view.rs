@@ -33,6 +33,12 @@ impl<'a> View<'a> {
             .collect()
     }
 
+    /// All keys of a space of the installation with their records, in key order.
+    pub fn entries<R: Record>(&self, table: &SystemTable<R>) -> Result<Vec<(Key, R)>, StoreError> {
+        let rows = self.view.range(table.name, &[], &[], false, ALL)?;
+        rows.into_iter().map(|(key, bytes)| Ok((Key::new().raw(&key), decode(&bytes)?))).collect()
+    }
+
     /// The last `limit` records of a space of the installation, newest key first; `before` continues a page.
     pub fn list_latest<R: Record>(&self, table: &SystemTable<R>, before: Option<&Key>, limit: usize) -> Result<Vec<R>, StoreError> {
         let to = before.map_or_else(Vec::new, |key| key.as_bytes().to_vec());

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::config::Scheme;
-use crate::auth::{ACCESS_TOKEN_LIFE, AuthError, Registration, SignedIn};
+use crate::auth::{ACCESS_TOKEN_LIFE, AuthError, Proof, Registration, SignedIn};
 use crate::domain::id::UserId;
 use crate::domain::user::{Language, Role, User};
-use crate::http::access::{AppData, Public, Require, perm};
+use crate::http::access::{self, AppData, Public, Require, perm};
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::extract::{self, Json, OptionalJson};
 use crate::http::route::{Route, route};
@@ -36,8 +36,10 @@ struct RegisterRequest {
     password: SecretString,
     #[serde(default)]
     email: Option<String>,
+    /// The word of an invitation.
     #[serde(default)]
-    invite: Option<String>,
+    #[schema(value_type = Option<String>)]
+    invite: Option<SecretString>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     setup_code: Option<SecretString>,
@@ -58,6 +60,10 @@ struct LoginRequest {
     username: String,
     #[schema(value_type = String)]
     password: SecretString,
+    /// Of the authenticator app, or a recovery code; where the second factor is on.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    code: Option<SecretString>,
 }
 
 /// A refresh token in the body, for clients without cookies.
@@ -69,12 +75,17 @@ struct RefreshRequest {
     refresh_token: Option<SecretString>,
 }
 
-/// The password once more, before something that a stolen session must not do.
+/// The password once more, or a code, before something that a stolen session must not do.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct StepUpRequest {
-    #[schema(value_type = String)]
-    password: SecretString,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    password: Option<SecretString>,
+    /// Of the authenticator app, or a recovery code.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    code: Option<SecretString>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -135,7 +146,7 @@ async fn register(_: Public, app: AppData, req: HttpRequest, body: Json<Register
     responses((status = 200, body = TokenAnswer)))]
 async fn login(_: Public, app: AppData, req: HttpRequest, body: Json<LoginRequest>) -> Result<HttpResponse, ApiError> {
     let client = extract::client(&req);
-    let signed_in = app.auth.login(&body.0.username, body.0.password, &client).await?;
+    let signed_in = app.auth.login(&body.0.username, body.0.password, body.0.code, &client).await?;
     Ok(answer(&app, &req, signed_in, client.web))
 }
 
@@ -163,13 +174,19 @@ async fn refresh(_: Public, app: AppData, req: HttpRequest, body: OptionalJson<R
     }
 }
 
-/// Ends the session of a refresh token, from the cookie or the body.
+/// Ends the session of a refresh token, from the cookie or the body; without one, that of the access token.
 #[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", request_body = Option<RefreshRequest>,
     responses((status = 204)))]
 async fn logout(_: Public, app: AppData, req: HttpRequest, body: OptionalJson<RefreshRequest>) -> Result<HttpResponse, ApiError> {
     let (token, from_cookie) = presented(&app, &req, body)?;
-    if let Some(token) = token {
-        app.auth.logout(&token).await?;
+    match token {
+        Some(token) => app.auth.logout(&token).await?,
+        // A client that kept only its access token.
+        None => {
+            if let Ok(who) = access::identify(&req) {
+                app.auth.logout_session(&who).await?;
+            }
+        }
     }
     let mut response = HttpResponse::NoContent();
     if from_cookie {
@@ -195,7 +212,7 @@ fn presented(app: &AppData, req: &HttpRequest, body: OptionalJson<RefreshRequest
     Ok((Some(SecretString::from(cookie.value())), true))
 }
 
-/// Gives the password again: for five minutes this session may do what needs it.
+/// Gives the password again, or a code: for five minutes this session may do what needs it.
 #[utoipa::path(post, path = "/api/v1/auth/step-up", tag = "auth", request_body = StepUpRequest, responses((status = 200, body = StepUp)))]
 async fn step_up(
     who: Require<perm::SessionsManage>,
@@ -203,7 +220,12 @@ async fn step_up(
     req: HttpRequest,
     body: Json<StepUpRequest>,
 ) -> Result<web::Json<StepUp>, ApiError> {
-    let proved = app.auth.step_up(&who, Some(body.0.password), &extract::client(&req)).await;
+    let proof = match (body.0.password, body.0.code) {
+        (Some(password), None) => Proof::Password(password),
+        (None, Some(code)) => Proof::Code(code),
+        _ => return Err(ApiError::invalid("/password", "send either password or code")),
+    };
+    let proved = app.auth.step_up(&who, proof, &extract::client(&req)).await;
     let proved_until = proved.map_err(|error| match error {
         // The field has another name here than at a change of the password.
         error @ AuthError::WrongCurrentPassword => ApiError::from(error).at("/password"),

@@ -15,8 +15,11 @@ mod imports;
 mod limits;
 mod market;
 mod orders;
+mod people;
 mod portfolio;
+mod recovery;
 mod schedule_input;
+mod security;
 mod stream;
 mod system;
 mod tickets;
@@ -29,8 +32,11 @@ pub fn all() -> Vec<Route> {
     [
         system::routes(),
         auth::routes(),
+        recovery::routes(),
         users::routes(),
+        security::routes(),
         admin::routes(),
+        people::routes(),
         accounts::routes(),
         bots::routes(),
         corrections::routes(),
