@@ -243,6 +243,14 @@ pub enum Notice {
     KillSwitchOn,
     KillSwitchOff,
     AccountStopped,
+    /// The live account came to the paper rung: its bots trade in an account of our own paper.
+    PaperStarted {
+        /// That account's name.
+        twin: String,
+    },
+    PaperEnded {
+        twin: String,
+    },
     /// A refresh token was shown a second time, so its session was ended.
     SessionRevoked {
         /// Where the request came from.
@@ -331,6 +339,8 @@ impl Notice {
             | Notice::StatusPortfolio { .. }
             | Notice::StatusToday { .. }
             | Notice::AccountStarted
+            | Notice::PaperStarted { .. }
+            | Notice::PaperEnded { .. }
             | Notice::KillSwitchOff
             | Notice::AccountStopped => Level::Info,
         }

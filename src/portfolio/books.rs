@@ -118,6 +118,7 @@ pub(super) mod tests {
             unsettled: Vec::new(),
             imported: None,
             going_live: Default::default(),
+            twin: None,
         };
         let bot = Bot {
             id: BotId(Uuid::from_u128(number)),

@@ -270,6 +270,7 @@ pub(super) fn test_account(tx: &mut Tx<'_>, user: UserId, account: AccountId) ->
         unsettled: Vec::new(),
         imported: None,
         going_live: Default::default(),
+        twin: None,
     };
     tx.user(user).put(&ACCOUNTS, &account_key(account), &row)
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::bus::LiveEvent;
 use super::error::{FieldProblem, TradingError};
 use super::tick::Trading;
+use super::twin::{end_of, refuse_twin};
 use crate::domain::account::{Account, AccountMode, AccountSettings};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::AccountLimits;
@@ -127,6 +128,7 @@ pub fn new_account(
         unsettled: Vec::new(),
         imported: None,
         going_live: Default::default(),
+        twin: None,
     };
     tx.put(&ACCOUNTS, &account_key(id), &account)?;
     let user = tx.user_id();
@@ -166,6 +168,7 @@ impl Trading {
             .user(user)
             .write(move |tx| -> Result<Account, StoreError> {
                 let mut account = owned(tx, id)?;
+                refuse_twin(&account)?;
                 if account.version != version {
                     return Err(StoreError::conflict("version_conflict", "the account was changed meanwhile: look at it again"));
                 }
@@ -204,6 +207,7 @@ impl Trading {
             .user(user)
             .write(move |tx| -> Result<Account, StoreError> {
                 let mut account = owned(tx, id)?;
+                refuse_twin(&account)?;
                 if account.version != version {
                     return Err(StoreError::conflict("version_conflict", "the account was changed meanwhile: look at it again"));
                 }
@@ -229,6 +233,7 @@ impl Trading {
         let now = self.clock.now();
         let start = move |tx: &mut UserTx<'_>| {
             let mut account = owned(tx, id)?;
+            refuse_twin(&account)?;
             may_start(tx, &account)?;
             if account.mode == AccountMode::Trading {
                 return Ok(account);
@@ -254,12 +259,14 @@ impl Trading {
         let now = self.clock.now();
         let stop = move |tx: &mut UserTx<'_>| {
             let mut account = owned(tx, id)?;
+            refuse_twin(&account)?;
             let traded = account.mode == AccountMode::Trading;
             if !account.stop(now) {
                 return Ok(account);
             }
             account.version += 1;
             tx.put(&ACCOUNTS, &account_key(id), &account)?;
+            end_of(tx, id, now)?;
             tx.audit(now, Some(user), "account.stopped", json!({ "account": account.name, "environment": account.environment }))?;
             if traded {
                 tx.post(id, now, Notice::AccountStopped.level(), &Notice::AccountStopped)?;
@@ -276,7 +283,7 @@ impl Trading {
 /// its key may change until then.
 fn may_start(tx: &UserTx<'_>, account: &Account) -> Result<(), TradingError> {
     if account.environment == Environment::Live {
-        let detail = "a live account goes live rung by rung: choose its next rung, one share first";
+        let detail = "a live account goes live rung by rung: choose its next rung";
         return Err(TradingError::refused("ladder_required", detail));
     }
     if tx.get(&SECRETS, &account_key(account.id).text(secret::APP_SECRET))?.is_none() {

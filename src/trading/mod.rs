@@ -21,6 +21,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod twin;
 
 pub use accounts::{AccountPatch, account_name, new_account};
 pub use books::Books;

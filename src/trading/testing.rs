@@ -1143,5 +1143,6 @@ fn account_row(id: AccountId, environment: Environment, mode: AccountMode, at: T
         unsettled: Vec::new(),
         imported: None,
         going_live: Default::default(),
+        twin: None,
     }
 }

@@ -319,6 +319,9 @@ impl Trading {
         if account.environment == Environment::Own {
             keep(&mut problem, self.fill_paper(&line).await);
             keep(&mut problem, self.settle(&line).await);
+            if account.is_running_twin() {
+                keep(&mut problem, self.run_twin(&line).await);
+            }
             return problem.map_or(Ok(()), Err);
         }
         // First of all: later steps close sheets whose slices were missed, and leave marks after which
@@ -368,7 +371,8 @@ impl Trading {
         if let Some(Listing(exchange)) = self.store.read(|v| v.get(&LISTINGS, &key))? {
             return Ok(exchange);
         }
-        let exchange = line.gateway.find_listing(symbol).await?.ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
+        let found = self.reader(line).await?.gateway.find_listing(symbol).await?;
+        let exchange = found.ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
         let (stored, now, name) = (key, self.clock.now(), symbol.to_owned());
         self.store
             .write(move |tx| -> Result<(), StoreError> {
@@ -390,7 +394,13 @@ impl Trading {
     /// [`Trading::price`] for any market.
     pub(super) async fn price_in(&self, line: &Line, market: Market, symbol: &str) -> Result<Option<crate::brokers::Quote>, TradingError> {
         if line.gateway.environment() == Environment::Own {
-            return Ok(Box::pin(self.paper_quote(line.user.id(), market, symbol)).await);
+            // A twin's slot is tried again when the price cannot be asked for, as that of a live account.
+            let reader = self.reader(line).await?;
+            return if reader.account_id == line.account_id {
+                Ok(Box::pin(self.paper_quote(line, market, symbol)).await)
+            } else {
+                Box::pin(self.price_in(&reader, market, symbol)).await
+            };
         }
         let exchange = match self.exchange_of(line, market, symbol).await {
             Ok(exchange) => exchange,

@@ -128,8 +128,8 @@ fn view(app: &AppData, user: UserId, account: &Account) -> Result<web::Json<Acco
 #[utoipa::path(get, path = "/api/v1/trading/accounts", tag = "trading", responses((status = 200, body = List<AccountView>)))]
 async fn list_accounts(who: Require<perm::AccountsRead>, app: AppData) -> Result<web::Json<List<AccountView>>, ApiError> {
     let mut accounts = app.store.user(who.user_id).read(|v| v.accounts())?;
-    // The paper account of every user comes last: it is nobody's first thought.
-    accounts.sort_by_key(|a| a.environment == Environment::Own);
+    // Paper comes last, paper runs that have ended at the very end: they are nobody's first thought.
+    accounts.sort_by_key(|a| (a.twin.is_some() && !a.is_running_twin(), a.environment == Environment::Own));
     let items: Result<Vec<_>, _> = accounts.iter().map(|a| AccountView::new(&app, who.user_id, a)).collect();
     Ok(web::Json(List::whole(items?)))
 }

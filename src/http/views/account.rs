@@ -36,12 +36,22 @@ pub struct AttentionView {
     pub since: Timestamp,
 }
 
+/// Whose paper twin an account is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TwinView {
+    /// The live account.
+    pub of: Uuid,
+    pub of_name: String,
+    /// `null` while it trades; from then on its record can only be read.
+    pub ended_at: Option<Timestamp>,
+}
+
 /// A brokerage account.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AccountView {
     pub id: Uuid,
     pub name: String,
-    /// `mock` or `live`
+    /// `own`, `mock` or `live`
     pub environment: Environment,
     /// `observe` or `trading`
     pub mode: AccountMode,
@@ -64,6 +74,8 @@ pub struct AccountView {
     pub live_locked: bool,
     /// How far a live account may go; others trade in full once they are started.
     pub rung: Rung,
+    /// The account is the paper twin of a live one, whose settings it follows.
+    pub twin: Option<TwinView>,
     pub imported_at: Option<Timestamp>,
 }
 
@@ -72,6 +84,13 @@ impl AccountView {
     /// When the vault or the store cannot be read.
     pub fn new(app: &App, user: UserId, account: &Account) -> Result<Self, ApiError> {
         let broker_key = app.masked_key(user, account.id)?;
+        let twin = match &account.twin {
+            Some(twin) => {
+                let of_name = app.trading.account(user, twin.of)?.name;
+                Some(TwinView { of: twin.of.0, of_name, ended_at: twin.ended_at })
+            }
+            None => None,
+        };
         let (notices, notices_detail) = app.feeds.notices(account.id, broker_key.as_ref().is_some_and(|key| key.has_hts_id));
         Ok(Self {
             id: account.id.0,
@@ -104,6 +123,7 @@ impl AccountView {
                 .collect(),
             live_locked: account.environment == Environment::Live && !live_orders_allowed(&app.store, user, account.id),
             rung: account.rung(),
+            twin,
             imported_at: account.imported.as_ref().map(|i| i.at),
         })
     }

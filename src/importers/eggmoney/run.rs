@@ -383,6 +383,7 @@ fn account(target: &Target, name: String, plan: &Plan, old: &OldAccount, request
             version,
         }),
         going_live: Default::default(),
+        twin: None,
     }
 }
 

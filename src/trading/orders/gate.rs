@@ -163,7 +163,7 @@ fn permission(view: &UserView<'_>, install: &InstallRules, intent: &OrderIntent,
     if account.mode != AccountMode::Trading {
         return Ok(refuse("observing", format!("account {} only observes; start it to trade", account.name)));
     }
-    let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
+    let by_itself = is_by_itself(intent);
     if by_itself
         && let Some(bot) = intent.bot_id
         && view.get(&BOTS, &account_key(account.id).id(bot.as_bytes()))?.is_some_and(|bot| !bot.active)
@@ -172,6 +172,11 @@ fn permission(view: &UserView<'_>, install: &InstallRules, intent: &OrderIntent,
     }
     if by_itself && intent.bot_id.is_some_and(|id| !account.acts(id)) {
         return Ok(refuse("bot_observes", format!("the bot {} still observes: let it climb before it trades", intent.bot_name)));
+    }
+    if intent.quantity > 1 && must_be_one_share(account, intent) {
+        let message =
+            format!("the bot {} went down to one share while its order of {} waited to be sent", intent.bot_name, intent.quantity);
+        return Ok(refuse("more_than_one_share", message));
     }
     Ok(None)
 }
@@ -283,14 +288,23 @@ pub(in crate::trading) fn count_terms(tx: &mut UserTx<'_>, new: &NewTerms<'_>) -
 /// whatever it has decided; its sheet then goes by what was filled. What a person asks for stays.
 pub(in crate::trading) fn within_rung(tx: &UserTx<'_>, intent: &OrderIntent) -> Result<OrderIntent, StoreError> {
     let mut intent = intent.clone();
-    let by_itself = matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing);
-    if let Some(bot) = intent.bot_id.filter(|_| by_itself && intent.environment == Environment::Live) {
+    if is_by_itself(&intent) && intent.environment == Environment::Live {
         let account: Account = tx.require(&ACCOUNTS, &account_key(intent.account_id))?;
-        if orders_one_share(&account, bot) {
+        if must_be_one_share(&account, &intent) {
             intent.quantity = intent.quantity.min(1);
         }
     }
     Ok(intent)
+}
+
+/// A bot asks for the order, not a person.
+fn is_by_itself(intent: &OrderIntent) -> bool {
+    matches!(intent.origin, OrderOrigin::Slice { .. } | OrderOrigin::Closing)
+}
+
+/// Whether an order is a bot's own of a bot that orders one share at a time.
+pub(in crate::trading) fn must_be_one_share(account: &Account, intent: &OrderIntent) -> bool {
+    is_by_itself(intent) && intent.bot_id.is_some_and(|bot| orders_one_share(account, bot))
 }
 
 /// Whether a bot orders one share at a time, whatever it has decided.
@@ -549,7 +563,8 @@ fn day_counts(tx: &UserTx<'_>, intent: &OrderIntent, limits: &AccountLimits) -> 
     let of_user = [rules::user(&tx.view())?.daily_trade_limit, limits.daily_trade_limit].into_iter().flatten().min();
     if let Some(most) = of_user {
         let mut all = 0;
-        for account in tx.view().accounts()? {
+        // What a twin does on paper is no trade of its user's, except to itself.
+        for account in tx.view().accounts()?.iter().filter(|a| a.twin.is_none() || a.id == intent.account_id) {
             all += tx.get(&DAY_USE, &day_key(account.id, intent))?.unwrap_or_default().orders;
         }
         if all >= most {

@@ -102,6 +102,7 @@ impl Trading {
                     unsettled: Vec::new(),
                     imported: None,
                     going_live: Default::default(),
+                    twin: None,
                 };
                 tx.put(&ACCOUNTS, &account_key(id), &account)?;
                 let cash = Event::OpeningCash { currency: Currency::Krw, amount: OPENING_CASH.into(), note: String::new() };
@@ -112,19 +113,21 @@ impl Trading {
         Ok(id)
     }
 
-    /// A fresh price for paper trading: known already, or asked of one of the user's own brokers.
-    pub(in crate::trading) async fn paper_quote(&self, user: UserId, market: Market, symbol: &str) -> Option<Quote> {
+    /// A fresh price for paper trading: known already, or asked of one of the user's own brokers. A twin
+    /// asks through its live account.
+    pub(in crate::trading) async fn paper_quote(&self, line: &Line, market: Market, symbol: &str) -> Option<Quote> {
         let now = self.clock.now();
         if let Some(known) = self.quotes.get(symbol).filter(|q| now.duration_since(q.at) <= FRESH) {
             return Some(known);
         }
-        let accounts = self.store.user(user).read(|v| v.accounts()).ok()?;
-        for account in accounts.iter().filter(|a| a.environment != Environment::Own) {
-            let Ok(gateway) = self.connector.connect(user, account).await else { continue };
+        let (twinned, accounts) = (self.twinned(line).ok()?, line.user.read(|v| v.accounts()).ok()?);
+        let reads = |a: &&Account| twinned.map_or(a.environment != Environment::Own, |live| a.id == live);
+        for account in accounts.iter().filter(reads) {
+            let Ok(gateway) = self.connector.connect(line.user.id(), account).await else { continue };
             if gateway.capabilities().offer(market).is_none() {
                 continue;
             }
-            let line = Line { user: self.store.user(user), account_id: account.id, gateway };
+            let line = Line { user: line.user.clone(), account_id: account.id, gateway };
             if let Ok(Some(quote)) = self.price_in(&line, market, symbol).await {
                 return Some(quote);
             }
@@ -152,13 +155,13 @@ impl Trading {
     pub(in crate::trading) async fn try_paper(&self, line: &Line, order: &Order) -> Result<(), TradingError> {
         let (market, now) = (order.intent.market, self.clock.now());
         let window = self.window_of(market, order.intent.session);
-        if window.is_some_and(|w| now >= w.close) {
+        if window.is_some_and(|w| now >= w.close) || now >= order.intent.expires_at {
             return self.end_paper(line, order).await;
         }
         if window.is_none_or(|w| now < w.open) {
             return Ok(());
         }
-        let Some(quote) = self.paper_quote(line.user.id(), market, &order.intent.symbol).await else { return Ok(()) };
+        let Some(quote) = self.paper_quote(line, market, &order.intent.symbol).await else { return Ok(()) };
         match matches(order, quote.last) {
             Match::Waits => Ok(()),
             Match::Ends => self.end_paper(line, order).await,

@@ -238,7 +238,7 @@ impl Trading {
         let mut exchange = Exchange::Krx;
         let (from, to) = gate::hours(&intent, window);
         if own {
-            seen.quote = self.paper_quote(user, market, &intent.symbol).await;
+            seen.quote = self.paper_quote(&line, market, &intent.symbol).await;
             if side == Side::Buy {
                 seen.power = self.paper_power(&line, market)?;
             }
@@ -274,7 +274,7 @@ impl Trading {
     }
 
     /// What an own-paper account may still spend: its cash less what open buys will take.
-    fn paper_power(&self, line: &Line, market: Market) -> Result<Option<BuyingPower>, TradingError> {
+    pub(in crate::trading) fn paper_power(&self, line: &Line, market: Market) -> Result<Option<BuyingPower>, TradingError> {
         let account = line.account_id;
         let rate = self.quotes.usd_krw().map(|known| known.value);
         let amount = line.user.read(|v| {
@@ -371,14 +371,13 @@ impl Trading {
             limit_price: limit_price.or(order.intent.limit_price),
             asked_at: self.clock.now(),
         };
-        let seen = self.seen_for_terms(user, &line, exchange, &order.intent, terms.limit_price).await?;
+        let seen = self.seen_for_terms(&line, exchange, &order.intent, terms.limit_price).await?;
         self.service.amend(&line, &*self.clock, exchange, id, (terms, seen), Actor::User(user)).await
     }
 
     /// What must be known outside before a buy gets dearer; nothing for other new terms.
     async fn seen_for_terms(
         &self,
-        user: UserId,
         line: &Line,
         exchange: Exchange,
         intent: &OrderIntent,
@@ -390,7 +389,7 @@ impl Trading {
             return Ok(seen);
         }
         if intent.environment == Environment::Own {
-            seen.quote = self.paper_quote(user, market, symbol).await;
+            seen.quote = self.paper_quote(line, market, symbol).await;
             seen.power = self.paper_power(line, market)?;
         } else {
             seen.quote = self.price_in(line, market, symbol).await?;

@@ -1351,6 +1351,7 @@ export interface components {
             unsettled: components["schemas"]["Unsettled"][];
             /** Format: int64 */
             version: number;
+            twin: components["schemas"]["TwinView"] | null;
         };
         /**
          * @description What to do about it.
@@ -1536,6 +1537,8 @@ export interface components {
             name: string;
             /** @description Never above the account's. */
             rung: components["schemas"]["Rung"];
+            next: components["schemas"]["Rung"] | null;
+            kept_at: components["schemas"]["Rung"] | null;
         };
         /** @description A bot's settings and the state that its rules carry. */
         BotSettingsView: {
@@ -1923,6 +1926,7 @@ export interface components {
             rung: components["schemas"]["Rung"];
             /** Format: date-time */
             since: string | null;
+            paper_runs: components["schemas"]["PaperRun"][];
         };
         /** @description What a bot holds. */
         HeldView: {
@@ -3147,7 +3151,7 @@ export interface components {
          * @description How far a live account, or one bot of it, may go.
          * @enum {string}
          */
-        Rung: "observe" | "one_share" | "full";
+        Rung: "observe" | "paper" | "one_share" | "full";
         /** @description An account's schedule. */
         Schedule: {
             /** @description The closing-drop check. */
@@ -3622,6 +3626,17 @@ export interface components {
             profit_usd: string;
             /** Format: int32 */
             year: number;
+        };
+        PaperRun: {
+            account_id: string;
+            name: string;
+            started_at: string;
+            ended_at: string | null;
+        };
+        TwinView: {
+            of: string;
+            of_name: string;
+            ended_at: string | null;
         };
     };
     responses: never;

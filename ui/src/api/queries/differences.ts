@@ -10,7 +10,7 @@ export function useDifferences(account: Pick<Account, 'id' | 'environment'> | un
   return useQuery({
     queryKey: keys.differences(account?.id ?? ''),
     queryFn: ({ signal }) => get<Differences>(at(account?.id ?? '', '/differences'), undefined, signal),
-    enabled: account !== undefined && account.environment !== 'own',
+    enabled: account !== undefined && (account.environment !== 'own' || account.twin !== null),
     refetchInterval: 60_000,
   });
 }
