@@ -137,7 +137,12 @@ describe('going live', () => {
 
   it('goes down without a password, and lets a bot stay behind', async () => {
     const log = ladder(
-      state({ rung: 'full', next: null, missing: [], bots: [{ id: 'b1', name: 'TQ_1', active: true, rung: 'full', next: null, kept_at: null }] }),
+      state({
+        rung: 'full',
+        next: null,
+        missing: [],
+        bots: [{ id: 'b1', name: 'TQ_1', active: true, rung: 'full', next: null, kept_at: null }],
+      }),
     );
     await userEvent.click(await screen.findByTestId('going-live-observe'));
     expect(screen.queryByTestId('going-live-password')).toBeNull();

@@ -24,7 +24,11 @@ export function Badge({ tone = 'grey', children, testId }: { tone?: BadgeTone; c
 }
 
 /** Observing is grey, paper trading is amber, real money is red. A paper twin says that it is one. */
-export function ModeBadge({ account }: { account: Pick<Account, 'mode' | 'environment'> & Partial<Pick<Account, 'twin'>> }) {
+export function ModeBadge({
+  account,
+}: {
+  account: Pick<Account, 'mode' | 'environment'> & Partial<Pick<Account, 'twin'>>;
+}) {
   const { t } = useTranslation();
   if (account.twin) {
     return (

@@ -60,11 +60,13 @@ export function GoingLiveCard({ account }: { account: Account }) {
                     {t('goingLive.up', { rung: t(`rung.${state.next}`) })}
                   </Button>
                 )}
-                {RUNGS.filter((rung) => isWayDown(rung) && RUNGS.indexOf(rung) < RUNGS.indexOf(state.rung)).map((rung) => (
-                  <Button key={rung} onClick={() => setWish({ rung })} data-testid={`going-live-${rung}`}>
-                    {t('goingLive.down', { rung: t(`rung.${rung}`) })}
-                  </Button>
-                ))}
+                {RUNGS.filter((rung) => isWayDown(rung) && RUNGS.indexOf(rung) < RUNGS.indexOf(state.rung)).map(
+                  (rung) => (
+                    <Button key={rung} onClick={() => setWish({ rung })} data-testid={`going-live-${rung}`}>
+                      {t('goingLive.down', { rung: t(`rung.${rung}`) })}
+                    </Button>
+                  ),
+                )}
               </div>
               {state.paper_runs.length > 0 && <PaperRuns state={state} />}
               <BotRungs account={account} state={state} onWish={setWish} />
@@ -128,15 +130,7 @@ function PaperRuns({ state }: { state: GoingLive }) {
 }
 
 /** Bots may stay behind their account. While it only observes, that is decided for its way up. */
-function BotRungs({
-  account,
-  state,
-  onWish,
-}: {
-  account: Account;
-  state: GoingLive;
-  onWish: (wish: Wish) => void;
-}) {
+function BotRungs({ account, state, onWish }: { account: Account; state: GoingLive; onWish: (wish: Wish) => void }) {
   const { t } = useTranslation();
   const climb = useClimb(account.id);
   if (state.bots.length === 0) return null;

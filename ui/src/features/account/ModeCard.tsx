@@ -34,12 +34,12 @@ export function ModeCard({ account }: { account: Account }) {
               ? 'twin.endedText'
               : 'twin.text'
             : own
-            ? observing
-              ? 'paper.observeText'
-              : 'paper.tradingText'
-            : observing
-              ? 'account.observeText'
-              : 'account.tradingText',
+              ? observing
+                ? 'paper.observeText'
+                : 'paper.tradingText'
+              : observing
+                ? 'account.observeText'
+                : 'account.tradingText',
         )}
       </p>
       {account.started_at && (
