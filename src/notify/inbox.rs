@@ -15,16 +15,24 @@ pub struct Inbox {
     pub unread: usize,
 }
 
-/// Messages, newest first, after `after`; of one account, or of all.
+/// Messages, newest first, after `after`; of one account, or of all; steps of the night's work too, or
+/// only what a person should know.
 ///
 /// # Errors
 /// `NotFound` when the user has no such account; when the store cannot be read.
-pub fn list(store: &Store, user: UserId, account: Option<AccountId>, after: Option<MessageId>, limit: usize) -> Result<Inbox, StoreError> {
+pub fn list(
+    store: &Store,
+    user: UserId,
+    (account, steps): (Option<AccountId>, bool),
+    after: Option<MessageId>,
+    limit: usize,
+) -> Result<Inbox, StoreError> {
     store.user(user).read(|v| {
         if let Some(id) = account {
             v.require(&ACCOUNTS, &account_key(id))?;
         }
         let of_account = |m: &Message| account.is_none() || m.account_id == account;
+        let shown = |m: &Message| of_account(m) && (steps || !m.is_step());
         let newest: Vec<Message> = v.list_latest(&MESSAGES, &Key::new(), None, COUNTED)?;
         let unread = newest.iter().filter(|m| !m.read && of_account(m)).count();
         let mut messages = Vec::new();
@@ -34,7 +42,7 @@ pub fn list(store: &Store, user: UserId, account: Option<AccountId>, after: Opti
             let page: Vec<Message> = v.list_latest(&MESSAGES, &Key::new(), key.as_ref(), limit)?;
             let Some(last) = page.last() else { break };
             before = Some(last.id);
-            messages.extend(page.into_iter().filter(of_account));
+            messages.extend(page.into_iter().filter(shown));
         }
         messages.truncate(limit);
         Ok(Inbox { messages, unread })

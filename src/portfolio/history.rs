@@ -124,12 +124,15 @@ pub fn profit_summary(books: &PortfolioBooks, present_rate: Option<f64>, now: Ti
     let present = present_rate.or(settings.usd_krw.as_ref().map(|r| r.rate)).filter(|r| *r > 0.0);
     let rate_of =
         |year, month| month_rate(&settings.month_rates, (year, month), (year, month) == (today.year(), today.month()), present, Vec::new);
+    let first = books.history.iter().map(|row| kst_date(row.traded_at)).min().map(|day| (day.year(), day.month()));
     let years = profit_years(&books.history, today, present, rate_of)
         .into_iter()
         .map(|year| {
             let months: Vec<MonthFigures> = year
                 .months
                 .iter()
+                // Nothing was earned before the first trade, and no zero says so.
+                .filter(|month| first.is_none_or(|first| (year.year, month.month) >= first))
                 .map(|month| {
                     // A figure at a made-up rate would explain nothing.
                     let rate = Some(month.rate).filter(|r| r.source != RateSource::Default);

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::{Candidate, Window, refuse};
 use crate::domain::instrument::Market;
 use crate::domain::order::OrderKind::{Loo, Moo};
-use crate::domain::order::{Environment, OrderIntent, Reason, Side, Venue};
+use crate::domain::order::{Environment, OrderIntent, Reason, Venue};
 use crate::domain::rules::lot;
 use crate::domain::rules::session::{SessionKind, US_PRE_MARKET, of};
 use crate::trading::orders::price_rules;
@@ -20,14 +20,17 @@ pub(super) fn shape(candidate: &Candidate<'_>) -> Option<Reason> {
     }
     let kind = intent.kind;
     if let Some(offer) = &candidate.seen.offer {
-        let offered = if intent.side == Side::Buy { offer.buy } else { offer.sell };
-        if !offered.contains(&kind) {
+        if !offer.kinds(intent.side).contains(&kind) {
             let message = format!("this account's broker takes no {kind:?} order for a {:?} in {}", intent.side, intent.market.code());
             return refuse("order_kind_not_offered", message.to_lowercase());
         }
         if intent.market == Market::Krx && !offer.venues.is_empty() && !offer.venues.contains(&intent.venue) {
-            return refuse("venue_not_offered", format!("this account's broker does not route orders to {:?}", intent.venue));
+            return refuse("venue_not_offered", format!("this account's broker does not route orders to {}", intent.venue.code()));
         }
+    }
+    if intent.market == Market::Krx && !intent.venue.takes(kind) {
+        let message = format!("{} takes no orders of this kind: choose another kind or another venue", intent.venue.code());
+        return refuse("kind_not_at_venue", message);
     }
     for (wanted, price, name) in
         [(kind.has_limit(), intent.limit_price, "limit price"), (kind.has_trigger(), intent.trigger_price, "trigger price")]
@@ -62,7 +65,7 @@ pub(in crate::trading) fn hours(intent: &OrderIntent, window: Window) -> (Timest
 pub(super) fn session(candidate: &Candidate<'_>) -> Option<Reason> {
     let (window, now) = (candidate.window, candidate.now);
     let (from, to) = hours(candidate.intent, window);
-    if candidate.intent.environment == Environment::Own || (from <= now && now < to) {
+    if now < to && (from <= now || candidate.intent.environment == Environment::Own) {
         return None;
     }
     if window.open <= now && now < window.close {
