@@ -38,7 +38,7 @@ struct AlertQuery {
 struct Alerts {
     items: Vec<AlertView>,
     next: Option<Uuid>,
-    /// Messages not read yet, at most 1000.
+    /// Messages not read yet of those that are asked for, at most 1000.
     unread: usize,
 }
 
