@@ -235,6 +235,19 @@ pub struct ImportMark {
     pub version: u64,
 }
 
+/// Whose money an account's US orders spend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UsFunds {
+    /// As the broker's own figures show it.
+    #[default]
+    Automatic,
+    /// The account's dollars, even if its broker would exchange won.
+    DollarsOnly,
+    /// Dollars, and won that the broker exchanges on the spot (통합증거금).
+    IntegratedMargin,
+}
+
 /// What the owner sets for an account as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountSettings {
@@ -263,6 +276,8 @@ pub struct AccountSettings {
     /// Fee per US trade as a fraction of its value.
     #[serde(default = "default_fee_rate")]
     pub fee_rate: f64,
+    #[serde(default)]
+    pub us_funds: UsFunds,
     #[serde(default)]
     pub limits: AccountLimits,
 }
@@ -307,6 +322,7 @@ impl AccountSettings {
             usd_krw: None,
             telegram_chat: None,
             fee_rate: default_fee_rate(),
+            us_funds: UsFunds::default(),
             limits: AccountLimits::default(),
         }
     }

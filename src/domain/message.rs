@@ -28,6 +28,16 @@ pub struct Message {
     pub read: bool,
 }
 
+impl Message {
+    /// A step of the work that went as it should; the reports say what came of it.
+    pub fn is_step(&self) -> bool {
+        const REPORTS: [&str; 5] = ["SESSION_REPORT", "READINESS", "BROKER_RECOVERED", "DIFFERENCE_ENDED", "ORDER_FOUND"];
+        const CHANGES: [&str; 3] = ["ACCOUNT_STARTED", "ACCOUNT_STOPPED", "KILL_SWITCH_OFF"];
+        let code = self.code.as_str();
+        self.level == Level::Info && !REPORTS.contains(&code) && !CHANGES.contains(&code)
+    }
+}
+
 /// A message on its way to a channel outside the app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {

@@ -6,7 +6,7 @@ use super::bus::LiveEvent;
 use super::error::{FieldProblem, TradingError};
 use super::tick::Trading;
 use super::twin::{end_of, refuse_twin};
-use crate::domain::account::{Account, AccountMode, AccountSettings};
+use crate::domain::account::{Account, AccountMode, AccountSettings, UsFunds};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::AccountLimits;
 use crate::domain::message::Notice;
@@ -26,6 +26,7 @@ pub struct AccountPatch {
     pub auto_start_threshold: Option<f64>,
     pub bot_sync: Option<bool>,
     pub fee_rate: Option<f64>,
+    pub us_funds: Option<UsFunds>,
 }
 
 /// Checks a name for accounts; gives it trimmed.
@@ -184,6 +185,7 @@ impl Trading {
                 settings.auto_start_threshold = patch.auto_start_threshold.unwrap_or(settings.auto_start_threshold);
                 settings.bot_sync = patch.bot_sync.unwrap_or(settings.bot_sync);
                 settings.fee_rate = patch.fee_rate.unwrap_or(settings.fee_rate);
+                settings.us_funds = patch.us_funds.unwrap_or(settings.us_funds);
                 account.version += 1;
                 tx.put(&ACCOUNTS, &account_key(id), &account)?;
                 let after = serde_json::to_value((&account.name, &account.settings)).unwrap_or_default();

@@ -119,6 +119,7 @@ struct State {
     script: VecDeque<Does>,
     prices: BTreeMap<String, Decimal>,
     previous_closes: BTreeMap<String, Decimal>,
+    day_bars: BTreeMap<String, Vec<DailyBar>>,
     /// Where tickers are listed; on the Nasdaq unless something else is said.
     listed: BTreeMap<String, Exchange>,
     searches: usize,
@@ -204,6 +205,11 @@ impl ScriptedBroker {
     /// A ticker is listed at this exchange from now on, and unknown at all others.
     pub fn list_at(&self, symbol: &str, exchange: Exchange) {
         self.state().listed.insert(symbol.to_owned(), exchange);
+    }
+
+    /// A day of a ticker's chart.
+    pub fn list_day(&self, symbol: &str, bar: DailyBar) {
+        self.state().day_bars.entry(symbol.to_owned()).or_default().push(bar);
     }
 
     /// No exchange knows a ticker until it has a price again.
@@ -566,8 +572,8 @@ impl MarketReader for ScriptedBroker {
         Ok(found)
     }
 
-    async fn daily_bars(&self, _: Exchange, _: &str, _: Option<Date>, _: usize) -> Result<Vec<DailyBar>, BrokerError> {
-        Ok(Vec::new())
+    async fn daily_bars(&self, _: Exchange, symbol: &str, _: Option<Date>, _: usize) -> Result<Vec<DailyBar>, BrokerError> {
+        Ok(self.state().day_bars.get(symbol).cloned().unwrap_or_default())
     }
 
     async fn bars(&self, _: Exchange, _: &str, _: Period, _: Date, _: usize) -> Result<Vec<DailyBar>, BrokerError> {
@@ -680,7 +686,7 @@ impl Broker for ScriptedBroker {
     async fn buying_power(&self, _: Exchange, _: &str, _: Option<Decimal>) -> Result<BuyingPower, BrokerError> {
         let call = self.enter().await?;
         self.leave(call).await;
-        Ok(BuyingPower { amount: Decimal::from(50_000), basis: PowerBasis::DollarsOnly, usd_krw: None })
+        Ok(BuyingPower { amount: Decimal::from(50_000), basis: PowerBasis::DollarsOnly, other: None, usd_krw: None })
     }
 
     async fn present_balance(&self) -> Result<PresentBalance, BrokerError> {

@@ -14,6 +14,7 @@ use super::bus::{Bus, LiveEvent};
 use super::error::TradingError;
 use super::line::{Connector, Line};
 use super::night::missed::Hindrance;
+use super::orders::auction::Auctions;
 use super::orders::gate::Window;
 use super::orders::notices::Watched;
 use super::orders::paper::own_account_id;
@@ -88,6 +89,7 @@ pub struct Trading {
     pub(super) watched: Watched,
     pub(super) listed: Catalog,
     pub(super) at_broker: BrokerBalances,
+    pub(super) auctions: Auctions,
     /// Accounts that a tick is working on: the next tick leaves them alone.
     busy: Mutex<HashSet<AccountId>>,
     trouble: Mutex<HashMap<AccountId, Trouble>>,
@@ -143,6 +145,7 @@ impl Trading {
             watched: Watched::default(),
             listed,
             at_broker: BrokerBalances::default(),
+            auctions: Auctions::default(),
             busy: Mutex::default(),
             trouble: Mutex::default(),
             heard: Mutex::default(),
@@ -192,6 +195,11 @@ impl Trading {
     }
 
     /// The account's broker answered.
+    /// When the account's broker gave its last good answer since the server started.
+    pub fn broker_answered_at(&self, account: AccountId) -> Option<jiff::Timestamp> {
+        lock(&self.heard).get(&account).copied()
+    }
+
     pub(super) fn heard_from_broker(&self, account: AccountId, at: jiff::Timestamp) {
         lock(&self.heard).insert(account, at);
     }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::credentials::NewBrokerKey;
 use super::schedule_input::ScheduleInput;
 use crate::app::credentials::BrokerKey;
-use crate::domain::account::Account;
+use crate::domain::account::{Account, UsFunds};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::order::{BrokerHost, Environment};
 use crate::domain::schedule::Schedule;
@@ -105,6 +105,9 @@ struct SettingsChange {
     bot_sync: Option<bool>,
     #[serde(default)]
     fee_rate: Option<f64>,
+    /// Whose money US orders spend.
+    #[serde(default)]
+    us_funds: Option<UsFunds>,
 }
 
 /// Tells `null` from absent.
@@ -169,6 +172,7 @@ async fn update_account(
         auto_start_threshold: settings.auto_start_threshold,
         bot_sync: settings.bot_sync,
         fee_rate: settings.fee_rate,
+        us_funds: settings.us_funds,
     };
     let account = app.trading.patch_account(who.user_id, *id, version, patch).await?;
     view(&app, who.user_id, &account)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::app::credentials::{MaskedChat, MaskedKey};
 use crate::app::feeds::NoticeState;
-use crate::domain::account::{Account, AccountMode, Rung, Unsettled};
+use crate::domain::account::{Account, AccountMode, Rung, Unsettled, UsFunds};
 use crate::domain::id::UserId;
 use crate::domain::limits::AccountLimits;
 use crate::domain::order::Environment;
@@ -26,6 +26,7 @@ pub struct SettingsView {
     pub auto_start_threshold: f64,
     pub bot_sync: bool,
     pub fee_rate: f64,
+    pub us_funds: UsFunds,
 }
 
 /// Something that is wrong with an account right now.
@@ -59,6 +60,8 @@ pub struct AccountView {
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
     pub broker_key: Option<MaskedKey>,
+    /// When the broker last answered to this key; `null` when it has not since the server started.
+    pub broker_answered_at: Option<Timestamp>,
     /// How notices of executions come.
     pub notices: NoticeState,
     /// Why they do not come, in the broker's or the connection's words.
@@ -101,6 +104,7 @@ impl AccountView {
             created_at: account.created_at,
             started_at: account.started_at,
             broker_key,
+            broker_answered_at: app.trading.broker_answered_at(account.id),
             notices,
             notices_detail,
             telegram: app.masked_chat(user, account)?,
@@ -111,6 +115,7 @@ impl AccountView {
                 auto_start_threshold: account.settings.auto_start_threshold,
                 bot_sync: account.settings.bot_sync,
                 fee_rate: account.settings.fee_rate,
+                us_funds: account.settings.us_funds,
             },
             limits: account.settings.limits.clone(),
             halted: app.trading.is_halted(user, account.id)?,

@@ -281,7 +281,7 @@ impl Trading {
             Err(error) => return Err(error),
         };
         let price = self.quotes.get(symbol).map_or(Decimal::ONE_HUNDRED, |q| q.last);
-        let power = line.gateway.buying_power(exchange, symbol, Some(price)).await?;
+        let power = self.power(line, exchange, symbol, Some(price)).await?;
         self.quotes.put_cash(line.account_id, power.amount, now);
         let balance = line.gateway.present_balance().await;
         match balance.ok().and_then(|b| b.usd_krw).filter(|rate| *rate > Decimal::ZERO) {

@@ -85,7 +85,7 @@ impl Trading {
             Some(quote) => quote.last,
             None => self.price(line, symbol).await?.map_or(Decimal::ONE_HUNDRED, |q| q.last),
         };
-        let power = line.gateway.buying_power(exchange, symbol, Some(price)).await?;
+        let power = self.power(line, exchange, symbol, Some(price)).await?;
         self.quotes.put_cash(line.account_id, power.amount, self.clock.now());
         Ok(power.amount)
     }

@@ -8,7 +8,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use sha2::{Digest, Sha256};
 
 use crate::brokers::Quote;
-use crate::domain::account::{Account, AccountMode, AccountSettings};
+use crate::domain::account::{Account, AccountMode, AccountSettings, UsFunds};
 use crate::domain::charges::{self, Charges, Trade};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, UserId};
@@ -120,19 +120,28 @@ impl Trading {
         if let Some(known) = self.quotes.get(symbol).filter(|q| now.duration_since(q.at) <= FRESH) {
             return Some(known);
         }
-        let (twinned, accounts) = (self.twinned(line).ok()?, line.user.read(|v| v.accounts()).ok()?);
-        let reads = |a: &&Account| twinned.map_or(a.environment != Environment::Own, |live| a.id == live);
-        for account in accounts.iter().filter(reads) {
-            let Ok(gateway) = self.connector.connect(line.user.id(), account).await else { continue };
-            if gateway.capabilities().offer(market).is_none() {
-                continue;
-            }
-            let line = Line { user: line.user.clone(), account_id: account.id, gateway };
+        for line in self.lines_for(line, market).await {
             if let Ok(Some(quote)) = self.price_in(&line, market, symbol).await {
                 return Some(quote);
             }
         }
         None
+    }
+
+    /// Lines to the user's accounts at brokers that know a market, for an account of our own paper; for a
+    /// twin that is its live account's alone.
+    pub(super) async fn lines_for(&self, paper: &Line, market: Market) -> Vec<Line> {
+        let Ok(twinned) = self.twinned(paper) else { return Vec::new() };
+        let accounts = paper.user.read(|v| v.accounts()).unwrap_or_default();
+        let reads = |a: &&Account| twinned.map_or(a.environment != Environment::Own, |live| a.id == live);
+        let mut lines = Vec::new();
+        for account in accounts.iter().filter(reads) {
+            let Ok(gateway) = self.connector.connect(paper.user.id(), account).await else { continue };
+            if gateway.capabilities().offer(market).is_some() {
+                lines.push(Line { user: paper.user.clone(), account_id: account.id, gateway });
+            }
+        }
+        lines
     }
 
     /// Fills, and at the end of the session ends, what is open in an own-paper account.
@@ -155,8 +164,11 @@ impl Trading {
     pub(in crate::trading) async fn try_paper(&self, line: &Line, order: &Order) -> Result<(), TradingError> {
         let (market, now) = (order.intent.market, self.clock.now());
         let window = self.window_of(market, order.intent.session);
+        if let Some((auction, window)) = order.intent.kind.auction().zip(window) {
+            return self.try_auction(line, order, auction, window).await;
+        }
         if window.is_some_and(|w| now >= w.close) || now >= order.intent.expires_at {
-            return self.end_paper(line, order).await;
+            return self.end_paper(line, order, None).await;
         }
         if window.is_none_or(|w| now < w.open) {
             return Ok(());
@@ -164,12 +176,13 @@ impl Trading {
         let Some(quote) = self.paper_quote(line, market, &order.intent.symbol).await else { return Ok(()) };
         match matches(order, quote.last) {
             Match::Waits => Ok(()),
-            Match::Ends => self.end_paper(line, order).await,
+            Match::Ends => self.end_paper(line, order, None).await,
             Match::Fills(price) => self.fill_at(line, order, price).await,
         }
     }
 
-    async fn end_paper(&self, line: &Line, order: &Order) -> Result<(), TradingError> {
+    /// Ends an order unfilled, as `end` says or as its kind ends.
+    pub(super) async fn end_paper(&self, line: &Line, order: &Order, end: Option<Event>) -> Result<(), TradingError> {
         let (account, order_id, now) = (line.account_id, order.intent.order_id, self.clock.now());
         let immediate = order.intent.kind.is_immediate();
         let after = line
@@ -178,8 +191,8 @@ impl Trading {
                 let key = account_key(account).id(order_id.as_bytes());
                 let order: Order = tx.require(&ORDERS, &key)?;
                 if matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled) {
-                    let end = if immediate { Event::OrderCancelled { order_id } } else { Event::OrderExpired { order_id } };
-                    tx.record(account, now, Actor::Broker, vec![end])?;
+                    let by_kind = if immediate { Event::OrderCancelled { order_id } } else { Event::OrderExpired { order_id } };
+                    tx.record(account, now, Actor::Broker, vec![end.clone().unwrap_or(by_kind)])?;
                 }
                 tx.require(&ORDERS, &key)
             })
@@ -188,7 +201,7 @@ impl Trading {
         Ok(())
     }
 
-    async fn fill_at(&self, line: &Line, order: &Order, price: Decimal) -> Result<(), TradingError> {
+    pub(super) async fn fill_at(&self, line: &Line, order: &Order, price: Decimal) -> Result<(), TradingError> {
         let (account, order_id, now) = (line.account_id, order.intent.order_id, self.clock.now());
         let rate = self.quotes.usd_krw().map(|known| known.value);
         let is_fund = self.is_fund(order.intent.market, &order.intent.symbol) == Some(true);
@@ -256,6 +269,10 @@ fn paper_fill(
     if currency == Currency::Krw {
         return Ok(Some(vec![refused(order_id, "insufficient_cash", "the paper account has not enough won")]));
     }
+    if account.settings.us_funds == UsFunds::DollarsOnly {
+        let message = "the paper account has not enough dollars, and is set to spend dollars only";
+        return Ok(Some(vec![refused(order_id, "insufficient_cash", message)]));
+    }
     // Dollars are bought with the account's won, at the rate of the day.
     let Some(rate) = usd_krw else { return Ok(None) };
     let won = (missing * rate).round_dp_with_strategy(0, RoundingStrategy::AwayFromZero);
@@ -266,6 +283,6 @@ fn paper_fill(
     Ok(Some(vec![exchange, fill]))
 }
 
-fn refused(order_id: crate::domain::id::OrderId, code: &str, message: &str) -> Event {
+pub(super) fn refused(order_id: crate::domain::id::OrderId, code: &str, message: &str) -> Event {
     Event::OrderRejected { order_id, reason: Reason::new(code, message) }
 }

@@ -8,16 +8,15 @@ use super::gate::{self, Seen, Window};
 use super::price_rules;
 use super::reconcile::keep;
 use super::service::{Placement, RequestKey};
-use crate::brokers::{BrokerError, BuyingPower, PowerBasis, Quote};
+use crate::brokers::{BrokerError, BuyingPower, Quote};
 use crate::domain::account::Account;
 use crate::domain::charges::{self, Trade};
 use crate::domain::fact::Actor;
 use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::{Exchange, Instrument, Market};
-use crate::domain::money::Currency;
 use crate::domain::order::{Amendment, Environment, Order, OrderIntent, OrderKind, OrderOrigin, Reason, Side, Venue};
-use crate::storage::tables::{ACCOUNTS, CASH, EXPOSURE, ORDERS};
-use crate::storage::{StoreError, UserView, account_key};
+use crate::storage::tables::{ACCOUNTS, ORDERS};
+use crate::storage::{StoreError, account_key};
 use crate::trading::error::TradingError;
 use crate::trading::line::Line;
 use crate::trading::night::slices::fresh_order_id;
@@ -57,7 +56,11 @@ pub struct TicketPreview {
     /// What the account may spend, and whose money that counts.
     pub power: Option<BuyingPower>,
     /// Kinds of orders that the account's broker takes on this side of this market.
-    pub kinds: &'static [OrderKind],
+    pub kinds: Vec<OrderKind>,
+    /// Where the account's broker routes orders of this market; empty where there is nothing to choose.
+    pub venues: &'static [Venue],
+    /// From when to when such an order of the session can be given.
+    pub hours: (jiff::Timestamp, jiff::Timestamp),
     /// Why it would be refused.
     pub refusal: Option<Reason>,
 }
@@ -150,7 +153,10 @@ impl Trading {
         let intent = placement.intent.clone();
         let (window, seen) = (placement.window, placement.seen.clone());
         let worth = gate::worth(&intent, seen.quote.as_ref());
-        let kinds = seen.offer.map_or(&[] as &[OrderKind], |offer| if intent.side == Side::Buy { offer.buy } else { offer.sell });
+        let kinds = seen.offer.map_or(&[] as &[OrderKind], |offer| offer.kinds(intent.side));
+        let kinds = kinds.iter().copied().filter(|kind| intent.market != Market::Krx || intent.venue.takes(*kind)).collect();
+        let venues = seen.offer.map_or(&[] as &[Venue], |offer| offer.venues);
+        let hours = gate::hours(&intent, window);
         let trade = Trade { market: intent.market, side: intent.side, session: intent.session, is_fund: seen.is_etf == Some(true) };
         let charges = charges::rates(trade, account.settings.commission(intent.market)).on(worth);
         let shown = (intent.clone(), seen.clone());
@@ -176,6 +182,8 @@ impl Trading {
             tax: charges.tax,
             power: seen.power,
             kinds,
+            venues,
+            hours,
             refusal,
         })
     }
@@ -253,7 +261,7 @@ impl Trading {
                 );
                 if side == Side::Buy {
                     let price = intent.limit_price.or(seen.quote.as_ref().map(|q| q.last));
-                    seen.power = Some(line.gateway.buying_power(exchange, &intent.symbol, price).await?);
+                    seen.power = Some(self.power(&line, exchange, &intent.symbol, price).await?);
                 }
             }
         }
@@ -273,27 +281,6 @@ impl Trading {
         Ok(session)
     }
 
-    /// What an own-paper account may still spend: its cash less what open buys will take.
-    pub(in crate::trading) fn paper_power(&self, line: &Line, market: Market) -> Result<Option<BuyingPower>, TradingError> {
-        let account = line.account_id;
-        let rate = self.quotes.usd_krw().map(|known| known.value);
-        let amount = line.user.read(|v| {
-            let cash = |currency: Currency| -> Result<Decimal, StoreError> {
-                Ok(v.get(&CASH, &account_key(account).text(currency.code()))?.map_or(Decimal::ZERO, |c| c.amount))
-            };
-            let (won, dollars) = (cash(Currency::Krw)?, cash(Currency::Usd)?);
-            let reserved = reserved_in_paper(v, account, market)?;
-            Ok::<_, StoreError>(match (market, rate) {
-                (Market::Krx, _) => Some(won - reserved),
-                (Market::Us, Some(rate)) if rate > Decimal::ZERO => Some((dollars + won / rate - reserved).round_dp(2)),
-                // What the won are worth in dollars is not known: the order waits for the rate.
-                (Market::Us, _) => None,
-            })
-        })?;
-        let basis = if market == Market::Krx { PowerBasis::CashOnly } else { PowerBasis::IntegratedMargin };
-        Ok(amount.map(|amount| BuyingPower { amount, basis, usd_krw: rate }))
-    }
-
     /// Asks for the cancel of one of the user's orders.
     ///
     /// # Errors
@@ -302,6 +289,9 @@ impl Trading {
         let order = self.find_order(user, id)?;
         if order.state.is_final() {
             return Err(TradingError::refused("order_not_open", "the order has ended already: there is nothing to cancel"));
+        }
+        if self.is_past_auction(&order) {
+            return Err(past_auction());
         }
         let line = self.line(user, order.intent.account_id).await?;
         let exchange = self.exchange_of(&line, order.intent.market, &order.intent.symbol).await?;
@@ -349,6 +339,9 @@ impl Trading {
         limit_price: Option<Decimal>,
     ) -> Result<Order, TradingError> {
         let order = self.find_order(user, id)?;
+        if self.is_past_auction(&order) {
+            return Err(past_auction());
+        }
         let line = self.line(user, order.intent.account_id).await?;
         let can_amend = line.gateway.capabilities().offer(order.intent.market).is_some_and(|o| o.can_amend);
         if !can_amend {
@@ -393,7 +386,7 @@ impl Trading {
             seen.power = self.paper_power(line, market)?;
         } else {
             seen.quote = self.price_in(line, market, symbol).await?;
-            seen.power = Some(line.gateway.buying_power(exchange, symbol, price).await?);
+            seen.power = Some(self.power(line, exchange, symbol, price).await?);
         }
         Ok(seen)
     }
@@ -477,10 +470,8 @@ impl Trading {
     }
 }
 
-/// What open buys of a paper account will take, in the market's currency.
-fn reserved_in_paper(view: &UserView<'_>, account: AccountId, market: Market) -> Result<Decimal, StoreError> {
-    let open = view.list(&EXPOSURE, &account_key(account).text(market.code()))?;
-    Ok(open.iter().map(|exposure| exposure.buys.value).sum())
+fn past_auction() -> TradingError {
+    TradingError::refused("auction_over", "the auction of this order is over: it only waits for the price to be published")
 }
 
 fn unknown_symbol(error: TradingError) -> TradingError {

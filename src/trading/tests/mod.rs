@@ -1,7 +1,9 @@
 //! Whole nights with several users: what is sent, booked and told, whatever goes wrong on the way.
 
 mod amendments;
+mod auctions;
 mod differences;
+mod funds;
 mod ladder;
 mod listings;
 mod nights;

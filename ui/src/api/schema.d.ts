@@ -1321,6 +1321,11 @@ export interface components {
         /** @description A brokerage account. */
         AccountView: {
             attention: components["schemas"]["AttentionView"][];
+            /**
+             * Format: date-time
+             * @description When the broker last answered to this key; `null` when it has not since the server started.
+             */
+            broker_answered_at: string | null;
             broker_key: components["schemas"]["MaskedKey"] | null;
             /** Format: date-time */
             created_at: string;
@@ -1377,13 +1382,15 @@ export interface components {
             /** @description `info`, `warning` or `error` */
             level: components["schemas"]["Level"];
             read: boolean;
+            /** @description A step of the work that went as it should. */
+            step: boolean;
             text: components["schemas"]["Words"];
         };
         Alerts: {
             items: components["schemas"]["AlertView"][];
             /** Format: uuid */
             next: string | null;
-            /** @description Messages not read yet, at most 1000. */
+            /** @description Messages not read yet of those that are asked for, at most 1000. */
             unread: number;
         };
         /**
@@ -1652,8 +1659,15 @@ export interface components {
             at_broker: string | null;
             /** @description What the journal accounts for: all of the money on paper, at a broker what trades moved. */
             booked: string | null;
+            /**
+             * Format: date-time
+             * @description When the reconciliation last compared the two; `null` before the account trades.
+             */
+            compared_at: string | null;
             /** @description `KRW` or `USD` */
             currency: string;
+            /** @description The broker's less the books' at that time. */
+            difference: string | null;
         };
         /** @description A row that a newer copy has otherwise. */
         Change: {
@@ -2754,6 +2768,10 @@ export interface components {
             account_id: string;
             buying_power: string | null;
             buying_power_basis: components["schemas"]["PowerBasis"] | null;
+            /** @description The same on the other basis of US orders, where the broker shows it too. */
+            buying_power_other: string | null;
+            /** Format: date-time */
+            closes_at: string;
             currency: string;
             environment: components["schemas"]["Environment"];
             fee: string;
@@ -2761,6 +2779,11 @@ export interface components {
             /** Format: date-time */
             last_price_at: string | null;
             market: string;
+            /**
+             * Format: date-time
+             * @description From when to when such an order of the session can be given. Our own paper takes it before, too.
+             */
+            opens_at: string;
             /** @description Kinds of orders that the account's broker takes on this side of this market. */
             order_types: components["schemas"]["OrderKind"][];
             refusal: components["schemas"]["ReasonView"] | null;
@@ -2770,6 +2793,10 @@ export interface components {
             symbol: string;
             /** @description What the state takes of a sale. */
             tax: string;
+            /** @description What the account's owner has chosen for US orders. */
+            us_funds: components["schemas"]["UsFunds"];
+            /** @description Where the account's broker routes orders of this market; empty where there is nothing to choose. */
+            venues: components["schemas"]["Venue"][];
             worth: string;
         };
         OrderRequest: {
@@ -3267,6 +3294,7 @@ export interface components {
              * @description USD; `null` removes it.
              */
             total_budget?: number | null;
+            us_funds?: components["schemas"]["UsFunds"] | null;
         };
         /** @description What the owner sets for an account. */
         SettingsView: {
@@ -3282,6 +3310,7 @@ export interface components {
              * @description USD.
              */
             total_budget: number | null;
+            us_funds: components["schemas"]["UsFunds"];
         };
         /** @description An answer to an import's question. */
         SettleRequest: {
@@ -3573,6 +3602,11 @@ export interface components {
             /** @enum {string} */
             type: "duplicate_holdings";
         };
+        /**
+         * @description Whose money an account's US orders spend.
+         * @enum {string}
+         */
+        UsFunds: "automatic" | "dollars_only" | "integrated_margin";
         UserItem: {
             /** @description How many accounts the user has. */
             accounts: number;
@@ -3923,6 +3957,11 @@ export interface operations {
         parameters: {
             query?: {
                 account_id?: string;
+                /**
+                 * @description With `false` only what a person should know: reports, warnings, errors. The steps of the work are
+                 *     left out then.
+                 */
+                steps?: boolean;
                 limit?: number;
                 after?: string;
             };

@@ -104,7 +104,7 @@ export function LimitsCard({ account }: { account: Account }) {
               inputMode={COUNTED.includes(name) ? 'numeric' : 'decimal'}
               autoComplete="off"
               placeholder={t('limits.none')}
-              {...(name === 'price_collar' && { unit: '%' })}
+              unit={name === 'price_collar' ? '%' : COUNTED.includes(name) ? t('limits.orders') : '$·₩'}
               {...field(name)}
             />
           ))}
