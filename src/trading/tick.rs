@@ -223,7 +223,8 @@ impl Trading {
             }
         };
         let mut work = JoinSet::new();
-        for user in users.into_iter().filter(|user| !accounts.iter().any(|(_, a)| a.id == own_account_id(*user))) {
+        let known: HashSet<AccountId> = accounts.iter().map(|(_, account)| account.id).collect();
+        for user in users.into_iter().filter(|user| !known.contains(&own_account_id(*user))) {
             // People of an older version, and those that the command line made.
             if let Err(error) = self.own_account(user).await {
                 tracing::error!(user_id = %user, %error, "cannot make a paper account");
@@ -301,7 +302,16 @@ impl Trading {
     /// Tells open pages of the messages that were stored since the last time.
     fn publish_messages(&self, user: UserId) {
         const MOST: usize = 50;
-        let newest: Vec<Message> = self.store.user(user).read(|v| v.list_latest(&MESSAGES, &Key::new(), None, MOST)).unwrap_or_default();
+        let newest: Vec<Message> = self
+            .store
+            .user(user)
+            .read(|v| -> Result<_, StoreError> {
+                // Most looks find nothing new, and need not read what is old.
+                let last = v.last_key(&MESSAGES, &Key::new())?;
+                let told = lock(&self.published).get(&user).map(|id| id.as_bytes().to_vec());
+                if last == told { Ok(Vec::new()) } else { v.list_latest(&MESSAGES, &Key::new(), None, MOST) }
+            })
+            .unwrap_or_default();
         let Some(last) = newest.first().map(|m| m.id) else { return };
         let seen = lock(&self.published).insert(user, last);
         // After a start everything counts as seen: pages read the list themselves.

@@ -1,8 +1,6 @@
 //! Our own paper trading: orders of `own` accounts are filled here, at the last trade, while their
 //! market is open and the price is fresh. What it needs to know comes from the user's own broker.
 
-use std::collections::BTreeSet;
-
 use jiff::SignedDuration;
 use rust_decimal::{Decimal, RoundingStrategy};
 use sha2::{Digest, Sha256};
@@ -147,10 +145,14 @@ impl Trading {
     /// Fills, and at the end of the session ends, what is open in an own-paper account.
     pub(in crate::trading) async fn fill_paper(&self, line: &Line) -> Result<(), TradingError> {
         let (account, now) = (line.account_id, self.clock.now());
-        let markets: BTreeSet<Market> = line.user.read(|v| v.list(&EXPOSURE, &account_key(account)))?.iter().map(|e| e.market).collect();
-        let trades = |market: &Market| self.calendar_of(*market).session_at(now).is_ok_and(|session| session.is_some());
-        // Nothing fills while its market is closed; what a close has ended can wait a moment.
-        if markets.is_empty() || !(markets.iter().any(trades) || self.searches.is_paper_due(account, now)) {
+        let exposed = line.user.read(|v| v.list(&EXPOSURE, &account_key(account)))?;
+        let mut may_fill = false;
+        for open in &exposed {
+            let trades = self.calendar_of(open.market).session_at(now).is_ok_and(|session| session.is_some());
+            may_fill = may_fill || (trades && self.paper_quote(line.user.id(), open.market, &open.symbol).await.is_some());
+        }
+        // Nothing fills in a closed market or without a price; what a close has ended can wait a moment.
+        if exposed.is_empty() || !(may_fill || self.searches.is_paper_due(account, now)) {
             return Ok(());
         }
         let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::gate::{self, Seen, Window};
+use super::paper::own_account_id;
 use super::price_rules;
 use super::reconcile::keep;
 use super::service::{Placement, RequestKey};
@@ -126,11 +127,11 @@ impl Trading {
     /// `Fields` about the request, `NotFound` for another's account, the broker's when what must be
     /// known before the order cannot be asked.
     pub async fn place_ticket(&self, user: UserId, new: NewOrder, key: Option<RequestKey>) -> Result<Order, TradingError> {
-        let line = self.ticket_line(user, &new).await?;
-        if let Some(order) = self.service.replay(&line, key.as_ref()).await? {
+        let opened = self.ticket_line(user, &new).await?;
+        if let Some(order) = self.service.replay(&opened.0, key.as_ref()).await? {
             return Ok(order);
         }
-        let made = self.make_out(user, line, new, key).await?;
+        let made = self.make_out(user, opened, new, key).await?;
         self.require_compared(&made.line, made.placement.intent.market).await?;
         if made.placement.intent.side == Side::Sell {
             self.book_late_sells(&made.line, &made.placement.intent).await?;
@@ -189,17 +190,25 @@ impl Trading {
     }
 
     /// A line to the account that the ticket names, or to the user's own paper.
-    async fn ticket_line(&self, user: UserId, new: &NewOrder) -> Result<Line, TradingError> {
+    async fn ticket_line(&self, user: UserId, new: &NewOrder) -> Result<(Line, Account), TradingError> {
         let account = match new.account {
-            Some(id) => id,
-            None => self.own_account(user).await?,
+            Some(id) => self.account(user, id)?,
+            None => match self.account(user, own_account_id(user)) {
+                Err(TradingError::Store(StoreError::NotFound { .. })) => self.account(user, self.own_account(user).await?)?,
+                account => account?,
+            },
         };
-        self.line(user, account).await
+        Ok((self.line_of(user, &account).await?, account))
     }
 
-    async fn make_out(&self, user: UserId, line: Line, new: NewOrder, key: Option<RequestKey>) -> Result<MadeOut, TradingError> {
+    async fn make_out(
+        &self,
+        user: UserId,
+        (line, account): (Line, Account),
+        new: NewOrder,
+        key: Option<RequestKey>,
+    ) -> Result<MadeOut, TradingError> {
         let account_id = line.account_id;
-        let account = self.account(user, account_id)?;
         let named = new.account.is_some();
         let side = match new.side {
             Some(side) => side,
