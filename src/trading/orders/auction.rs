@@ -10,7 +10,6 @@ use rust_decimal::Decimal;
 
 use super::gate::Window;
 use super::paper::refused;
-use crate::domain::id::UserId;
 use crate::domain::instrument::Market;
 use crate::domain::money::decimal_from_f64;
 use crate::domain::order::{Auction, Environment, Order, Side};
