@@ -3,8 +3,6 @@
 //! and trades their nights at the prices that the live account reads. Its environment is `own`, so that
 //! its orders have no host to go to.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -80,6 +78,7 @@ pub(in crate::trading) fn begin(tx: &mut UserTx<'_>, live: &Account, cash: &[Cas
     end_of(tx, live.id, now)?;
     let books = Books::read(&tx.view(), live.id)?;
     let id = AccountId(time_ordered(now));
+    let versions = books.bots.iter().map(|b| (b.id, b.version)).collect();
     let twin = Account {
         id,
         name: free_name(&tx.view(), &live.name)?,
@@ -92,7 +91,7 @@ pub(in crate::trading) fn begin(tx: &mut UserTx<'_>, live: &Account, cash: &[Cas
         unsettled: Vec::new(),
         imported: None,
         going_live: Default::default(),
-        twin: Some(Twin { of: live.id, ended_at: None, settings: 0, bots: BTreeMap::new() }),
+        twin: Some(Twin { of: live.id, ended_at: None, settings: live.version, bots: versions }),
     };
     tx.put(&ACCOUNTS, &account_key(id), &twin)?;
     for bot in &books.bots {

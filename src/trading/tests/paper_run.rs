@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ladder::{allow, answer_all, climb, climb_to_one_share, nights, observer, step};
+use super::ladder::{allow, answer_all, climb, nights, observer, step};
 use super::*;
 use crate::brokers::BrokerError;
 use crate::domain::account::{Account, AccountMode, Rung};
@@ -85,7 +85,7 @@ async fn the_twin_starts_as_a_copy_of_the_books_and_of_the_brokers_cash() {
     let twin = twin_of(&world, &client);
     let (live, copy) = (world.books(&client), world.books(&twin));
     assert_eq!((copy.account.environment, copy.account.mode), (Environment::Own, AccountMode::Trading));
-    assert_eq!((copy.account.name.as_str(), &copy.account.settings.schedule), ("account (paper)", &live.account.settings.schedule));
+    assert_eq!((copy.account.name.as_str(), &copy.account.settings.schedule), ("main (paper)", &live.account.settings.schedule));
     let shown = |b: &Bot| Bot { id: live.bots[0].id, account_id: client.account, version: 1, ..b.clone() };
     assert_eq!(copy.bots.iter().map(shown).collect::<Vec<_>>(), live.bots.iter().map(shown).collect::<Vec<_>>());
     assert!(copy.bots.iter().all(|b| live.bot(b.id).is_none()), "their ids are their own");
@@ -116,7 +116,7 @@ async fn the_twin_trades_the_night_on_paper_while_the_live_account_observes() {
     assert_eq!(orders.len(), 11, "five slices of each and a closing buy");
     assert!(orders.iter().all(|o| o.intent.environment == Environment::Own && o.state == OrderState::Filled), "{orders:?}");
     let held: Vec<_> = world.books(&twin).holdings.iter().map(|h| (h.name.clone(), h.quantity)).collect();
-    assert_eq!(held, [("TQ_1".to_owned(), 23.0)], "16 in slices and 8 at the close for what is left of 500 dollars");
+    assert_eq!(held, [("TQ_1".to_owned(), 24.0)], "16 in slices and 8 at the close");
     assert_eq!(world.books(&client).holdings.iter().map(|h| h.quantity).collect::<Vec<_>>(), [40.0], "the live books stay");
     world.check(&twin);
     world.check(&client);
@@ -219,7 +219,7 @@ async fn a_night_in_which_the_twin_was_refused_held_or_stopped_is_not_clean() {
     // Not enough cash.
     let mut world = World::new(EVENING);
     let client = observer(&mut world, traders());
-    client.broker.move_cash(Currency::Usd, "-49800");
+    client.broker.move_cash(Currency::Usd, "-49950");
     assert_eq!(climb(&world, &client, paper()).await, Ok(Rung::Paper));
     allow(&world, &client).await;
     world.run_until(MORNING, STEP).await;
@@ -286,22 +286,11 @@ async fn stepping_down_ends_the_twin_and_climbing_again_starts_a_fresh_one() {
     assert_eq!(climb(&world, &client, paper()).await, Ok(Rung::Paper));
     let second = twin_of(&world, &client);
     assert_ne!(second.account, first.account);
-    assert_eq!(world.books(&second).account.name, "account (paper 2)");
+    assert_eq!(world.books(&second).account.name, "main (paper 2)");
     assert_eq!(world.books(&second).holdings.iter().map(|h| h.quantity).collect::<Vec<_>>(), [40.0], "from the live books again");
     assert_eq!(world.read(&client, |v| twins_of(v, client.account)).len(), 2);
     // Whoever takes the account down, the twin ends with the next tick.
     world.edit_account(&client, |a| _ = a.stop(a.created_at));
     world.run_until("2026-05-14T20:30:00Z", STEP).await;
     assert!(!account(&world, &client, second.account).is_running_twin());
-}
-
-#[tokio::test]
-async fn the_twins_orders_count_for_no_other_account_of_their_user() {
-    let mut world = World::new(EVENING);
-    let (client, twin) = on_paper(&mut world, traders()).await;
-    world.run_until(MORNING, STEP).await;
-    let held: Vec<_> = world.read(&client, |v| v.accounts()).into_iter().filter(|a| a.twin.is_none()).collect();
-    assert_eq!(held.len(), 2, "the live account and the person's own paper account");
-    assert!(!world.orders(&twin).is_empty());
-    assert_eq!(climb_to_one_share(&world, &client).await, Err("rung_skipped"), "it stands on paper already");
 }
