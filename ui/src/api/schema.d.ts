@@ -2227,6 +2227,11 @@ export interface components {
         List_AccountView: {
             items: {
                 attention: components["schemas"]["AttentionView"][];
+                /**
+                 * Format: date-time
+                 * @description When the broker last answered to this key; `null` when it has not since the server started.
+                 */
+                broker_answered_at: string | null;
                 broker_key: components["schemas"]["MaskedKey"] | null;
                 /** Format: date-time */
                 created_at: string;

@@ -95,17 +95,21 @@ export function PreviewCard({
                         </>
                       ),
                     },
-                    {
-                      label: t('ticket.most'),
-                      value: (
-                        <>
-                          <Shares value={mostShares(data, price)} unit />
-                          <span className="text-muted block text-xs font-normal" data-testid="ticket-most">
-                            {t(price ? 'ticket.mostAtPrice' : 'ticket.mostAtLast')}
-                          </span>
-                        </>
-                      ),
-                    },
+                    ...(mostShares(data, price) === null
+                      ? []
+                      : [
+                          {
+                            label: t('ticket.most'),
+                            value: (
+                              <>
+                                <Shares value={mostShares(data, price)} unit />
+                                <span className="text-muted block text-xs font-normal" data-testid="ticket-most">
+                                  {t(price ? 'ticket.mostAtPrice' : 'ticket.mostAtLast')}
+                                </span>
+                              </>
+                            ),
+                          },
+                        ]),
                   ]
                 : []),
             ]}
