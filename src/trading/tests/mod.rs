@@ -2,6 +2,7 @@
 
 mod amendments;
 mod differences;
+mod hours;
 mod ladder;
 mod listings;
 mod nights;
