@@ -33,9 +33,8 @@ impl Only {
     }
 }
 
-/// The host and port that a URL leads to.
+/// The host and port that a URL leads to, the usual port where it names none.
 fn place(url: &Url) -> String {
-    // Only http has a port that the library knows to be usual.
     let port = url.port_or_known_default().unwrap_or_default();
     format!("{}:{port}", url.host_str().unwrap_or_default())
 }

@@ -79,8 +79,8 @@ impl Broker for ScriptedBroker {
     }
 
     fn capabilities(&self) -> Capabilities {
-        const KINDS: &[OrderKind] = &[OrderKind::Limit, OrderKind::Market, OrderKind::Loc];
-        let offer = |market| MarketOffer { market, buy: KINDS, sell: KINDS, venues: &[Venue::Krx], can_amend: true };
+        const KINDS: &[OrderKind] = &[OrderKind::Limit, OrderKind::Market, OrderKind::Loc, OrderKind::Loo, OrderKind::Moo];
+        let offer = |market| MarketOffer { market, buy: KINDS, sell: KINDS, venues: &[Venue::Krx, Venue::Nxt], can_amend: true };
         Capabilities { offers: vec![offer(Market::Krx), offer(Market::Us)] }
     }
 

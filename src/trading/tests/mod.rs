@@ -4,6 +4,7 @@ mod amendments;
 mod auctions;
 mod differences;
 mod funds;
+mod hours;
 mod ladder;
 mod listings;
 mod nights;

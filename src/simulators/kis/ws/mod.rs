@@ -14,7 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
+#[cfg(test)]
+pub(super) use notices::record as notice;
 pub(super) use registry::{Command, Sessions};
+#[cfg(test)]
+pub(super) use session::serves;
 
 use super::state::Shared;
 use crate::domain::clock::Clock;
