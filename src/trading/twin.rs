@@ -36,7 +36,7 @@ const RECENT_HISTORY: usize = 4_000;
 /// An account's twins, the newest first.
 pub(in crate::trading) fn twins_of(view: &UserView<'_>, live: AccountId) -> Result<Vec<Account>, StoreError> {
     let mut twins: Vec<Account> = view.accounts()?.into_iter().filter(|a| a.twin.as_ref().is_some_and(|t| t.of == live)).collect();
-    twins.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+    twins.sort_by_key(|twin| std::cmp::Reverse(twin.created_at));
     Ok(twins)
 }
 

@@ -149,7 +149,7 @@ impl Trading {
         let mut may_fill = false;
         for open in &exposed {
             let trades = self.calendar_of(open.market).session_at(now).is_ok_and(|session| session.is_some());
-            may_fill = may_fill || (trades && self.paper_quote(line.user.id(), open.market, &open.symbol).await.is_some());
+            may_fill = may_fill || (trades && self.paper_quote(line, open.market, &open.symbol).await.is_some());
         }
         // Nothing fills in a closed market or without a price; what a close has ended can wait a moment.
         if exposed.is_empty() || !(may_fill || self.searches.is_paper_due(account, now)) {
