@@ -159,6 +159,7 @@ mod tests {
     use super::*;
     use crate::domain::bot::TradeKind;
     use crate::domain::clock::from_kst;
+    use crate::domain::id::HistoryId;
     use jiff::civil::{date, datetime};
 
     fn account() -> PortfolioBooks {
@@ -168,6 +169,7 @@ mod tests {
             books.history.push(sell(&bot, from_kst(datetime(2026, month, day, 0, 10, 0, 0)), profit));
         }
         let mut buy = sell(&bot, from_kst(datetime(2026, 2, 2, 0, 10, 0, 0)), 0.0);
+        buy.id = HistoryId(uuid::Uuid::from_u128(1));
         buy.kind = TradeKind::Buy;
         buy.name = "OLD".to_owned();
         books.history.push(buy);

@@ -79,7 +79,7 @@ async fn orders_on_open_are_taken_before_it_and_trade_at_its_price() {
     kim.broker.list_day("TQQQ", day("2026-05-14", 60.5, 40.0));
     world.run_until("2026-05-14T13:40:00Z", STEPS).await;
     let filled = find(&world, &own, good.intent.order_id);
-    assert_eq!((filled.state, filled.filled_amount.to_string()), (OrderState::Filled, "181.50".to_owned()));
+    assert_eq!((filled.state, filled.filled_amount.normalize().to_string()), (OrderState::Filled, "181.5".to_owned()));
     assert_eq!(find(&world, &own, bad.intent.order_id).state, OrderState::Expired);
     let late = place(&world, &kim, paper(&kim, OrderKind::Moo, None)).await;
     assert_eq!((late.state, code(&late)), (OrderState::Rejected, "market_closed"));

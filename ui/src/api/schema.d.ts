@@ -1329,7 +1329,7 @@ export interface components {
             broker_key: components["schemas"]["MaskedKey"] | null;
             /** Format: date-time */
             created_at: string;
-            /** @description `mock` or `live` */
+            /** @description `own`, `mock` or `live` */
             environment: components["schemas"]["Environment"];
             /** @description A kill switch stops this account. */
             halted: boolean;
@@ -1353,10 +1353,10 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             telegram: components["schemas"]["MaskedChat"] | null;
+            twin: components["schemas"]["TwinView"] | null;
             unsettled: components["schemas"]["Unsettled"][];
             /** Format: int64 */
             version: number;
-            twin: components["schemas"]["TwinView"] | null;
         };
         /**
          * @description What to do about it.
@@ -1541,11 +1541,11 @@ export interface components {
             active: boolean;
             /** Format: uuid */
             id: string;
+            kept_at: components["schemas"]["Rung"] | null;
             name: string;
+            next: components["schemas"]["Rung"] | null;
             /** @description Never above the account's. */
             rung: components["schemas"]["Rung"];
-            next: components["schemas"]["Rung"] | null;
-            kept_at: components["schemas"]["Rung"] | null;
         };
         /** @description A bot's settings and the state that its rules carry. */
         BotSettingsView: {
@@ -1932,15 +1932,17 @@ export interface components {
             clean_night: boolean;
             last_night: components["schemas"]["NightView"] | null;
             /**
-             * @description What stands against the next rung: `live_not_allowed`, `real_trade_not_permitted`, `no_broker_key`,
-             *     `unsettled`, `clean_night_missing`. Only the last one can be skipped.
+             * @description What stands against the next rung: `live_not_allowed`, `real_trade_not_permitted`,
+             *     `paper_trade_not_permitted`, `no_broker_key`, `unsettled`, `open_questions`, `order_open`,
+             *     `clean_night_missing`. Only the last one can be skipped.
              */
             missing: string[];
             next: components["schemas"]["Rung"] | null;
+            /** @description The account's paper runs, the newest first. */
+            paper_runs: components["schemas"]["PaperRun"][];
             rung: components["schemas"]["Rung"];
             /** Format: date-time */
             since: string | null;
-            paper_runs: components["schemas"]["PaperRun"][];
         };
         /** @description What a bot holds. */
         HeldView: {
@@ -2235,7 +2237,7 @@ export interface components {
                 broker_key: components["schemas"]["MaskedKey"] | null;
                 /** Format: date-time */
                 created_at: string;
-                /** @description `mock` or `live` */
+                /** @description `own`, `mock` or `live` */
                 environment: components["schemas"]["Environment"];
                 /** @description A kill switch stops this account. */
                 halted: boolean;
@@ -2259,6 +2261,7 @@ export interface components {
                 /** Format: date-time */
                 started_at: string | null;
                 telegram: components["schemas"]["MaskedChat"] | null;
+                twin: components["schemas"]["TwinView"] | null;
                 unsettled: components["schemas"]["Unsettled"][];
                 /** Format: int64 */
                 version: number;
@@ -2596,14 +2599,18 @@ export interface components {
         Move: {
             /**
              * Format: uuid
-             * @description Only this bot, which may lag behind its account.
+             * @description Only this bot, which may lag behind its account: while that observes, `observe` holds the bot
+             *     back, and `full` lets it go along again.
              */
             bot_id?: string | null;
-            /** @description The owner's word that no other program trades the account any more; required upwards. */
+            /**
+             * @description The owner's word that no other program trades the account any more; required to one share and
+             *     above.
+             */
             old_server_stopped?: boolean;
             /** @description Required upwards. */
             password?: string | null;
-            /** @description `observe`, `one_share` or `full`; upwards one rung at a time. */
+            /** @description `observe`, `paper`, `one_share` or `full`; upwards one rung at a time. */
             rung: components["schemas"]["Rung"];
             /** @description Go on although the last night was not clean or there was none. */
             skip_night?: boolean;
@@ -2888,6 +2895,19 @@ export interface components {
             ordered_at: string | null;
             quantity: string;
             side: components["schemas"]["Side"];
+        };
+        /** @description A paper run of the account: its twin, an own-paper account. */
+        PaperRun: {
+            /** Format: uuid */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description `null` while it trades.
+             */
+            ended_at: string | null;
+            name: string;
+            /** Format: date-time */
+            started_at: string;
         };
         PasswordChange: {
             current: string;
@@ -3546,6 +3566,20 @@ export interface components {
          * @enum {string}
          */
         TrendView: "strong_uptrend" | "weak_uptrend" | "weak_downtrend" | "strong_downtrend";
+        /** @description Whose paper twin an account is. */
+        TwinView: {
+            /**
+             * Format: date-time
+             * @description `null` while it trades; from then on its record can only be read.
+             */
+            ended_at: string | null;
+            /**
+             * Format: uuid
+             * @description The live account.
+             */
+            of: string;
+            of_name: string;
+        };
         /** @description A question as a report shows it, with what it is about. Times are in the old notation. */
         Unbooked: {
             /** @description How many slices were filled. */
@@ -3665,17 +3699,6 @@ export interface components {
             profit_usd: string;
             /** Format: int32 */
             year: number;
-        };
-        PaperRun: {
-            account_id: string;
-            name: string;
-            started_at: string;
-            ended_at: string | null;
-        };
-        TwinView: {
-            of: string;
-            of_name: string;
-            ended_at: string | null;
         };
     };
     responses: never;
