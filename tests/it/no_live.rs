@@ -166,7 +166,9 @@ async fn act(
         46..54 if !open.is_empty() => {
             let intent = luck.one(&open).intent.clone();
             let price = luck.price(control, &intent.symbol, intent.side);
-            ("amend", done(trading.amend_ticket(user, intent.order_id, Some(1 + luck.below(5)), Some(price)).await.map(drop)))
+            // The Korean market only lets the price change.
+            let quantity = (intent.market == Market::Us).then(|| 1 + luck.below(intent.quantity));
+            ("amend", done(trading.amend_ticket(user, intent.order_id, quantity, Some(price)).await.map(drop)))
         }
         54..61 if !open.is_empty() => ("cancel", done(trading.cancel_ticket(user, luck.one(&open).intent.order_id).await.map(drop))),
         61 => ("cancel all", done(trading.cancel_all(user, None).await.map(drop))),
