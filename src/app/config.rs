@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::brokers::egress::Egress;
 use crate::domain::order::BrokerHost;
 
 /// Port that is listened on when nothing is configured.
@@ -83,6 +84,8 @@ pub struct Config {
     pub trusted_scheme: Scheme,
     /// Market time is simulated and runs this many times as fast as the clock on the wall.
     pub simulation_speed: Option<f64>,
+    /// Whom the server may speak to at all; a proof narrows it.
+    pub egress: Egress,
 }
 
 impl Config {
@@ -103,6 +106,7 @@ impl Config {
             telegram_url: "https://api.telegram.org".to_owned(),
             trusted_scheme: Scheme::Http,
             simulation_speed: None,
+            egress: Egress::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::config::BrokerHosts;
 use super::credentials::BrokerKey;
 use crate::auth::Vault;
+use crate::brokers::egress::Egress;
 use crate::brokers::http::{HttpClient, HttpSettings};
 use crate::brokers::kis::{KeyLine, KeyName, KeyRing, KisClient, KisConfig};
 use crate::brokers::kis::{StoredToken, TokenKeeper, TokenStore};
@@ -67,9 +68,9 @@ impl std::fmt::Debug for KisConnector {
 impl KisConnector {
     /// # Errors
     /// When the HTTP client cannot be built.
-    pub fn new(store: Store, vault: Vault, hosts: BrokerHosts, market: Arc<dyn Clock>) -> Result<Self, TradingError> {
+    pub fn new(store: Store, vault: Vault, hosts: BrokerHosts, egress: Egress, market: Arc<dyn Clock>) -> Result<Self, TradingError> {
         crate::brokers::http::install_crypto();
-        let http = HttpClient::new(HttpSettings::default()).map_err(crate::brokers::BrokerError::from)?;
+        let http = HttpClient::within(egress, HttpSettings::default()).map_err(crate::brokers::BrokerError::from)?;
         Ok(Self {
             store,
             vault,

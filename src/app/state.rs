@@ -83,7 +83,8 @@ impl App {
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?;
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
-        let connector = Arc::new(KisConnector::new(store.clone(), vault.clone(), config.brokers.kis.clone(), market.clone())?);
+        let hosts = config.brokers.kis.clone();
+        let connector = Arc::new(KisConnector::new(store.clone(), vault.clone(), hosts, config.egress.clone(), market.clone())?);
         let http = connector.http();
         let telegram = Telegram::new(http.clone(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });

@@ -1,6 +1,7 @@
 //! Access tokens: short-lived JWTs, HS256 only, signed with a key that the master key protects.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -42,13 +43,19 @@ pub(super) struct Bearer {
 #[derive(Clone)]
 pub(super) struct Tokens {
     keys: Arc<(EncodingKey, DecodingKey)>,
+    /// Tokens whose signature was found right, with the second in which they expire: a page shows the
+    /// same one with every request.
+    known: Arc<Mutex<HashMap<String, (Bearer, i64)>>>,
 }
+
+/// Tokens that are remembered; all are forgotten when there would be more.
+const MOST_KNOWN: usize = 4096;
 
 impl Tokens {
     pub(super) fn new(secret: &[u8]) -> Self {
         // The second call in a process (tests) finds ours installed already; both are the same.
         let _ = RING.install_default();
-        Self { keys: Arc::new((EncodingKey::from_secret(secret), DecodingKey::from_secret(secret))) }
+        Self { keys: Arc::new((EncodingKey::from_secret(secret), DecodingKey::from_secret(secret))), known: Arc::default() }
     }
 
     pub(super) fn issue(&self, bearer: Bearer, now: Timestamp) -> Result<String, AuthError> {
@@ -67,17 +74,39 @@ impl Tokens {
     /// # Errors
     /// `NotSignedIn` for any token that is not a present one of ours.
     pub(super) fn check(&self, token: &str, now: Timestamp) -> Result<Bearer, AuthError> {
+        let remembered = self.known().get(token).copied();
+        let (bearer, expires) = match remembered {
+            Some(known) => known,
+            None => {
+                let verified = self.verify(token)?;
+                let mut known = self.known();
+                if known.len() >= MOST_KNOWN {
+                    known.clear();
+                }
+                known.insert(token.to_owned(), verified);
+                verified
+            }
+        };
+        if now.as_second() >= expires {
+            return Err(AuthError::NotSignedIn);
+        }
+        Ok(bearer)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Bearer, i64)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom a rightly signed token of ours speaks for, and until when.
+    fn verify(&self, token: &str) -> Result<(Bearer, i64), AuthError> {
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_issuer(&[ISSUER]);
         rules.set_audience(&[AUDIENCE]);
         rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // The library would read the machine's clock; expiry is checked below against ours.
+        // The library would read the machine's clock; the caller checks expiry against ours.
         rules.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(token, &self.keys.1, &rules).map_err(|_| AuthError::NotSignedIn)?.claims;
-        if now.as_second() >= claims.exp {
-            return Err(AuthError::NotSignedIn);
-        }
-        Ok(Bearer { user_id: claims.sub, session_id: claims.sid })
+        Ok((Bearer { user_id: claims.sub, session_id: claims.sid }, claims.exp))
     }
 }
 

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::header::HeaderMap;
 use super::BrokerError;
+use super::egress::Egress;
 
 /// Answers longer than this are refused: the longest page of a broker is far below.
 const MAX_BODY: usize = 8 << 20;
@@ -81,7 +82,10 @@ impl HttpReply {
 
 /// One pool of connections; clones share it.
 #[derive(Clone, Debug)]
-pub struct HttpClient(reqwest::Client);
+pub struct HttpClient {
+    client: reqwest::Client,
+    egress: Egress,
+}
 
 impl HttpClient {
     /// Builds a client that never follows redirects, never repeats a request on its own, and ignores
@@ -90,8 +94,16 @@ impl HttpClient {
     /// # Errors
     /// When the TLS set-up of this machine is unusable (for example no CA certificates).
     pub fn new(settings: HttpSettings) -> Result<Self, HttpFailure> {
+        Self::within(Egress::default(), settings)
+    }
+
+    /// The same, for a client that may not speak to everybody.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn within(egress: Egress, settings: HttpSettings) -> Result<Self, HttpFailure> {
         install_crypto();
-        reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
             .pool_idle_timeout(Duration::from_secs(10))
@@ -100,26 +112,41 @@ impl HttpClient {
             .referer(false)
             .no_proxy()
             .http1_only()
-            .user_agent(concat!("eggmoney/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("eggmoney/", env!("CARGO_PKG_VERSION")));
+        egress
+            .guard(builder)
             .build()
-            .map(Self)
+            .map(|client| Self { client, egress })
             .map_err(|e| HttpFailure::NotSent(format!("the HTTP client cannot be set up: {}", chain(&e.without_url()))))
     }
 
     /// A GET request to be completed and handed to [`Self::send`].
     pub fn get(&self, url: &str) -> RequestBuilder {
-        self.0.get(url)
+        self.client.get(url)
     }
 
     /// A POST request to be completed and handed to [`Self::send`].
     pub fn post(&self, url: &str) -> RequestBuilder {
-        self.0.post(url)
+        self.client.post(url)
+    }
+
+    /// Whether a connection to this URL's host may be opened; for those who open it themselves.
+    ///
+    /// # Errors
+    /// When it may not, or the URL is none.
+    pub fn may_reach(&self, url: &str) -> Result<(), HttpFailure> {
+        match reqwest::Url::parse(url) {
+            Ok(url) if self.egress.allows(&url) => Ok(()),
+            Ok(_) => Err(HttpFailure::NotSent("this process may not speak to that host".to_owned())),
+            Err(error) => Err(HttpFailure::NotSent(format!("not a URL: {error}"))),
+        }
     }
 
     /// Sends a request once and reads its whole answer, whatever its status.
     pub async fn send(&self, request: RequestBuilder, secrets: &Redactor) -> Result<HttpReply, HttpFailure> {
         let request = request.build().map_err(|e| HttpFailure::NotSent(secrets.clean(&chain(&e.without_url()))))?;
-        let mut response = self.0.execute(request).await.map_err(|e| failure(e, secrets))?;
+        self.may_reach(request.url().as_str())?;
+        let mut response = self.client.execute(request).await.map_err(|e| failure(e, secrets))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
         loop {
@@ -238,6 +265,24 @@ mod tests {
         let secrets = Redactor::new([SecretString::from("top/secret")]);
         assert_eq!(secrets.evidence(b"{\"a\":\n\"top\\/secret top/secret\"}"), "{\"a\": \"*** ***\"}");
         assert_eq!(secrets.evidence(&[0xff; 2_000]).chars().count(), MAX_EVIDENCE + 1);
+    }
+
+    #[tokio::test]
+    async fn whom_this_process_may_not_speak_to_hears_nothing() {
+        let here = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        here.set_nonblocking(true).unwrap();
+        let port = here.local_addr().unwrap().port();
+        let egress = Egress::only(["http://127.0.0.1:1"]);
+        let client = HttpClient::within(egress.clone(), HttpSettings::default()).unwrap();
+        for url in [format!("http://127.0.0.1:{port}/"), format!("http://localhost:{port}/")] {
+            let error = client.send(client.get(&url), &Redactor::new([])).await.unwrap_err();
+            assert!(matches!(error, HttpFailure::NotSent(_)), "{error:?}");
+        }
+        // Nor does a request that goes round the check get a name.
+        assert!(client.get(&format!("http://localhost:{port}/")).send().await.is_err());
+        assert_eq!(egress.refused(), [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "localhost".to_owned()]);
+        assert!(here.accept().is_err(), "somebody connected");
+        assert!(HttpClient::new(HttpSettings::default()).unwrap().may_reach(&format!("http://127.0.0.1:{port}/")).is_ok());
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Brokers behind one port. A client serves one account in one environment and speaks the broker's
 //! real wire protocol; it knows nothing of bots, schedules or storage.
 
+pub mod egress;
 pub mod error;
 pub mod feed;
 pub mod http;
@@ -18,6 +19,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::account::UsFunds;
 use crate::domain::instrument::{Exchange, Market};
 use crate::domain::money::Currency;
 use crate::domain::order::{Amendment, Environment, JournalledOrder, Order, OrderIntent, OrderKind, Reason, Side, Venue};
@@ -101,8 +103,26 @@ pub struct BuyingPower {
     /// Orderable amount in the market's currency.
     pub amount: Decimal,
     pub basis: PowerBasis,
+    /// The same on the other basis of US orders, where that is known too.
+    pub other: Option<Decimal>,
     /// Exchange rate that the broker showed with it, won per dollar.
     pub usd_krw: Option<Decimal>,
+}
+
+impl BuyingPower {
+    /// The figure that the account's owner wants to go by. A basis that the broker shows no figure of
+    /// stays the one that it does show.
+    pub fn going_by(mut self, wanted: UsFunds) -> Self {
+        let basis = match wanted {
+            UsFunds::DollarsOnly if self.basis == PowerBasis::IntegratedMargin => PowerBasis::DollarsOnly,
+            UsFunds::IntegratedMargin if self.basis == PowerBasis::DollarsOnly => PowerBasis::IntegratedMargin,
+            _ => return self,
+        };
+        if let Some(other) = self.other {
+            (self.amount, self.other, self.basis) = (other, Some(self.amount), basis);
+        }
+        self
+    }
 }
 
 /// Balance on an execution basis.
@@ -187,6 +207,16 @@ pub struct MarketOffer {
     pub can_amend: bool,
 }
 
+impl MarketOffer {
+    /// Kinds of orders that are taken on a side.
+    pub fn kinds(&self, side: Side) -> &'static [OrderKind] {
+        match side {
+            Side::Buy => self.buy,
+            Side::Sell => self.sell,
+        }
+    }
+}
+
 /// What a client can do, by market. A market that is missing cannot be traded with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capabilities {
@@ -199,10 +229,7 @@ impl Capabilities {
     }
 
     pub fn kinds(&self, market: Market, side: Side) -> &'static [OrderKind] {
-        self.offer(market).map_or(&[], |offer| match side {
-            Side::Buy => offer.buy,
-            Side::Sell => offer.sell,
-        })
+        self.offer(market).map_or(&[], |offer| offer.kinds(side))
     }
 }
 

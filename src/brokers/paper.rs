@@ -21,7 +21,7 @@ const KRX: &[OrderKind] = &[
     OrderKind::FokMarket,
     OrderKind::StopLimit,
 ];
-const US: &[OrderKind] = &[OrderKind::Limit, OrderKind::Market];
+const US: &[OrderKind] = &[OrderKind::Limit, OrderKind::Market, OrderKind::Loc, OrderKind::Moc, OrderKind::Loo, OrderKind::Moo];
 
 /// The gateway of accounts that stay inside this server.
 #[derive(Clone, Copy, Debug, Default)]

@@ -46,25 +46,53 @@ pub struct Account {
     /// How far the owner has let a live account go.
     #[serde(default)]
     pub going_live: GoingLive,
+    /// The account is the paper twin of a live one.
+    #[serde(default)]
+    pub twin: Option<Twin>,
 }
 
 impl Account {
     /// How far the account as a whole may go. Only live accounts climb; others trade in full once they are
-    /// started. One that observes stands on the lowest rung, whatever it stood on before.
+    /// started. One that observes stands on the lowest rung, whatever it stood on before, or on that of
+    /// paper, where another account trades for it.
     pub fn rung(&self) -> Rung {
         match (self.mode, self.environment) {
+            (AccountMode::Observe, Environment::Live) if self.going_live.rung == Rung::Paper => Rung::Paper,
             (AccountMode::Observe, _) => Rung::Observe,
             (AccountMode::Trading, Environment::Live) => self.going_live.rung,
             (AccountMode::Trading, Environment::Own | Environment::Mock) => Rung::Full,
         }
     }
 
-    /// How far a bot may go: as far as its account, or less.
+    /// How far a bot may go: as far as its account, or less. A twin holds those back that its live account
+    /// does.
     pub fn rung_of(&self, bot: BotId) -> Rung {
-        match self.environment {
-            Environment::Live => self.going_live.bots.get(&bot).copied().unwrap_or(Rung::Full).min(self.rung()),
-            Environment::Own | Environment::Mock => self.rung(),
+        if self.environment == Environment::Live || self.twin.is_some() {
+            self.going_live.bots.get(&bot).copied().unwrap_or(Rung::Full).min(self.rung())
+        } else {
+            self.rung()
         }
+    }
+
+    /// The rung above, for the account or for one bot. Beyond the paper rung there is no twin any more, so
+    /// that a bot which was left behind goes on to one share.
+    pub fn next_rung(&self, bot: Option<BotId>) -> Option<Rung> {
+        let next = bot.map_or(self.rung(), |bot| self.rung_of(bot)).next()?;
+        if next == Rung::Paper && bot.is_some() && self.rung() > Rung::Paper { next.next() } else { Some(next) }
+    }
+
+    /// A bot that joins an account which trades live already orders one share at a time, until its owner
+    /// lets it climb.
+    pub fn admit(&mut self, bot: BotId, now: Timestamp) {
+        if self.environment == Environment::Live && self.rung() > Rung::Paper && !self.going_live.bots.contains_key(&bot) {
+            self.going_live.bots.insert(bot, Rung::OneShare);
+            self.going_live.bots_since.insert(bot, now);
+        }
+    }
+
+    /// A paper twin that trades.
+    pub fn is_running_twin(&self) -> bool {
+        self.twin.as_ref().is_some_and(|twin| twin.ended_at.is_none())
     }
 
     /// Its bots observe from now on, and a live account begins its ladder anew, whoever stops it and for
@@ -81,7 +109,7 @@ impl Account {
 
     /// Whether a bot's decisions become orders.
     pub fn acts(&self, bot: BotId) -> bool {
-        self.rung_of(bot) > Rung::Observe
+        self.rung_of(bot) >= Rung::OneShare
     }
 }
 
@@ -92,6 +120,8 @@ pub enum Rung {
     /// Decisions are told and compared; nothing is sent.
     #[default]
     Observe,
+    /// The same, while a paper twin trades them.
+    Paper,
     /// Every order that a bot makes by itself is of one share.
     OneShare,
     /// As the bots decide.
@@ -102,7 +132,8 @@ impl Rung {
     /// The rung above.
     pub fn next(self) -> Option<Rung> {
         match self {
-            Rung::Observe => Some(Rung::OneShare),
+            Rung::Observe => Some(Rung::Paper),
+            Rung::Paper => Some(Rung::OneShare),
             Rung::OneShare => Some(Rung::Full),
             Rung::Full => None,
         }
@@ -112,6 +143,7 @@ impl Rung {
     pub fn code(self) -> &'static str {
         match self {
             Rung::Observe => "observe",
+            Rung::Paper => "paper",
             Rung::OneShare => "one_share",
             Rung::Full => "full",
         }
@@ -155,6 +187,20 @@ impl GoingLive {
     }
 }
 
+/// An account of our own paper that trades the nights of a live account which is on the paper rung.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Twin {
+    /// The live account.
+    pub of: AccountId,
+    /// `None` while it trades.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
+    /// The version of the live account whose settings it has.
+    pub settings: u64,
+    /// The same by bot of the live account.
+    pub bots: BTreeMap<BotId, u64>,
+}
+
 /// What an owner must settle before an imported account can start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -189,6 +235,19 @@ pub struct ImportMark {
     pub version: u64,
 }
 
+/// Whose money an account's US orders spend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UsFunds {
+    /// As the broker's own figures show it.
+    #[default]
+    Automatic,
+    /// The account's dollars, even if its broker would exchange won.
+    DollarsOnly,
+    /// Dollars, and won that the broker exchanges on the spot (통합증거금).
+    IntegratedMargin,
+}
+
 /// What the owner sets for an account as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountSettings {
@@ -217,6 +276,8 @@ pub struct AccountSettings {
     /// Fee per US trade as a fraction of its value.
     #[serde(default = "default_fee_rate")]
     pub fee_rate: f64,
+    #[serde(default)]
+    pub us_funds: UsFunds,
     #[serde(default)]
     pub limits: AccountLimits,
 }
@@ -261,6 +322,7 @@ impl AccountSettings {
             usd_krw: None,
             telegram_chat: None,
             fee_rate: default_fee_rate(),
+            us_funds: UsFunds::default(),
             limits: AccountLimits::default(),
         }
     }

@@ -28,6 +28,16 @@ pub struct Message {
     pub read: bool,
 }
 
+impl Message {
+    /// A step of the work that went as it should; the reports say what came of it.
+    pub fn is_step(&self) -> bool {
+        const REPORTS: [&str; 5] = ["SESSION_REPORT", "READINESS", "BROKER_RECOVERED", "DIFFERENCE_ENDED", "ORDER_FOUND"];
+        const CHANGES: [&str; 3] = ["ACCOUNT_STARTED", "ACCOUNT_STOPPED", "KILL_SWITCH_OFF"];
+        let code = self.code.as_str();
+        self.level == Level::Info && !REPORTS.contains(&code) && !CHANGES.contains(&code)
+    }
+}
+
 /// A message on its way to a channel outside the app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -253,6 +263,14 @@ pub enum Notice {
         /// Where from.
         address: String,
     },
+    /// The live account came to the paper rung: its bots trade in an account of our own paper.
+    PaperStarted {
+        /// That account's name.
+        twin: String,
+    },
+    PaperEnded {
+        twin: String,
+    },
     /// A refresh token was shown a second time, so its session was ended.
     SessionRevoked {
         /// Where the request came from.
@@ -343,6 +361,8 @@ impl Notice {
             | Notice::StatusPortfolio { .. }
             | Notice::StatusToday { .. }
             | Notice::AccountStarted
+            | Notice::PaperStarted { .. }
+            | Notice::PaperEnded { .. }
             | Notice::KillSwitchOff
             | Notice::AccountStopped => Level::Info,
         }

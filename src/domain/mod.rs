@@ -22,6 +22,8 @@ pub mod night;
 pub mod order;
 pub mod remark;
 pub mod rules;
+#[cfg(test)]
+pub mod samples;
 pub mod schedule;
 pub mod slot;
 pub mod user;

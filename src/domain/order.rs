@@ -137,11 +137,27 @@ impl OrderKind {
         self == OrderKind::StopLimit
     }
 
+    /// The auction at whose price the order trades, if it trades at no other.
+    pub fn auction(self) -> Option<Auction> {
+        match self {
+            OrderKind::Loo | OrderKind::Moo => Some(Auction::Opening),
+            OrderKind::Loc | OrderKind::Moc => Some(Auction::Closing),
+            _ => None,
+        }
+    }
+
     /// What is not filled at once is cancelled by the exchange.
     pub fn is_immediate(self) -> bool {
         use OrderKind::{FokBest, FokLimit, FokMarket, IocBest, IocLimit, IocMarket};
         matches!(self, IocLimit | FokLimit | IocMarket | FokMarket | IocBest | FokBest)
     }
+}
+
+/// One of the two auctions of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Auction {
+    Opening,
+    Closing,
 }
 
 /// Where a Korean order is routed (`EXCG_ID_DVSN_CD` of the broker).
@@ -154,6 +170,28 @@ pub enum Venue {
     Nxt,
     /// The broker's smart order routing.
     Sor,
+}
+
+impl Venue {
+    /// What people and brokers call it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Venue::Krx => "KRX",
+            Venue::Nxt => "NXT",
+            Venue::Sor => "SOR",
+        }
+    }
+
+    /// Whether orders of a Korean kind can be routed there.
+    pub fn takes(self, kind: OrderKind) -> bool {
+        use OrderKind::{ConditionalLimit, Market, Midpoint, StopLimit};
+        match kind {
+            ConditionalLimit => self == Venue::Krx,
+            Market => self != Venue::Nxt,
+            Midpoint | StopLimit => self != Venue::Sor,
+            _ => true,
+        }
+    }
 }
 
 /// What is wanted, before anything was sent.

@@ -5,6 +5,7 @@
 //! `routes/<area>.rs` with a `pub fn routes() -> Vec<Route>` and name it in `routes/mod.rs`.
 
 pub mod access;
+mod answers;
 pub mod error;
 pub mod extract;
 mod openapi;
@@ -26,6 +27,7 @@ use crate::app::App;
 /// Registers everything that the server answers: used by `serve` and by tests.
 pub fn configure(app: &Arc<App>, config: &mut web::ServiceConfig) {
     config.app_data(access::app_data(app.clone()));
+    config.app_data(web::Data::new(answers::Answers::default()));
     extract::configure(config);
     route::mount(&routes::all(), config);
     openapi::configure(config);

@@ -168,6 +168,10 @@ mod tests {
         let catalog = catalog();
         let first = |text: &str| catalog.search(text, 5).first().map(|l| l.instrument.symbol.clone());
         assert_eq!([first("005930"), first("tqqq"), first("삼성전자")].map(Option::unwrap), ["005930", "TQQQ", "005930"]);
+        assert_eq!(
+            [first("Samsung"), first("samsung elec"), first("애플"), first("apple")].map(Option::unwrap),
+            ["005930", "005930", "AAPL", "AAPL"]
+        );
         assert_eq!((first(" "), first("no such name anywhere")), (None, None));
         assert_eq!(catalog.search("0", 2).len(), 2);
     }

@@ -102,7 +102,11 @@ impl MasterFiles {
         for file in MasterFile::ALL {
             if let Err(error) = self.fetch(file).await {
                 // Some lists have nobody in them and are not offered.
-                whole &= file == MasterFile::Konex;
+                if file == MasterFile::Konex {
+                    tracing::debug!(%error, "the smallest list cannot be fetched");
+                    continue;
+                }
+                whole = false;
                 tracing::warn!(%error, "a master file cannot be fetched; the last good one is kept");
             }
         }

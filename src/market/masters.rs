@@ -209,11 +209,11 @@ fn krx_line(line: &[u8], segment: Segment, layout: &Layout) -> Result<Listed, &'
         _ => Alert::None,
     };
     Ok(Listed {
+        name_en: super::english::name(&code).map(str::to_owned),
         instrument: Instrument { market: Market::Krx, symbol: code },
         exchange: Exchange::Krx,
         kind: krx_kind(&group, &etp),
         name_ko,
-        name_en: None,
         isin: Some(head_field(9, 21)?).filter(|isin| isin.len() == 12),
         lot: field(layout.lot, 5).parse().ok().filter(|lot| *lot > 0).ok_or("no trading unit")?,
         reference_price: positive(&field(layout.reference, 9)),

@@ -1,6 +1,7 @@
 //! What is listed on the markets and how it has traded, from outside sources.
 
 pub mod catalog;
+mod english;
 pub mod files;
 pub mod masters;
 pub mod zip;

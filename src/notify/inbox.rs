@@ -15,18 +15,25 @@ pub struct Inbox {
     pub unread: usize,
 }
 
-/// Messages, newest first, after `after`; of one account, or of all.
+/// Messages, newest first, after `after`; of one account, or of all; steps of the night's work too, or
+/// only what a person should know.
 ///
 /// # Errors
 /// `NotFound` when the user has no such account; when the store cannot be read.
-pub fn list(store: &Store, user: UserId, account: Option<AccountId>, after: Option<MessageId>, limit: usize) -> Result<Inbox, StoreError> {
+pub fn list(
+    store: &Store,
+    user: UserId,
+    (account, steps): (Option<AccountId>, bool),
+    after: Option<MessageId>,
+    limit: usize,
+) -> Result<Inbox, StoreError> {
     store.user(user).read(|v| {
         if let Some(id) = account {
             v.require(&ACCOUNTS, &account_key(id))?;
         }
-        let of_account = |m: &Message| account.is_none() || m.account_id == account;
+        let shown = |m: &Message| (account.is_none() || m.account_id == account) && (steps || !m.is_step());
         let newest: Vec<Message> = v.list_latest(&MESSAGES, &Key::new(), None, COUNTED)?;
-        let unread = newest.iter().filter(|m| !m.read && of_account(m)).count();
+        let unread = newest.iter().filter(|m| !m.read && shown(m)).count();
         let mut messages = Vec::new();
         let mut before = after;
         while messages.len() < limit {
@@ -34,7 +41,7 @@ pub fn list(store: &Store, user: UserId, account: Option<AccountId>, after: Opti
             let page: Vec<Message> = v.list_latest(&MESSAGES, &Key::new(), key.as_ref(), limit)?;
             let Some(last) = page.last() else { break };
             before = Some(last.id);
-            messages.extend(page.into_iter().filter(of_account));
+            messages.extend(page.into_iter().filter(shown));
         }
         messages.truncate(limit);
         Ok(Inbox { messages, unread })
@@ -59,4 +66,37 @@ pub async fn mark_read(store: &Store, user: UserId, ids: Option<Vec<MessageId>>)
             Ok(())
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::message::Notice;
+
+    #[tokio::test]
+    async fn steps_are_left_out_on_demand_and_pages_go_on_past_them() {
+        let (store, user) = (Store::in_memory().unwrap(), UserId(uuid::Uuid::nil()));
+        let notices = [Notice::AccountStarted, Notice::KillSwitchOn, Notice::BrokerRecovered];
+        store
+            .user(user)
+            .write(move |tx| -> Result<(), StoreError> {
+                for (second, notice) in notices.iter().enumerate() {
+                    let at = jiff::Timestamp::from_second(1_800_000_000 + second as i64).unwrap();
+                    let would = Notice::WouldOrder { bot: "b".into(), symbol: "TQQQ".into(), kind: "buy".into(), value: 1.0 };
+                    tx.post(AccountId(uuid::Uuid::nil()), at, notice.level(), notice)?;
+                    tx.post(AccountId(uuid::Uuid::nil()), at, would.level(), &would)?;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+        let codes = |steps, after, limit| {
+            let found = list(&store, user, (None, steps), after, limit).unwrap();
+            (found.messages.iter().map(|m| m.code.clone()).collect::<Vec<_>>(), found.messages.last().map(|m| m.id), found.unread)
+        };
+        assert_eq!((codes(true, None, 10).0.len(), codes(true, None, 1).2), (6, 6));
+        let (first, last, unread) = codes(false, None, 2);
+        assert_eq!((first, unread), (vec!["BROKER_RECOVERED".to_owned(), "KILL_SWITCH_ON".to_owned()], 3));
+        assert_eq!(codes(false, last, 2).0, ["ACCOUNT_STARTED"]);
+    }
 }

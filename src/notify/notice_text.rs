@@ -194,6 +194,10 @@ fn korean(notice: &Notice) -> String {
             format!("💰 {session} 실현손익 {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
         }
         Notice::AccountStarted => "▶️ 이 계좌의 자동 매매를 시작했습니다".to_owned(),
+        Notice::PaperStarted { twin } => {
+            format!("📝 모의 실행을 시작했습니다: 봇이 오늘부터 '{twin}'에서 모의로 매매하고, 이 계좌는 관찰만 합니다")
+        }
+        Notice::PaperEnded { twin } => format!("📝 모의 실행 '{twin}'이(가) 끝났습니다. 기록은 남아 있습니다."),
         Notice::FirstConnection { surplus } => {
             let shares: Vec<String> = surplus.iter().map(|(symbol, shares)| format!("{symbol} {shares}주")).collect();
             format!(
@@ -378,6 +382,10 @@ fn english(notice: &Notice) -> String {
             format!("💰 Realised in {session}: {}{won}\n{}", usd(*profit_usd), lines.join("\n"))
         }
         Notice::AccountStarted => "▶️ Automatic trading of this account has started".to_owned(),
+        Notice::PaperStarted { twin } => {
+            format!("📝 The paper run has started: the bots trade on paper in '{twin}', this account goes on observing")
+        }
+        Notice::PaperEnded { twin } => format!("📝 The paper run '{twin}' has ended. Its record stays."),
         Notice::FirstConnection { surplus } => {
             let shares: Vec<String> = surplus.iter().map(|(symbol, shares)| format!("{shares} {symbol}")).collect();
             format!("🔎 The broker holds shares that are no bot's: {}. Say once whether they are your own.", shares.join(", "))

@@ -94,80 +94,27 @@ impl Positions {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::account::{AccountMode, AccountSettings};
-    use crate::domain::bot::{PointCurve, TradeKind};
+    use crate::domain::account::AccountMode;
     use crate::domain::clock::from_kst;
-    use crate::domain::id::{BotId, HistoryId, HoldingId};
+    use crate::domain::id::BotId;
     use crate::domain::instrument::Market;
     use crate::domain::order::Environment;
+    use crate::domain::samples;
     use jiff::Timestamp;
     use jiff::civil::datetime;
     use uuid::Uuid;
 
     /// An account with one bot of 10 turns of 100 USD.
     pub(in crate::portfolio) fn books(number: u128) -> PortfolioBooks {
-        let account = Account {
-            id: AccountId(Uuid::from_u128(number)),
-            name: format!("account {number}"),
-            environment: Environment::Mock,
-            mode: AccountMode::Observe,
-            settings: AccountSettings::new(),
-            version: 1,
-            created_at: Timestamp::UNIX_EPOCH,
-            started_at: None,
-            unsettled: Vec::new(),
-            imported: None,
-            going_live: Default::default(),
-        };
-        let bot = Bot {
-            id: BotId(Uuid::from_u128(number)),
-            account_id: account.id,
-            name: "TQ_1".to_owned(),
-            market: Market::Us,
-            symbol: "TQQQ".to_owned(),
-            position: 0,
-            version: 1,
-            active: true,
-            seed: 100.0,
-            profit_rate: 0.1,
-            t_div: 20,
-            max_tier: 10,
-            buy_below_average: true,
-            buy_below_point: true,
-            point_curve: PointCurve::P1,
-            skip_sell: false,
-            closing_conditions: Vec::new(),
-            sell_cooldown_days: 0,
-            sell_cooldown_loss_only: false,
-            trailing_enabled: false,
-            trailing_t_threshold: 0.3,
-            trailing_stop_pct: 0.1,
-            trailing_floor_rate: 0.1,
-            added_seed: 0.0,
-            trailing_mode: false,
-            trailing_high_watermark: 0.0,
-            trailing_stop: 0.0,
-            legacy: serde_json::Map::new(),
-        };
+        let id = AccountId(Uuid::from_u128(number));
+        let account = samples::account(id, Environment::Mock, AccountMode::Observe, Timestamp::UNIX_EPOCH);
+        let account = Account { name: format!("account {number}"), ..account };
+        let bot = Bot { id: BotId(Uuid::from_u128(number)), account_id: id, seed: 100.0, ..samples::bot("TQ_1", "TQQQ") };
         PortfolioBooks { account, bots: vec![bot], holdings: Vec::new(), positions: Vec::new(), history: Vec::new() }
     }
 
     pub(in crate::portfolio) fn holding(bot: &Bot, quantity: f64, price: f64) -> Holding {
-        let opened = from_kst(datetime(2026, 5, 1, 0, 10, 0, 0));
-        Holding {
-            id: HoldingId(Uuid::from_u128(7)),
-            bot_id: Some(bot.id),
-            name: bot.name.clone(),
-            market: Market::Us,
-            symbol: bot.symbol.clone(),
-            quantity,
-            average_price: price,
-            total_cost: quantity * price,
-            last_kind: TradeKind::Buy,
-            cycle_start: opened,
-            last_trade_at: opened,
-            reserve: false,
-        }
+        samples::holding(bot, 7, quantity, price, from_kst(datetime(2026, 5, 1, 0, 10, 0, 0)))
     }
 
     /// So many TQQQ of an account, whoever in it holds them.
@@ -186,22 +133,6 @@ pub(super) mod tests {
     }
 
     pub(in crate::portfolio) fn sell(bot: &Bot, at: Timestamp, profit: f64) -> HistoryRow {
-        HistoryRow {
-            id: HistoryId(crate::storage::time_ordered(at)),
-            bot_id: Some(bot.id),
-            name: bot.name.clone(),
-            market: Market::Us,
-            symbol: bot.symbol.clone(),
-            kind: TradeKind::SellQuarter,
-            cycle_start: from_kst(datetime(2026, 5, 1, 4, 0, 0, 0)),
-            traded_at: at,
-            quantity: Some(1.0),
-            quantity_derived: false,
-            buy_price: 10.0,
-            sell_price: 10.0 + profit,
-            profit,
-            profit_rate: profit / 10.0,
-            original_cycle_start: None,
-        }
+        samples::sale(bot, from_kst(datetime(2026, 5, 1, 4, 0, 0, 0)), at, 10.0, profit)
     }
 }

@@ -124,12 +124,15 @@ pub fn profit_summary(books: &PortfolioBooks, present_rate: Option<f64>, now: Ti
     let present = present_rate.or(settings.usd_krw.as_ref().map(|r| r.rate)).filter(|r| *r > 0.0);
     let rate_of =
         |year, month| month_rate(&settings.month_rates, (year, month), (year, month) == (today.year(), today.month()), present, Vec::new);
+    let first = books.history.iter().map(|row| kst_date(row.traded_at)).min().map(|day| (day.year(), day.month()));
     let years = profit_years(&books.history, today, present, rate_of)
         .into_iter()
         .map(|year| {
             let months: Vec<MonthFigures> = year
                 .months
                 .iter()
+                // Nothing was earned before the first trade, and no zero says so.
+                .filter(|month| first.is_none_or(|first| (year.year, month.month) >= first))
                 .map(|month| {
                     // A figure at a made-up rate would explain nothing.
                     let rate = Some(month.rate).filter(|r| r.source != RateSource::Default);
@@ -156,6 +159,7 @@ mod tests {
     use super::*;
     use crate::domain::bot::TradeKind;
     use crate::domain::clock::from_kst;
+    use crate::domain::id::HistoryId;
     use jiff::civil::{date, datetime};
 
     fn account() -> PortfolioBooks {
@@ -165,6 +169,7 @@ mod tests {
             books.history.push(sell(&bot, from_kst(datetime(2026, month, day, 0, 10, 0, 0)), profit));
         }
         let mut buy = sell(&bot, from_kst(datetime(2026, 2, 2, 0, 10, 0, 0)), 0.0);
+        buy.id = HistoryId(uuid::Uuid::from_u128(1));
         buy.kind = TradeKind::Buy;
         buy.name = "OLD".to_owned();
         books.history.push(buy);
@@ -215,5 +220,18 @@ mod tests {
         let unknown = profit_summary(&books, None, now);
         assert_eq!((unknown.years[0].profit_krw, unknown.years[0].months[0].profit_krw), (None, Some(10_000.0)));
         assert_eq!((unknown.years[0].months[1].profit_krw, unknown.years[0].months[1].rate), (None, None));
+    }
+
+    #[test]
+    fn months_before_the_first_trade_are_not_shown() {
+        let mut books = books(1);
+        let bot = books.bots[0].clone();
+        for (year, month) in [(2025, 11), (2026, 2)] {
+            books.history.push(sell(&bot, from_kst(datetime(year, month, 5, 0, 10, 0, 0)), 1.0));
+        }
+        let summary = profit_summary(&books, Some(1_500.0), from_kst(datetime(2026, 3, 13, 0, 0, 0, 0)));
+        let months: Vec<&str> = summary.years.iter().flat_map(|year| &year.months).map(|month| month.month.as_str()).collect();
+        assert_eq!(months, ["2026-01", "2026-02", "2026-03", "2025-11", "2025-12"], "a month without profit between trades is one");
+        assert_eq!(profit_summary(&super::super::books::tests::books(1), None, from_kst(datetime(2026, 3, 13, 0, 0, 0, 0))).years, []);
     }
 }

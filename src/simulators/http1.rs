@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,12 +70,18 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Listener {
     address: SocketAddr,
     task: AbortHandle,
+    accepted: Arc<AtomicU64>,
 }
 
 impl Listener {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Connections so far, whatever came over them.
+    pub fn connections(&self) -> u64 {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     /// The base URL.
@@ -96,13 +103,16 @@ impl Drop for Listener {
 pub async fn listen<H: Handler>(handler: Arc<H>, port: u16) -> io::Result<Listener> {
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = socket.local_addr()?;
+    let accepted = Arc::new(AtomicU64::new(0));
+    let count = accepted.clone();
     let task = tokio::spawn(async move {
         // Connections end with the set when the listener is dropped.
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                accepted = socket.accept() => {
-                    if let Ok((stream, _)) = accepted {
+                came = socket.accept() => {
+                    if let Ok((stream, _)) = came {
+                        count.fetch_add(1, Ordering::SeqCst);
                         connections.spawn(serve(stream, Arc::clone(&handler)));
                     }
                 }
@@ -110,7 +120,7 @@ pub async fn listen<H: Handler>(handler: Arc<H>, port: u16) -> io::Result<Listen
             }
         }
     });
-    Ok(Listener { address, task: task.abort_handle() })
+    Ok(Listener { address, task: task.abort_handle(), accepted })
 }
 
 /// Serves one connection until either side closes it. Errors end the connection and concern nobody else.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::port::{BatchFn, Engine, ReadView, StoreError};
 use super::redb::RedbEngine;
+use super::revision::Revisions;
 use super::writer::Writer;
 use super::{Inner, Store, migrate};
 
@@ -52,7 +53,8 @@ impl Store {
     /// The same without a thread of its own: with one caller at a time everything happens in one order.
     pub fn in_memory_deterministic() -> Result<(Self, CommitsLeft), StoreError> {
         let (engine, left) = mortal()?;
-        Ok((Self { inner: Arc::new(Inner { writer: Writer::inline(engine.clone()), engine }) }, left))
+        let revisions = Arc::new(Revisions::default());
+        Ok((Self { inner: Arc::new(Inner { writer: Writer::inline(engine.clone(), revisions.clone()), engine, revisions }) }, left))
     }
 }
 

@@ -22,9 +22,15 @@ use crate::domain::order::Order;
 pub struct AccountRows<'t, 'b> {
     tx: &'t mut UserTx<'b>,
     account: AccountId,
-    /// Orders as the facts of this call leave them, to be written once.
+    /// Orders and exposures as the facts of this call leave them, to be written once.
     orders: BTreeMap<OrderId, Order>,
+    exposures: BTreeMap<Key, Exposure>,
 }
+
+/// What the index of open orders says of an order that has not ended. Any other row is of one that has
+/// and whose result waits, or comes from a program that did not tell them apart.
+const NOT_ENDED: Number = Number(1);
+const ENDED: Number = Number(0);
 
 impl<'b> UserTx<'b> {
     /// Appends facts to an account's journal and advances its folds.
@@ -34,7 +40,7 @@ impl<'b> UserTx<'b> {
     pub fn record(&mut self, account: AccountId, at: Timestamp, actor: Actor, events: Vec<Event>) -> Result<Vec<Fact>, StoreError> {
         let mut seq = self.view().last_fact(account)?;
         let mut facts = Vec::with_capacity(events.len());
-        let mut rows = AccountRows { tx: self, account, orders: BTreeMap::new() };
+        let mut rows = AccountRows { tx: self, account, orders: BTreeMap::new(), exposures: BTreeMap::new() };
         for event in events {
             seq += 1;
             let fact = Fact { seq, at, actor, event };
@@ -45,21 +51,24 @@ impl<'b> UserTx<'b> {
             apply(&mut rows, &fact)?;
             facts.push(fact);
         }
-        rows.write_orders()?;
+        rows.write()?;
         Ok(facts)
     }
 }
 
 impl AccountRows<'_, '_> {
-    fn write_orders(self) -> Result<(), StoreError> {
+    fn write(self) -> Result<(), StoreError> {
         for (id, order) in &self.orders {
             let key = account_key(self.account).id(id.as_bytes());
             if order.state.is_final() && order.settled {
                 self.tx.remove(&OPEN_ORDERS, &key)?;
             } else {
-                self.tx.put(&OPEN_ORDERS, &key, &Number(0))?;
+                self.tx.put(&OPEN_ORDERS, &key, if order.state.is_final() { &ENDED } else { &NOT_ENDED })?;
             }
             self.tx.put(&ORDERS, &key, order)?;
+        }
+        for (key, exposure) in &self.exposures {
+            if exposure.is_none() { self.tx.remove(&EXPOSURE, key)? } else { self.tx.put(&EXPOSURE, key, exposure)? }
         }
         Ok(())
     }
@@ -91,7 +100,18 @@ impl UserView<'_> {
         self.open_order_ids(account)?.map(|id| self.require(&ORDERS, &account_key(account).id(id.as_bytes()))).collect()
     }
 
-    /// The same orders by their ids, whether or not their rows are there.
+    /// Orders that have ended and whose result was not taken yet, without reading those that are open.
+    pub fn ended_orders(&self, account: AccountId) -> Result<Vec<Order>, StoreError> {
+        let mut ended = Vec::new();
+        for (key, row) in self.entries(&OPEN_ORDERS, &account_key(account))? {
+            if row != NOT_ENDED {
+                ended.push(self.require(&ORDERS, &Key::new().raw(&key))?);
+            }
+        }
+        Ok(ended.into_iter().filter(|o: &Order| o.state.is_final() && !o.settled).collect())
+    }
+
+    /// The ids of [`UserView::open_orders`], whether or not their rows are there.
     pub(super) fn open_order_ids(&self, account: AccountId) -> Result<impl Iterator<Item = OrderId> + use<>, StoreError> {
         let keys = self.keys(&OPEN_ORDERS, &account_key(account))?;
         let id = |key: Vec<u8>| key.get(16..32).and_then(|b| <[u8; 16]>::try_from(b).ok());
@@ -125,12 +145,17 @@ impl LedgerRows for AccountRows<'_, '_> {
     }
 
     fn exposure(&self, market: Market, symbol: &str) -> Result<Option<Exposure>, StoreError> {
-        self.tx.get(&EXPOSURE, &position_key(self.account, market, symbol))
+        let key = position_key(self.account, market, symbol);
+        match self.exposures.get(&key) {
+            Some(exposure) => Ok(Some(exposure.clone())),
+            None => self.tx.get(&EXPOSURE, &key),
+        }
     }
 
     fn put_exposure(&mut self, exposure: &Exposure) -> Result<(), StoreError> {
         let key = position_key(self.account, exposure.market, &exposure.symbol);
-        if exposure.is_none() { self.tx.remove(&EXPOSURE, &key) } else { self.tx.put(&EXPOSURE, &key, exposure) }
+        self.exposures.insert(key, exposure.clone());
+        Ok(())
     }
 
     fn cash(&self, currency: Currency) -> Result<Decimal, StoreError> {

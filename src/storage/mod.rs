@@ -15,6 +15,7 @@ mod migrate;
 mod port;
 mod record;
 mod redb;
+mod revision;
 mod snapshot;
 pub mod tables;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use view::{Tx, UserTx, UserView, View};
 
 use crate::domain::id::UserId;
 use port::Engine;
+use revision::Revisions;
 use writer::Writer;
 
 /// Name of the database file inside the data folder.
@@ -54,6 +56,7 @@ pub struct Store {
 struct Inner {
     writer: Writer,
     engine: Arc<dyn Engine>,
+    revisions: Arc<Revisions>,
 }
 
 impl std::fmt::Debug for Store {
@@ -85,7 +88,8 @@ impl Store {
     }
 
     fn with_engine(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
-        Ok(Self { inner: Arc::new(Inner { writer: Writer::start(engine.clone())?, engine }) })
+        let revisions = Arc::new(Revisions::default());
+        Ok(Self { inner: Arc::new(Inner { writer: Writer::start(engine.clone(), revisions.clone())?, engine, revisions }) })
     }
 
     /// Runs `f` on a snapshot of the whole store. Never held across an `.await`.
@@ -170,6 +174,12 @@ pub struct UserStore {
 impl UserStore {
     pub fn id(&self) -> UserId {
         self.id
+    }
+
+    /// Grows with every write to this user's rows. What was computed from a reading that began after this
+    /// was asked holds until it has grown.
+    pub fn revision(&self) -> u64 {
+        self.store.inner.revisions.of(self.id)
     }
 
     /// Runs `f` on a snapshot of this user's rows.

@@ -225,6 +225,7 @@ type OpenTable<'tx> = Table<'tx, &'static [u8], &'static [u8]>;
 /// A write transaction with the tables that it has opened so far: opening one costs as much as a write.
 struct Writing<'tx> {
     tx: &'tx redb::WriteTransaction,
+    written: bool,
     tables: RefCell<HashMap<String, OpenTable<'tx>>>,
     broken: Cell<bool>,
 }
@@ -265,10 +266,12 @@ impl ReadView for Writing<'_> {
 
 impl Batch for Writing<'_> {
     fn put(&mut self, space: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.written = true;
         self.with(space, |t| t.insert(key, value).map(drop))
     }
 
     fn remove(&mut self, space: &str, key: &[u8]) -> Result<(), StoreError> {
+        self.written = true;
         self.with(space, |t| t.remove(key).map(drop))
     }
 
@@ -293,11 +296,13 @@ impl Engine for RedbEngine {
             return Err(StoreError::Full);
         }
         let (tx, opening) = self.begin(Database::begin_write)?;
-        let mut batch = Writing { tx: &tx, tables: RefCell::default(), broken: Cell::new(false) };
+        let mut batch = Writing { tx: &tx, written: false, tables: RefCell::default(), broken: Cell::new(false) };
         let result = f(&mut batch);
-        let broken = batch.broken.get();
+        let (broken, written) = (batch.broken.get(), batch.written);
         drop(batch);
         let (result, ended) = match result {
+            // Whoever only looked need not wait for the disk.
+            Ok(()) if !written => (Ok(()), tx.abort().map_err(StoreError::from)),
             Ok(()) => {
                 let committed = tx.commit().map_err(StoreError::from);
                 (committed.clone(), committed)

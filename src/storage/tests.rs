@@ -16,7 +16,7 @@ use super::{Key, Store, StoreError, account_key, time_ordered};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::Market;
-use crate::domain::order::{Environment, OrderIntent, OrderOrigin, OrderState, Side};
+use crate::domain::order::{Environment, OrderIntent, OrderOrigin, OrderState, Reason, Side};
 
 mod invariants;
 mod snapshots;
@@ -105,6 +105,77 @@ fn an_intent_is_journalled_once() {
     let order = store.user(user).read(|u| u.require(&ORDERS, &account_key(account).id(wanted.order_id.as_bytes()))).unwrap();
     assert_eq!(order.state, OrderState::Intent);
     assert_eq!(store.user(user).read(|u| u.last_fact(account)).unwrap(), 1, "the refused fact left no trace");
+}
+
+#[test]
+fn ended_orders_are_found_without_reading_open_ones() {
+    let store = Store::in_memory().unwrap();
+    let (user, account) = (UserId(Uuid::now_v7()), AccountId(Uuid::now_v7()));
+    let (open, refused) = (intent(account), intent(account));
+    let (open_id, id) = (open.order_id, refused.order_id);
+    let reason = Reason::new("no", "refused");
+    let facts: Vec<Vec<Event>> = vec![
+        vec![Event::OrderIntended { intent: Box::new(open) }],
+        vec![Event::OrderIntended { intent: Box::new(refused) }, Event::OrderRejected { order_id: id, reason }],
+    ];
+    let write = |events: Vec<Event>| {
+        store.write_blocking(move |tx| tx.user(user).record(account, at(1), Actor::Bot, events.clone()).map(drop)).unwrap();
+    };
+    let ended =
+        || -> Vec<OrderId> { store.user(user).read(|v| v.ended_orders(account)).unwrap().iter().map(|o| o.intent.order_id).collect() };
+    facts.into_iter().for_each(write);
+    assert_eq!(ended(), [id]);
+    // An older program did not tell the two apart.
+    store
+        .write_blocking(move |tx| {
+            let mut rows = tx.user(user);
+            rows.put(&OPEN_ORDERS, &account_key(account).id(open_id.as_bytes()), &number(0))?;
+            rows.put(&OPEN_ORDERS, &account_key(account).id(id.as_bytes()), &number(0))
+        })
+        .unwrap();
+    assert_eq!(ended(), [id]);
+    write(vec![Event::OrderSettled { order_id: id }]);
+    assert_eq!(ended(), []);
+    assert_eq!(store.user(user).read(|v| v.open_orders(account)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_revision_grows_with_the_users_own_writes_and_with_no_others() {
+    let store = Store::in_memory().unwrap();
+    let (me, other) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
+    let revisions = || (store.user(me).revision(), store.user(other).revision());
+    let before = revisions();
+    let key = || Key::new().text("row");
+    let write = |user: UserId| store.write_blocking(move |tx| tx.user(user).put(&OPEN_ORDERS, &key(), &number(1)));
+    write(me).unwrap();
+    let after = revisions();
+    assert!(after.0 > before.0 && after.1 == before.1, "known as soon as the write is: {after:?}");
+    write(other).unwrap();
+    store.write_blocking(move |tx| tx.user(me).get(&OPEN_ORDERS, &key()).map(drop)).unwrap();
+    assert_eq!(revisions().0, after.0);
+    assert!(revisions().1 > after.1);
+    store.write_blocking(move |tx| tx.user(me).remove(&OPEN_ORDERS, &key())).unwrap();
+    assert!(revisions().0 > after.0, "what was removed is changed, too");
+}
+
+#[test]
+fn who_writes_nothing_does_not_touch_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(super::DATABASE_FILE);
+    let engine = RedbEngine::open(&path).unwrap();
+    engine.write(&mut |batch| batch.put("space", b"key", b"value")).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let mut seen = None;
+    engine
+        .write(&mut |batch| {
+            seen = batch.get("space", b"key")?;
+            batch.get("another space", b"key").map(drop)
+        })
+        .unwrap();
+    assert_eq!(seen.as_deref(), Some(b"value".as_slice()));
+    assert!(std::fs::read(&path).unwrap() == before);
+    engine.write(&mut |batch| batch.remove("space", b"key")).unwrap();
+    assert!(std::fs::read(&path).unwrap() != before, "the comparison can see a commit");
 }
 
 #[test]

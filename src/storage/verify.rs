@@ -252,38 +252,13 @@ pub(super) fn rebuild_exposure(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 #[cfg(test)]
 pub(super) fn test_account(tx: &mut Tx<'_>, user: UserId, account: AccountId) -> Result<(), StoreError> {
     use super::tables::{ACCOUNTS, USERS};
-    use crate::domain::account::{Account, AccountMode, AccountSettings};
+    use crate::domain::account::AccountMode;
     use crate::domain::order::Environment;
-    use crate::domain::user::{Language, Role, User};
+    use crate::domain::samples;
     use jiff::Timestamp;
 
     let at = Timestamp::UNIX_EPOCH;
-    let person = User {
-        id: user,
-        username: "kim".to_owned(),
-        email: None,
-        role: Role::User,
-        password_hash: String::new(),
-        active: true,
-        verified: false,
-        premium: false,
-        language: Language::Ko,
-        created_at: at,
-        updated_at: at,
-    };
-    tx.put(&USERS, &super::Key::new().id(user.as_bytes()), &person)?;
-    let row = Account {
-        id: account,
-        name: "main".to_owned(),
-        environment: Environment::Mock,
-        mode: AccountMode::Observe,
-        settings: AccountSettings::new(),
-        version: 1,
-        created_at: at,
-        started_at: None,
-        unsettled: Vec::new(),
-        imported: None,
-        going_live: Default::default(),
-    };
+    tx.put(&USERS, &super::Key::new().id(user.as_bytes()), &samples::user(user, at))?;
+    let row = samples::account(account, Environment::Mock, AccountMode::Observe, at);
     tx.user(user).put(&ACCOUNTS, &account_key(account), &row)
 }

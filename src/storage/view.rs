@@ -106,6 +106,16 @@ impl UserView<'_> {
         self.decode_range(table, &self.key(from), &self.key(to), false, ALL)
     }
 
+    /// Keys (without the user's id) under `prefix` with their records.
+    pub fn entries<R: Record>(&self, table: &UserTable<R>, prefix: &Key) -> Result<Vec<(Vec<u8>, R)>, StoreError> {
+        let from = self.key(prefix);
+        self.view
+            .range(table.name, &from, &prefix_end(&from), false, ALL)?
+            .into_iter()
+            .map(|(key, bytes)| Ok((key.get(16..).unwrap_or_default().to_vec(), decode(&bytes)?)))
+            .collect()
+    }
+
     /// Keys (without the user's id) under `prefix`.
     pub fn keys<R: Record>(&self, table: &UserTable<R>, prefix: &Key) -> Result<Vec<Vec<u8>>, StoreError> {
         let from = self.key(prefix);

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::port::{Batch, Engine, Entry, ReadView, StoreError};
+use super::revision::Revisions;
 
 /// A queued write. It may run more than once, but only its last run is committed.
 pub(super) type Job = Box<dyn FnMut(&mut dyn Batch) -> Result<(), StoreError> + Send>;
@@ -18,6 +20,12 @@ struct Queued {
 
 /// Most jobs in one commit.
 const GROUP: usize = 512;
+/// A group waits for as many jobs as the last one had, for this part of the time that one took and
+/// never longer than [`LONGEST`].
+const PATIENCE: u32 = 4;
+const LONGEST: Duration = Duration::from_millis(5);
+/// How often it looks meanwhile; a disk on which it would not even look once needs no waiting.
+const LOOK: Duration = Duration::from_micros(200);
 /// Waiting jobs; beyond it callers wait.
 const QUEUE: usize = 1024;
 
@@ -27,15 +35,15 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     /// Commits in the caller's own thread, one job at a time: simulations decide the order of everything.
     #[cfg(test)]
-    inline: Option<Arc<dyn Engine>>,
+    inline: Option<(Arc<dyn Engine>, Arc<Revisions>)>,
 }
 
 impl Writer {
-    pub(super) fn start(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
+    pub(super) fn start(engine: Arc<dyn Engine>, revisions: Arc<Revisions>) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(&*engine, receiver))
+            .spawn(move || run(&*engine, &revisions, receiver))
             .map_err(|e| StoreError::Io(e.to_string()))?;
         Ok(Self {
             queue: Some(sender),
@@ -47,8 +55,8 @@ impl Writer {
 
     /// A writer without a thread.
     #[cfg(test)]
-    pub(super) fn inline(engine: Arc<dyn Engine>) -> Self {
-        Self { queue: None, thread: None, inline: Some(engine) }
+    pub(super) fn inline(engine: Arc<dyn Engine>, revisions: Arc<Revisions>) -> Self {
+        Self { queue: None, thread: None, inline: Some((engine, revisions)) }
     }
 
     /// Jobs in the queue.
@@ -60,9 +68,9 @@ impl Writer {
     pub(super) async fn submit(&self, job: Job) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
         #[cfg(test)]
-        if let Some(engine) = &self.inline {
+        if let Some((engine, revisions)) = &self.inline {
             tokio::task::yield_now().await;
-            commit(&**engine, vec![Queued { job, done }]);
+            commit(&**engine, revisions, vec![Queued { job, done }]);
             return answer.await.map_err(|_| StoreError::Closed)?;
         }
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
@@ -74,8 +82,8 @@ impl Writer {
     pub(super) fn submit_blocking(&self, job: Job) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
         #[cfg(test)]
-        if let Some(engine) = &self.inline {
-            commit(&**engine, vec![Queued { job, done }]);
+        if let Some((engine, revisions)) = &self.inline {
+            commit(&**engine, revisions, vec![Queued { job, done }]);
             return answer.blocking_recv().map_err(|_| StoreError::Closed)?;
         }
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
@@ -95,27 +103,45 @@ impl Drop for Writer {
     }
 }
 
-fn run(engine: &dyn Engine, mut receiver: mpsc::Receiver<Queued>) {
+fn run(engine: &dyn Engine, revisions: &Revisions, mut receiver: mpsc::Receiver<Queued>) {
+    let (mut last, mut took) = (0, Duration::ZERO);
     while let Some(first) = receiver.blocking_recv() {
         let mut group = vec![first];
-        while group.len() < GROUP
-            && let Ok(next) = receiver.try_recv()
-        {
-            group.push(next);
+        fill(&mut group, &mut receiver);
+        // Whom the last commit answered is about to ask again. On a slow disk a little patience saves
+        // them a whole commit, which they would else spend waiting for the one that begins now.
+        let until = Instant::now() + (took / PATIENCE).min(LONGEST);
+        while group.len() < last && until.saturating_duration_since(Instant::now()) > LOOK {
+            std::thread::sleep(LOOK);
+            fill(&mut group, &mut receiver);
         }
-        commit(engine, group);
+        last = group.len();
+        let began = Instant::now();
+        commit(engine, revisions, group);
+        took = began.elapsed();
+    }
+}
+
+/// Takes what waits into the group.
+fn fill(group: &mut Vec<Queued>, receiver: &mut mpsc::Receiver<Queued>) {
+    while group.len() < GROUP
+        && let Ok(next) = receiver.try_recv()
+    {
+        group.push(next);
     }
 }
 
 /// Runs a group in one transaction. A job that fails after it has written aborts the group, which
 /// is then run again without it; so jobs never see each other's half-done work.
-fn commit(engine: &dyn Engine, mut group: Vec<Queued>) {
+fn commit(engine: &dyn Engine, revisions: &Revisions, mut group: Vec<Queued>) {
     while !group.is_empty() {
+        let mut written: Vec<usize> = Vec::new();
         let mut failures: Vec<(usize, StoreError)> = Vec::new();
         let result = engine.write(&mut |batch| {
             failures.clear();
+            written.clear();
             for (index, queued) in group.iter_mut().enumerate() {
-                let mut counted = Counted { batch, writes: 0 };
+                let mut counted = Counted { batch, writes: 0, written: &mut written };
                 let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (queued.job)(&mut counted)))
                     .unwrap_or_else(|_| Err(StoreError::Corrupt("a write failed unexpectedly".to_owned())));
                 if let Err(error) = outcome {
@@ -127,6 +153,8 @@ fn commit(engine: &dyn Engine, mut group: Vec<Queued>) {
             }
             Ok(())
         });
+        // Also after a failure: what it left on the disk is not known.
+        revisions.advance(&written);
         let retry = result.is_err() && !failures.is_empty();
         let mut rest = Vec::new();
         for (index, queued) in group.into_iter().enumerate() {
@@ -145,6 +173,18 @@ fn commit(engine: &dyn Engine, mut group: Vec<Queued>) {
 struct Counted<'a> {
     batch: &'a mut dyn Batch,
     writes: usize,
+    /// Whose rows were written.
+    written: &'a mut Vec<usize>,
+}
+
+impl Counted<'_> {
+    fn note(&mut self, key: &[u8]) {
+        self.writes += 1;
+        match Revisions::slot(key) {
+            Some(slot) if self.written.last() != Some(&slot) => self.written.push(slot),
+            _ => {}
+        }
+    }
 }
 
 impl ReadView for Counted<'_> {
@@ -161,11 +201,11 @@ impl ReadView for Counted<'_> {
 
 impl Batch for Counted<'_> {
     fn put(&mut self, space: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.writes += 1;
+        self.note(key);
         self.batch.put(space, key, value)
     }
     fn remove(&mut self, space: &str, key: &[u8]) -> Result<(), StoreError> {
-        self.writes += 1;
+        self.note(key);
         self.batch.remove(space, key)
     }
     fn view(&self) -> &dyn ReadView {

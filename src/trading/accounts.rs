@@ -5,7 +5,8 @@ use serde_json::json;
 use super::bus::LiveEvent;
 use super::error::{FieldProblem, TradingError};
 use super::tick::Trading;
-use crate::domain::account::{Account, AccountMode, AccountSettings};
+use super::twin::{end_of, refuse_twin};
+use crate::domain::account::{Account, AccountMode, AccountSettings, UsFunds};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::AccountLimits;
 use crate::domain::message::Notice;
@@ -25,6 +26,7 @@ pub struct AccountPatch {
     pub auto_start_threshold: Option<f64>,
     pub bot_sync: Option<bool>,
     pub fee_rate: Option<f64>,
+    pub us_funds: Option<UsFunds>,
 }
 
 /// Checks a name for accounts; gives it trimmed.
@@ -127,6 +129,7 @@ pub fn new_account(
         unsettled: Vec::new(),
         imported: None,
         going_live: Default::default(),
+        twin: None,
     };
     tx.put(&ACCOUNTS, &account_key(id), &account)?;
     let user = tx.user_id();
@@ -166,6 +169,7 @@ impl Trading {
             .user(user)
             .write(move |tx| -> Result<Account, StoreError> {
                 let mut account = owned(tx, id)?;
+                refuse_twin(&account)?;
                 if account.version != version {
                     return Err(StoreError::conflict("version_conflict", "the account was changed meanwhile: look at it again"));
                 }
@@ -181,6 +185,7 @@ impl Trading {
                 settings.auto_start_threshold = patch.auto_start_threshold.unwrap_or(settings.auto_start_threshold);
                 settings.bot_sync = patch.bot_sync.unwrap_or(settings.bot_sync);
                 settings.fee_rate = patch.fee_rate.unwrap_or(settings.fee_rate);
+                settings.us_funds = patch.us_funds.unwrap_or(settings.us_funds);
                 account.version += 1;
                 tx.put(&ACCOUNTS, &account_key(id), &account)?;
                 let after = serde_json::to_value((&account.name, &account.settings)).unwrap_or_default();
@@ -204,6 +209,7 @@ impl Trading {
             .user(user)
             .write(move |tx| -> Result<Account, StoreError> {
                 let mut account = owned(tx, id)?;
+                refuse_twin(&account)?;
                 if account.version != version {
                     return Err(StoreError::conflict("version_conflict", "the account was changed meanwhile: look at it again"));
                 }
@@ -229,6 +235,7 @@ impl Trading {
         let now = self.clock.now();
         let start = move |tx: &mut UserTx<'_>| {
             let mut account = owned(tx, id)?;
+            refuse_twin(&account)?;
             may_start(tx, &account)?;
             if account.mode == AccountMode::Trading {
                 return Ok(account);
@@ -254,12 +261,14 @@ impl Trading {
         let now = self.clock.now();
         let stop = move |tx: &mut UserTx<'_>| {
             let mut account = owned(tx, id)?;
+            refuse_twin(&account)?;
             let traded = account.mode == AccountMode::Trading;
             if !account.stop(now) {
                 return Ok(account);
             }
             account.version += 1;
             tx.put(&ACCOUNTS, &account_key(id), &account)?;
+            end_of(tx, id, now)?;
             tx.audit(now, Some(user), "account.stopped", json!({ "account": account.name, "environment": account.environment }))?;
             if traded {
                 tx.post(id, now, Notice::AccountStopped.level(), &Notice::AccountStopped)?;
@@ -276,10 +285,11 @@ impl Trading {
 /// its key may change until then.
 fn may_start(tx: &UserTx<'_>, account: &Account) -> Result<(), TradingError> {
     if account.environment == Environment::Live {
-        let detail = "a live account goes live rung by rung: choose its next rung, one share first";
+        let detail = "a live account goes live rung by rung: choose its next rung";
         return Err(TradingError::refused("ladder_required", detail));
     }
-    if tx.get(&SECRETS, &account_key(account.id).text(secret::APP_SECRET))?.is_none() {
+    let needs_key = account.environment != Environment::Own;
+    if needs_key && tx.get(&SECRETS, &account_key(account.id).text(secret::APP_SECRET))?.is_none() {
         return Err(TradingError::refused("no_broker_key", "enter the account's broker key before starting it"));
     }
     if !account.unsettled.is_empty() {

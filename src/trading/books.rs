@@ -1,14 +1,31 @@
 //! An account's books as a decision needs them, read in one snapshot.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::domain::account::Account;
 use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet};
 use crate::domain::calendar::Calendar;
-use crate::domain::id::{AccountId, BotId};
+use crate::domain::fact::{Actor, Event};
+use crate::domain::id::{AccountId, BotId, UserId};
 use crate::domain::order::{Order, OrderState, Side};
 use crate::storage::tables::{ACCOUNTS, BOTS, HISTORY, HOLDINGS, SHEETS};
-use crate::storage::{StoreError, UserView, account_key};
+use crate::storage::{StoreError, UserTx, UserView, account_key};
+
+/// No share costs more, in whatever currency, when a person names its price.
+pub(in crate::trading) const MOST_PRICE: u32 = 1_000_000_000;
+
+/// Writes what a person says as one fact; gives its number.
+pub(in crate::trading) fn record_by(
+    tx: &mut UserTx<'_>,
+    account: AccountId,
+    now: Timestamp,
+    user: UserId,
+    event: Event,
+) -> Result<u64, StoreError> {
+    let facts = tx.record(account, now, Actor::User(user), vec![event])?;
+    Ok(facts.first().map_or(0, |f| f.seq))
+}
 
 /// One consistent view of an account.
 #[derive(Clone, Debug)]

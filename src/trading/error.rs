@@ -58,3 +58,9 @@ impl TradingError {
         TradingError::Invalid { pointer, detail: detail.into() }
     }
 }
+
+impl From<FieldProblem> for TradingError {
+    fn from(problem: FieldProblem) -> Self {
+        Self::Fields(vec![problem])
+    }
+}

@@ -35,9 +35,13 @@ impl Trading {
     /// # Errors
     /// `NotFound` for an account that is not the user's; the connector's errors.
     pub async fn line(&self, user: UserId, account: AccountId) -> Result<Line, TradingError> {
-        let record = self.account(user, account)?;
-        let gateway = self.connector.connect(user, &record).await?;
-        Ok(Line { user: self.store.user(user), account_id: account, gateway })
+        self.line_of(user, &self.account(user, account)?).await
+    }
+
+    /// Opens the line to an account that was read already.
+    pub(super) async fn line_of(&self, user: UserId, account: &Account) -> Result<Line, TradingError> {
+        let gateway = self.connector.connect(user, account).await?;
+        Ok(Line { user: self.store.user(user), account_id: account.id, gateway })
     }
 
     /// Seconds by which our clock is ahead of the broker of an account, as its last answer showed;

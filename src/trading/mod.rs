@@ -21,6 +21,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod twin;
 
 pub use accounts::{AccountPatch, account_name, new_account};
 pub use books::Books;
@@ -39,7 +40,8 @@ pub use orders::rules::{HaltScope, Halts};
 pub use orders::service::{OrderService, Placement, RequestKey};
 pub use orders::ticket::{NewOrder, OrderFilter, TicketPreview};
 pub use prices::quotes::{Known, KnownBars, Quotes};
+pub use reconciliation::answers::Answer;
 pub use reconciliation::balance::{AtBroker, Balance};
-pub use reconciliation::differences::{Answer, Questions};
+pub use reconciliation::differences::Questions;
 pub use reconciliation::positions::forget_broker_account;
 pub use tick::{Attention, Calendars, Surroundings, Trading};

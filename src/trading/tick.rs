@@ -14,6 +14,7 @@ use super::bus::{Bus, LiveEvent};
 use super::error::TradingError;
 use super::line::{Connector, Line};
 use super::night::missed::Hindrance;
+use super::orders::auction::Auctions;
 use super::orders::gate::Window;
 use super::orders::notices::Watched;
 use super::orders::paper::own_account_id;
@@ -88,6 +89,7 @@ pub struct Trading {
     pub(super) watched: Watched,
     pub(super) listed: Catalog,
     pub(super) at_broker: BrokerBalances,
+    pub(super) auctions: Auctions,
     /// Accounts that a tick is working on: the next tick leaves them alone.
     busy: Mutex<HashSet<AccountId>>,
     trouble: Mutex<HashMap<AccountId, Trouble>>,
@@ -143,6 +145,7 @@ impl Trading {
             watched: Watched::default(),
             listed,
             at_broker: BrokerBalances::default(),
+            auctions: Auctions::default(),
             busy: Mutex::default(),
             trouble: Mutex::default(),
             heard: Mutex::default(),
@@ -192,6 +195,11 @@ impl Trading {
     }
 
     /// The account's broker answered.
+    /// When the account's broker gave its last good answer since the server started.
+    pub fn broker_answered_at(&self, account: AccountId) -> Option<jiff::Timestamp> {
+        lock(&self.heard).get(&account).copied()
+    }
+
     pub(super) fn heard_from_broker(&self, account: AccountId, at: jiff::Timestamp) {
         lock(&self.heard).insert(account, at);
     }
@@ -215,7 +223,8 @@ impl Trading {
             }
         };
         let mut work = JoinSet::new();
-        for user in users.into_iter().filter(|user| !accounts.iter().any(|(_, a)| a.id == own_account_id(*user))) {
+        let known: HashSet<AccountId> = accounts.iter().map(|(_, account)| account.id).collect();
+        for user in users.into_iter().filter(|user| !known.contains(&own_account_id(*user))) {
             // People of an older version, and those that the command line made.
             if let Err(error) = self.own_account(user).await {
                 tracing::error!(user_id = %user, %error, "cannot make a paper account");
@@ -293,7 +302,16 @@ impl Trading {
     /// Tells open pages of the messages that were stored since the last time.
     fn publish_messages(&self, user: UserId) {
         const MOST: usize = 50;
-        let newest: Vec<Message> = self.store.user(user).read(|v| v.list_latest(&MESSAGES, &Key::new(), None, MOST)).unwrap_or_default();
+        let newest: Vec<Message> = self
+            .store
+            .user(user)
+            .read(|v| -> Result<_, StoreError> {
+                // Most looks find nothing new, and need not read what is old.
+                let last = v.last_key(&MESSAGES, &Key::new())?;
+                let told = lock(&self.published).get(&user).map(|id| id.as_bytes().to_vec());
+                if last == told { Ok(Vec::new()) } else { v.list_latest(&MESSAGES, &Key::new(), None, MOST) }
+            })
+            .unwrap_or_default();
         let Some(last) = newest.first().map(|m| m.id) else { return };
         let seen = lock(&self.published).insert(user, last);
         // After a start everything counts as seen: pages read the list themselves.
@@ -319,6 +337,9 @@ impl Trading {
         if account.environment == Environment::Own {
             keep(&mut problem, self.fill_paper(&line).await);
             keep(&mut problem, self.settle(&line).await);
+            if account.is_running_twin() {
+                keep(&mut problem, self.run_twin(&line).await);
+            }
             return problem.map_or(Ok(()), Err);
         }
         // First of all: later steps close sheets whose slices were missed, and leave marks after which
@@ -368,7 +389,8 @@ impl Trading {
         if let Some(Listing(exchange)) = self.store.read(|v| v.get(&LISTINGS, &key))? {
             return Ok(exchange);
         }
-        let exchange = line.gateway.find_listing(symbol).await?.ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
+        let found = self.reader(line).await?.gateway.find_listing(symbol).await?;
+        let exchange = found.ok_or_else(|| BrokerError::UnknownInstrument(symbol.to_owned()))?;
         let (stored, now, name) = (key, self.clock.now(), symbol.to_owned());
         self.store
             .write(move |tx| -> Result<(), StoreError> {
@@ -390,7 +412,13 @@ impl Trading {
     /// [`Trading::price`] for any market.
     pub(super) async fn price_in(&self, line: &Line, market: Market, symbol: &str) -> Result<Option<crate::brokers::Quote>, TradingError> {
         if line.gateway.environment() == Environment::Own {
-            return Ok(Box::pin(self.paper_quote(line.user.id(), market, symbol)).await);
+            // A twin's slot is tried again when the price cannot be asked for, as that of a live account.
+            let reader = self.reader(line).await?;
+            return if reader.account_id == line.account_id {
+                Ok(Box::pin(self.paper_quote(line, market, symbol)).await)
+            } else {
+                Box::pin(self.price_in(&reader, market, symbol)).await
+            };
         }
         let exchange = match self.exchange_of(line, market, symbol).await {
             Ok(exchange) => exchange,

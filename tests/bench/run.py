@@ -23,6 +23,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
+OLD_DATABASE = HERE.parent.parent / "data-fixtures" / "eggmoney" / "egg_sk.db"
 CLIENTS = [1, 16, 64, 256]
 USERS = 256
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
@@ -75,9 +76,10 @@ def fsync_rate(folder: pathlib.Path) -> tuple[float, float, float]:
     return len(took) / 2, took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000
 
 
-def resident_mb(pid: int) -> float:
+def memory_mb(pid: int, what: str) -> float:
+    """VmRSS, what is resident now, or VmHWM, the most that ever was."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
+        if line.startswith(what):
             return int(line.split()[1]) / 1024
     return 0.0
 
@@ -110,8 +112,9 @@ class Served:
 
 
 @contextlib.contextmanager
-def eggmoney(folder: pathlib.Path, slow: dict):
-    """Our server with USERS users, their own paper accounts and five positions each."""
+def eggmoney(folder: pathlib.Path, slow: dict, portfolios: bool):
+    """Our server with USERS users and their own paper accounts, if wanted each with the imported
+    account of an old server: four bots, five positions, two hundred trades."""
     binary, data = os.environ["EGGMONEY_BIN"], folder / "eggmoney"
     data.mkdir()
     port = free_port()
@@ -126,6 +129,9 @@ def eggmoney(folder: pathlib.Path, slow: dict):
             name = f"bench{n:04}"
             create = [binary, "user", "create", "--data-dir", data, "--username", name, "--role", "admin" if n == 0 else "user", "--password-stdin"]
             subprocess.run(create, input=PASSWORD, text=True, check=True, capture_output=True)
+            if portfolios:
+                bring = [binary, "import", "eggmoney", "--data-dir", data, "--user", name, "--db", OLD_DATABASE, "--book-fills"]
+                subprocess.run(bring, check=True, capture_output=True)
             return call("POST", f"{address}/api/v1/auth/login", {"username": name, "password": PASSWORD})["access_token"]
 
         with ThreadPoolExecutor(2) as pool:
@@ -135,15 +141,17 @@ def eggmoney(folder: pathlib.Path, slow: dict):
         served = Served("EggMoney", address, path)
         served.check()
         yield served
-        say(f"EggMoney's memory at the end: {resident_mb(server.pid):.0f} MB, data {sum(f.stat().st_size for f in data.rglob('*')) >> 20} MB")
+        now, most = memory_mb(server.pid, "VmRSS"), memory_mb(server.pid, "VmHWM")
+        size = sum(f.stat().st_size for f in data.rglob("*")) >> 20
+        print(f"\nEggMoney's memory at the end: {now:.0f} MB, at most {most:.0f} MB; its data: {size} MB.", flush=True)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
 
 
 @contextlib.contextmanager
-def peer(folder: pathlib.Path, slow: dict):
-    """The peer: PostgreSQL and Redis from Debian, two uvicorn workers."""
+def peer(folder: pathlib.Path, slow: dict, portfolios: bool):
+    """The peer: PostgreSQL and Redis from Debian, two uvicorn workers; always five positions a user."""
     tools = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     data, sockets = folder / "postgres", folder / "sockets"
     data.mkdir()
@@ -202,7 +210,7 @@ def measure(title: str, routes: list[tuple[str, str]], slow: dict) -> None:
     for server in (eggmoney, peer):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=os.environ.get("BENCH_DIR")))
         try:
-            with server(folder, slow) as served:
+            with server(folder, slow, any(route == "summary" for route, _ in routes)) as served:
                 for route, _ in routes:
                     for clients in CLIENTS:
                         figures[server, route, clients] = served.median(route, clients)

@@ -114,15 +114,18 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
     await v.go('/account');
     await shot(page, 'wide-account-observing');
     const missing = await by('going-live-missing').innerText();
-    for (const code of ['live_not_allowed', 'real_trade_not_permitted']) {
+    for (const code of ['clean_night_missing']) {
       assert.ok(missing.includes(ko.errors[code]), missing);
+    }
+    for (const rung of ['observe', 'paper', 'one_share', 'full']) {
+      await by('going-live').getByRole('listitem').getByText(ko.rung[rung], { exact: true }).waitFor();
     }
     assert.equal(await by('account-start').count(), 0, 'a live account has no plain start');
     v.expect(422, /\/going-live$/);
     await by('going-live-up').click();
     const confirm = by('going-live-dialog-confirm');
-    assert.ok(await confirm.isDisabled(), 'without the word of the owner and the password nothing climbs');
-    await by('old-server-stopped').check();
+    assert.ok(await confirm.isDisabled(), 'without the password nothing climbs');
+    await by('paper-note').waitFor();
     await by('going-live-password').fill(PASSWORD);
     await confirm.click();
     await by('error-note').waitFor();

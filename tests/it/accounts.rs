@@ -6,6 +6,7 @@ use eggmoney::simulators::{FillPlan, SimAccount, SimPosition};
 use rust_decimal::dec;
 use serde_json::{Value, json};
 
+use crate::support::TestServer;
 use crate::support::old::Night;
 
 const START: &str = "2026-05-15T15:00:00Z";
@@ -158,6 +159,23 @@ async fn an_account_shows_its_books_and_the_last_word_of_its_broker() {
 
     let paper = kim.get(ACCOUNTS).await.1["items"].as_array().unwrap().iter().find(|a| a["environment"] == "own").unwrap()["id"].clone();
     let at = format!("{ACCOUNTS}/{}/balance", paper.as_str().unwrap());
-    assert_eq!(kim.get(&at).await.1["cash"], json!([{"currency": "KRW", "booked": "100000000", "at_broker": null}]));
+    assert_eq!(
+        kim.get(&at).await.1["cash"],
+        json!([{"currency": "KRW", "booked": "100000000", "at_broker": null, "compared_at": null, "difference": null}])
+    );
     assert_eq!(kim.post(&at, &Value::Null).await.1["code"], "own_paper");
+}
+
+#[tokio::test]
+async fn an_own_paper_account_stops_and_starts_without_any_broker() {
+    let server = TestServer::start().await;
+    let kim = server.user("kim").await;
+    server.app.trading.own_account(server.app.auth.find_user("kim").unwrap().unwrap().id).await.unwrap();
+    let paper = kim.get(ACCOUNTS).await.1["items"][0].clone();
+    assert_eq!((&paper["environment"], &paper["mode"]), (&json!("own"), &json!("trading")));
+    let at = format!("{ACCOUNTS}/{}", paper["id"].as_str().unwrap());
+    let (status, stopped) = kim.post(&format!("{at}/stop"), &Value::Null).await;
+    assert_eq!((status, &stopped["mode"]), (200, &json!("observe")), "{stopped}");
+    let (status, started) = kim.post(&format!("{at}/start"), &json!({"old_server_stopped": true})).await;
+    assert_eq!((status, &started["mode"]), (200, &json!("trading")), "{started}");
 }

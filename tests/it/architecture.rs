@@ -45,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Words and the only places that may use them. A place is a file or a folder (ending in `/`).
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("redb::", &["storage/redb.rs", "storage/mod.rs", "storage/snapshot.rs"]),
-    ("reqwest::", &["brokers/http.rs", "brokers/kis/rest.rs", "notify/telegram.rs"]),
+    ("reqwest::", &["brokers/http.rs", "brokers/egress.rs", "brokers/kis/rest.rs", "notify/telegram.rs"]),
     ("tokio_tungstenite::", &["brokers/kis/ws/", "simulators/kis/ws/"]),
     ("aes::", &["brokers/kis/ws/crypt.rs", "simulators/kis/ws/wire.rs"]),
     ("cbc::", &["brokers/kis/ws/crypt.rs", "simulators/kis/ws/wire.rs"]),
@@ -62,8 +62,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // Wall-clock reads: everything else is handed a clock.
     ("Timestamp::now(", &["app/clock.rs"]),
     ("SystemTime::now(", &["app/clock.rs"]),
-    // A duration for the access log is no time of day.
-    ("Instant::now(", &["app/clock.rs", "http/trace.rs"]),
+    // Durations for the access log, and of the last commit, are no time of day.
+    ("Instant::now(", &["app/clock.rs", "http/trace.rs", "storage/writer.rs"]),
     ("Zoned::now(", &["app/clock.rs"]),
     // One way to a broker: journalled first.
     ("JournalledOrder::after_commit", &["trading/orders/service.rs", "brokers/"]),

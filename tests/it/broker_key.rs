@@ -1,12 +1,13 @@
 //! A broker key and the orders that were sent with it.
 
 use eggmoney::domain::account::Rung;
-use eggmoney::domain::difference::{Checked, OutsideSeen};
+use eggmoney::domain::difference::{CashChecked, CashDifference, CashReason, Checked, KnownPrice, OutsideSeen};
 use eggmoney::domain::fact::{Actor, Event};
-use eggmoney::domain::id::{AccountId, BotId, OrderId, UserId};
+use eggmoney::domain::id::{AccountId, BotId, DifferenceId, OrderId, UserId};
 use eggmoney::domain::instrument::Market;
+use eggmoney::domain::money::Currency;
 use eggmoney::domain::order::{Environment, OrderIntent, OrderKind, OrderOrigin, Reason, Side, Venue};
-use eggmoney::storage::tables::{ACCOUNTS, CHECKED, OUTSIDE_SEEN};
+use eggmoney::storage::tables::{ACCOUNTS, CASH_CHECKED, CASH_DIFFERENCES, CHECKED, KNOWN_PRICES, OUTSIDE_SEEN};
 use eggmoney::storage::{StoreError, account_key, time_ordered};
 use jiff::SignedDuration;
 use jiff::civil::date;
@@ -94,7 +95,16 @@ async fn a_key_of_another_broker_account_begins_ladder_and_comparison_anew() {
     let state = || {
         let at = account_key(account);
         let ladder = rows.read(|v| v.require(&ACCOUNTS, &at)).unwrap().going_live;
-        let kept = rows.read(|v| Ok::<_, StoreError>((v.list(&CHECKED, &at)?.len(), v.list(&OUTSIDE_SEEN, &at)?.len()))).unwrap();
+        let kept = rows.read(|v| {
+            let cash = [v.list(&CASH_CHECKED, &at)?.len(), v.list(&CASH_DIFFERENCES, &at)?.len()];
+            Ok::<_, StoreError>(
+                [v.list(&CHECKED, &at)?.len(), v.list(&OUTSIDE_SEEN, &at)?.len(), v.list(&KNOWN_PRICES, &at)?.len()]
+                    .into_iter()
+                    .chain(cash)
+                    .collect::<Vec<_>>(),
+            )
+        });
+        let kept = kept.unwrap();
         (ladder.rung, ladder.since, ladder.bots.get(&bot).copied(), ladder.bots_since.get(&bot).copied(), kept)
     };
     for (next, same) in [
@@ -119,14 +129,22 @@ async fn a_key_of_another_broker_account_begins_ladder_and_comparison_anew() {
                 let checked = Checked { market: Market::Us, first_at: now, at: now, listed_from: date(2026, 11, 20) };
                 tx.put(&CHECKED, &at.clone().text("US"), &checked)?;
                 let seen = OutsideSeen { quantity: 3, gross: 180.into() };
-                tx.put(&OUTSIDE_SEEN, &at.text("US").text("2026-11-20").text("7"), &seen)
+                tx.put(&OUTSIDE_SEEN, &at.clone().text("US").text("2026-11-20").text("7"), &seen)?;
+                let known = KnownPrice { session: date(2026, 11, 20), price: 60.into(), at: now, answered: None, split: None };
+                tx.put(&KNOWN_PRICES, &at.clone().text("US").text("TQQQ"), &known)?;
+                let checked = CashChecked { currency: Currency::Usd, first_at: now, at: now, difference: 9.into() };
+                tx.put(&CASH_CHECKED, &at.clone().text("USD"), &checked)?;
+                let id = DifferenceId(uuid::Uuid::from_u128(8));
+                let (ours, brokers, proposal) = (1.into(), 10.into(), CashReason::Deposit);
+                let asked = CashDifference { id, currency: Currency::Usd, ours, brokers, proposal, since: now };
+                tx.put(&CASH_DIFFERENCES, &at.text("USD"), &asked)
             })
             .await;
         seed.unwrap();
         let before = state();
         let (status, answer) = desk.caller.put(&desk.path(), &next).await;
         assert_eq!(status, 200, "{answer}");
-        let anew = (Rung::Observe, Some(now), Some(Rung::OneShare), Some(now), (0, 0));
+        let anew = (Rung::Observe, Some(now), Some(Rung::OneShare), Some(now), vec![0; 5]);
         assert_eq!(state(), if same { before } else { anew }, "{next}");
     }
 }

@@ -152,9 +152,22 @@ impl Market {
         self.runs.store(false, Ordering::SeqCst);
     }
 
+    /// Lets the clock run while some work is done.
+    pub(crate) async fn run_during<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runs.store(true, Ordering::SeqCst);
+        let done = work.await;
+        self.runs.store(false, Ordering::SeqCst);
+        done
+    }
+
+    /// The clock stands at a later time, while no server runs.
+    pub(crate) fn leap_to(&self, at: Timestamp) {
+        self.clock.set(at);
+    }
+
     /// Time passes while no server runs.
     fn leap(&self, minutes: i64) {
-        self.clock.set(self.now() + SignedDuration::from_mins(minutes));
+        self.leap_to(self.now() + SignedDuration::from_mins(minutes));
     }
 }
 

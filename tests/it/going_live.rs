@@ -1,5 +1,5 @@
 //! Moving over against the simulated broker: an old server trades the account that is observed here,
-//! the nights are compared, and the owner climbs from observing to one share.
+//! the nights are compared, and the owner climbs from observing over a night on paper to one share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -118,8 +118,40 @@ async fn answer_what_the_old_server_did(kim: &Caller<'_>, account: AccountId, do
     assert_eq!(left["items"], json!([]), "{left:#}");
 }
 
+/// A night on the paper rung: the twin trades at the prices of the simulated broker, the broker sees no order.
+async fn on_paper<'s>(night: &'s Night, mine: &Owned, kim: Caller<'s>, climb: Value) -> Caller<'s> {
+    let server = &night.server;
+    let at = format!("/api/v1/trading/accounts/{}", mine.account);
+    let placed = night.broker.control().order_count(&mine.app_key);
+    let (status, now) = kim.post(&format!("{at}/going-live"), &climb).await;
+    assert_eq!((status, &now["rung"], &now["next"]), (200, &json!("paper"), &json!("one_share")), "{now}");
+    let run = &now["paper_runs"][0];
+    let twin = run["account_id"].as_str().unwrap().to_owned();
+    let (_, account) = kim.get(&format!("/api/v1/trading/accounts/{twin}")).await;
+    let shown = (&account["environment"], &account["mode"], &account["twin"]["of"], &account["twin"]["ended_at"]);
+    assert_eq!(shown, (&json!("own"), &json!("trading"), &json!(mine.account), &Value::Null), "{account}");
+    let change = json!({"version": account["version"], "name": "mine"});
+    let (status, refused) = kim.patch(&format!("/api/v1/trading/accounts/{twin}"), &change).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("twin_follows")), "{refused}");
+
+    night.run_until("2026-05-15T20:20:00Z", 300).await;
+    let kim = server.login("kim").await;
+    assert_eq!(night.broker.control().order_count(&mine.app_key), placed, "nothing of it reached the broker");
+    let (_, orders) = kim.get(&format!("/api/v1/trading/orders?account_id={twin}")).await;
+    let orders = orders["items"].as_array().unwrap();
+    assert!(!orders.is_empty());
+    assert!(orders.iter().all(|o| o["environment"] == "own" && o["status"] == "filled"), "{orders:#?}");
+    let (_, of_live) = kim.get(&format!("/api/v1/trading/orders?account_id={}", mine.account)).await;
+    assert_eq!(of_live["items"], json!([]));
+    let (_, now) = kim.get(&format!("{at}/going-live")).await;
+    assert_eq!(now["clean_night"], json!(true), "{now:#}");
+    assert_eq!(now["last_night"]["session"], json!("2026-05-15"), "the live account went on observing");
+    assert_eq!(server.app.store.verify().unwrap().differences, []);
+    kim
+}
+
 #[tokio::test]
-async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
+async fn an_observed_night_is_compared_and_the_owner_climbs_over_paper_to_one_share() {
     let night = Night::start("2026-05-14T12:00:00Z").await;
     let mine = night.bring_on(BrokerHost::Live, "kim", "chan", 30_000).await;
     let server = &night.server;
@@ -127,7 +159,7 @@ async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
     let user = server.app.auth.users().unwrap().into_iter().find(|u| u.username == "kim").unwrap().id;
     let at = format!("/api/v1/trading/accounts/{}", mine.account);
     let (_, before) = kim.get(&format!("{at}/going-live")).await;
-    assert_eq!((&before["rung"], &before["next"], &before["last_night"]), (&json!("observe"), &json!("one_share"), &Value::Null));
+    assert_eq!((&before["rung"], &before["next"], &before["last_night"]), (&json!("observe"), &json!("paper"), &Value::Null));
 
     night.run_until("2026-05-14T16:00:00Z", 300).await;
     let decided = server.app.trading.nights(user, mine.account, 1).unwrap().remove(0).decided;
@@ -163,6 +195,7 @@ async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
 
     // The owner climbs: everything that is missing is named, and nothing leaves before all is there.
     let climb = format!("{at}/going-live");
+    answer_what_the_old_server_did(&kim, mine.account, &orders).await;
     let up = |more: Value| {
         let mut body = json!({"rung": "one_share", "old_server_stopped": true, "skip_night": true, "password": PASSWORD});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -170,6 +203,20 @@ async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
     };
     let (status, problem) = kim.post(&climb, &up(json!({"password": "wrong horse battery"}))).await;
     assert_eq!((status, &problem["pointer"]), (422, &json!("/password")), "{problem}");
+    let paper = |more: Value| {
+        let mut body = up(json!({"rung": "paper", "old_server_stopped": false}));
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (body, code) in [
+        (up(json!({})), "rung_skipped"),
+        (paper(json!({"password": null})), "password_required"),
+        (paper(json!({"skip_night": false})), "clean_night_missing"),
+    ] {
+        let (status, problem) = kim.post(&climb, &body).await;
+        assert_eq!((status, problem["code"].as_str()), (422, Some(code)), "{problem}");
+    }
+    let kim = on_paper(&night, &mine, kim, paper(json!({}))).await;
     for (body, code) in [
         (up(json!({"password": null})), "password_required"),
         (up(json!({"old_server_stopped": false})), "confirmation_required"),
@@ -183,17 +230,15 @@ async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
     assert_eq!(kim.post(&climb, &up(json!({}))).await.1["code"], "real_trade_not_permitted");
     let rules = eggmoney::domain::limits::UserRules { can_real_trade: true, ..Default::default() };
     server.app.trading.set_user_rules(None, user, rules).await.unwrap();
-    assert_eq!(kim.post(&climb, &up(json!({"skip_night": false}))).await.1["code"], "clean_night_missing");
     assert_eq!(kim.post(&format!("{at}/start"), &json!({"old_server_stopped": true})).await.1["code"], "ladder_required");
-    answer_what_the_old_server_did(&kim, mine.account, &orders).await;
-    let (status, now) = kim.post(&climb, &up(json!({}))).await;
+    let (status, now) = kim.post(&climb, &up(json!({"skip_night": false}))).await;
     assert_eq!((status, &now["rung"], &now["next"]), (200, &json!("one_share"), &json!("full")), "{now}");
     let (_, account) = kim.get(&at).await;
     assert_eq!((&account["mode"], &account["live_locked"], &account["rung"]), (&json!("trading"), &json!(false), &json!("one_share")));
 
     // A night on one share: real orders, each of one share, and the books agree with themselves.
     let kim = server.login("kim").await;
-    night.run_until("2026-05-15T20:20:00Z", 300).await;
+    night.run_until("2026-05-18T20:20:00Z", 300).await;
     let sent = night.broker.control().orders(&mine.app_key).split_off(placed_there);
     assert!(!sent.is_empty());
     assert!(sent.iter().all(|o| o.quantity == 1), "{sent:?}");
@@ -205,6 +250,6 @@ async fn an_observed_night_is_compared_and_the_owner_climbs_to_one_share() {
     let (status, down) = kim.post(&climb, &json!({"rung": "observe"})).await;
     assert_eq!((status, &down["rung"]), (200, &json!("observe")));
     let count = night.broker.control().order_count(&mine.app_key);
-    night.run_until("2026-05-18T20:20:00Z", 600).await;
+    night.run_until("2026-05-19T20:20:00Z", 600).await;
     assert_eq!(night.broker.control().order_count(&mine.app_key), count);
 }

@@ -9,6 +9,7 @@ mod broker_key;
 mod cli;
 mod crash;
 mod desk;
+mod foreign_client;
 mod full_disk;
 mod going_live;
 mod golden;

@@ -172,7 +172,7 @@ async fn instruments_are_found_by_code_and_by_korean_and_english_names() {
     let samsung = kim.get(&path("005930")).await.1["items"][0].clone();
     assert_eq!(
         samsung,
-        json!({"market": "KRX", "exchange": "KRX", "symbol": "005930", "name_ko": "삼성전자", "name_en": null, "product": "stock", "halted": false})
+        json!({"market": "KRX", "exchange": "KRX", "symbol": "005930", "name_ko": "삼성전자", "name_en": "Samsung Electronics", "product": "stock", "halted": false})
     );
     for (query, pointer) in [("q=", "/q"), ("q=a&limit=0", "/limit"), ("q=a&limit=51", "/limit")] {
         let (status, problem) = kim.get(&format!("/api/v1/market/search?{query}")).await;

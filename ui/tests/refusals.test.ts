@@ -23,7 +23,7 @@ const values = (schema: { enum?: string[]; oneOf?: { enum: string[] }[] }) =>
 
 describe('refusals have a sentence in both languages', () => {
   it('of the gate', () => {
-    const gate = read('trading/orders/gate.rs');
+    const gate = folder('trading/orders/gate');
     const codes = words(gate, /\brefuse\(\s*"([a-z_]+)"/g);
     const limits = words(gate, /\bbeyond\(\s*"([a-z_]+)"/g).map((name) => `limit_${name}`);
     expect(codes.length).toBeGreaterThan(15);

@@ -13,7 +13,7 @@ import { OrderStateBadge } from '../src/features/orders';
 import { AmendDialog, canAmend, canCancel } from '../src/features/orders/OrderDialogs';
 import { filterOf } from '../src/features/orders/OrderFilters';
 import { TicketPage } from '../src/features/ticket';
-import { readTicket, type TicketText } from '../src/features/ticket/ticket';
+import { choiceOf, mostShares, readTicket, type TicketText } from '../src/features/ticket/ticket';
 import { hideAmounts } from '../src/lib/privacy';
 import { RequestKey } from '../src/lib/requestKey';
 import { type Answer, aBot, type Sent, serve, show } from './support';
@@ -47,6 +47,11 @@ const preview = (change: Partial<TicketPreview> = {}): TicketPreview => ({
   tax: '0',
   buying_power: '100000000',
   buying_power_basis: 'cash_only',
+  buying_power_other: null,
+  us_funds: 'automatic',
+  venues: ['KRX'],
+  opens_at: '2026-11-23T00:00:00Z',
+  closes_at: '2026-11-23T06:30:00Z',
   order_types: ['limit', 'market', 'stop_limit'],
   last_price: '70100',
   last_price_at: '2026-11-23T01:00:00Z',
@@ -256,6 +261,37 @@ describe('the ticket', () => {
     await waitFor(() => expect(log.at(-1)?.body).toMatchObject({ account: 'a0', symbol: '005930', quantity: '2' }));
   });
 
+  it('offers the venues of the account’s broker, and forgets the choice with the instrument', async () => {
+    const log = exchange(() => ({ status: 500 }), preview({ environment: 'live', venues: ['KRX', 'NXT', 'SOR'] }));
+    ticket('/ticket?symbol=005930&quantity=10');
+    await userEvent.click(await screen.findByTestId('ticket-venue-NXT'));
+    expect(screen.getByTestId('ticket-venue')).toHaveTextContent('09:00:30–15:20');
+    await waitFor(() => expect(log.at(-1)?.body).toMatchObject({ venue: 'NXT', symbol: '005930' }));
+    await userEvent.type(screen.getByTestId('ticket-symbol'), '{Backspace}5');
+    await waitFor(() => expect(log.at(-1)?.body).toMatchObject({ symbol: '005935' }));
+    expect(log.at(-1)?.body).not.toHaveProperty('venue');
+  });
+
+  it('hides venues where there is nothing to choose, and says when a closed market takes orders', async () => {
+    exchange(() => ({ status: 500 }), preview({ environment: 'mock', session_open: false }));
+    ticket('/ticket?symbol=005930&quantity=10');
+    expect(await screen.findByTestId('ticket-closed')).toHaveTextContent(/낼 수 있는 시간.*09:00.*15:30/);
+    expect(screen.queryByTestId('ticket-venue')).toBeNull();
+  });
+
+  it('says which money was counted, by whose choice, and what the other comes to', async () => {
+    const power = { buying_power: '50', buying_power_basis: 'dollars_only', buying_power_other: '200' } as const;
+    const us = preview({ market: 'US', symbol: 'TQQQ', currency: 'USD', last_price: '9.9', us_funds: 'dollars_only' });
+    exchange(() => ({ status: 500 }), { ...us, ...power });
+    ticket('/ticket?symbol=TQQQ&quantity=1');
+    expect(await screen.findByTestId('power-basis')).toHaveTextContent('달러 예수금만 셉니다 · 계좌 설정대로');
+    expect(screen.getByTestId('power-other')).toHaveTextContent(/통합증거금으로는.*200/);
+    expect(choiceOf({ ...us, ...power, us_funds: 'automatic' })).toBe('detected');
+    expect(choiceOf({ ...us, ...power, us_funds: 'integrated_margin' })).toBe('not_shown');
+    expect([mostShares({ ...us, ...power }, null), mostShares({ ...us, ...power }, '25')]).toEqual(['5', '2']);
+    expect(mostShares({ ...us, ...power, buying_power: null }, '25')).toBeNull();
+  });
+
   it('reads its fields exactly and leaves out prices that the kind has not', () => {
     const text: TicketText = {
       symbol: ' tqqq ',
@@ -264,6 +300,7 @@ describe('the ticket', () => {
       quantity: '1,000',
       price: '63.10',
       trigger: '60',
+      venue: 'KRX',
     };
     expect(readTicket(text, 'a1').request).toMatchObject({ symbol: 'TQQQ', quantity: '1000', price: '63.1' });
     expect(readTicket(text, 'a1').request).not.toHaveProperty('trigger_price');
@@ -330,7 +367,11 @@ it('force sells under one key for every try of one dialog', async () => {
 
 describe('an open order', () => {
   it('is changed by price and fewer shares only', async () => {
-    const log = serve(() => ({ status: 202, body: anOrder({ price: '69000', quantity: '8' }) }));
+    const log = serve(({ path }) =>
+      path.startsWith('market/search')
+        ? { body: { items: [], next: null } }
+        : { status: 202, body: anOrder({ price: '69000', quantity: '8' }) },
+    );
     show(<AmendDialog order={anOrder()} onClose={() => undefined} />);
     const shares = await screen.findByTestId('order-amend-quantity');
     const confirm = screen.getByTestId('order-amend-confirm');
@@ -350,8 +391,9 @@ describe('an open order', () => {
     await userEvent.clear(screen.getByTestId('order-amend-price'));
     await userEvent.type(screen.getByTestId('order-amend-price'), '69,000');
     await userEvent.click(confirm);
-    await waitFor(() => expect(log).toHaveLength(1));
-    expect(log[0]).toMatchObject({
+    const sent = () => log.filter(({ method }) => method === 'PATCH');
+    await waitFor(() => expect(sent()).toHaveLength(1));
+    expect(sent()[0]).toMatchObject({
       method: 'PATCH',
       path: 'trading/orders/o1',
       body: { quantity: '8', price: '69000' },
@@ -488,7 +530,7 @@ describe('limits', () => {
     expect(screen.getByRole('alert')).toHaveTextContent('한도 ••• · 이 주문 •••');
     unmount();
     show(<ErrorNote error={note('max_daily_trades')} />);
-    expect(screen.getByRole('alert')).toHaveTextContent('한도 1,000 · 이 주문 1,200');
+    expect(screen.getByRole('alert')).toHaveTextContent('한도 1,000건 · 이 주문 1,200건');
     hideAmounts(false);
   });
 });

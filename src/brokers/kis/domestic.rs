@@ -172,7 +172,7 @@ impl Domestic<'_> {
         ]);
         let answer = self.0.read(urls::KRX_BUYING_POWER, &params).await?;
         let row = answer.row("output")?.ok_or_else(|| answer.fault("output of the buying power is missing"))?;
-        Ok(BuyingPower { amount: row.decimal("nrcvb_buy_amt")?, basis: PowerBasis::CashOnly, usd_krw: None })
+        Ok(BuyingPower { amount: row.decimal("nrcvb_buy_amt")?, basis: PowerBasis::CashOnly, other: None, usd_krw: None })
     }
 
     pub async fn sellable(&self, symbol: &str) -> Result<Decimal, BrokerError> {
@@ -225,7 +225,7 @@ pub(super) fn order_terms(host: BrokerHost, intent: &OrderIntent) -> Result<Para
         ("ORD_QTY", intent.quantity.to_string()),
         ("ORD_UNPR", optional_price(intent.limit_price)?),
         ("CNDT_PRIC", intent.trigger_price.map(price_text).transpose()?.unwrap_or_default()),
-        ("EXCG_ID_DVSN_CD", offers::venue_code(intent.venue).to_owned()),
+        ("EXCG_ID_DVSN_CD", intent.venue.code().to_owned()),
     ];
     if intent.side == Side::Sell {
         params.push(("SLL_TYPE", "01".to_owned()));
@@ -270,7 +270,7 @@ fn change_terms(intent: &OrderIntent, kind: &str, original_no: &str, change: &st
         ("ORD_UNPR", price),
         ("QTY_ALL_ORD_YN", "Y".to_owned()),
         ("CNDT_PRIC", trigger.unwrap_or_default()),
-        ("EXCG_ID_DVSN_CD", offers::venue_code(intent.venue).to_owned()),
+        ("EXCG_ID_DVSN_CD", intent.venue.code().to_owned()),
     ]
 }
 

@@ -86,32 +86,23 @@ fn us_code(kind: OrderKind, side: Side) -> Option<&'static str> {
 
 /// `ORD_DVSN` of a Korean order at a venue.
 fn krx_code(kind: OrderKind, venue: Venue) -> Option<&'static str> {
-    let (code, venues): (_, &[Venue]) = match kind {
-        Limit => ("00", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        AtMarket => ("01", &[Venue::Krx, Venue::Sor]),
-        ConditionalLimit => ("02", &[Venue::Krx]),
-        BestLimit => ("03", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        PriorityLimit => ("04", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        IocLimit => ("11", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        FokLimit => ("12", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        IocMarket => ("13", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        FokMarket => ("14", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        IocBest => ("15", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        FokBest => ("16", &[Venue::Krx, Venue::Nxt, Venue::Sor]),
-        Midpoint => ("21", &[Venue::Krx, Venue::Nxt]),
-        StopLimit => ("22", &[Venue::Krx, Venue::Nxt]),
+    let code = match kind {
+        Limit => "00",
+        AtMarket => "01",
+        ConditionalLimit => "02",
+        BestLimit => "03",
+        PriorityLimit => "04",
+        IocLimit => "11",
+        FokLimit => "12",
+        IocMarket => "13",
+        FokMarket => "14",
+        IocBest => "15",
+        FokBest => "16",
+        Midpoint => "21",
+        StopLimit => "22",
         Loo | Loc | Moo | Moc | Twap | Vwap => return None,
     };
-    venues.contains(&venue).then_some(code)
-}
-
-/// `EXCG_ID_DVSN_CD` of a Korean order.
-pub(super) fn venue_code(venue: Venue) -> &'static str {
-    match venue {
-        Venue::Krx => "KRX",
-        Venue::Nxt => "NXT",
-        Venue::Sor => "SOR",
-    }
+    venue.takes(kind).then_some(code)
 }
 
 #[cfg(test)]

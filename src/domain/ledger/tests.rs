@@ -13,6 +13,7 @@ use crate::domain::fact::{Actor, Booking, BookingOrigin};
 use crate::domain::id::{AccountId, BotId};
 use crate::domain::money::{Currency, decimal_from_f64};
 use crate::domain::order::{Environment, Fill, NOT_PLACED, OrderIntent, OrderOrigin, Reason};
+use crate::domain::samples;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Rows {
@@ -130,20 +131,8 @@ fn intent(n: u8) -> OrderIntent {
 }
 
 fn holding(n: u8, quantity: u32) -> Holding {
-    Holding {
-        id: HoldingId(Uuid::from_u128(u128::from(n) + 100)),
-        bot_id: None,
-        name: "TQ_1".to_owned(),
-        market: Market::Us,
-        symbol: "TQQQ".to_owned(),
-        quantity: f64::from(quantity),
-        average_price: 61.37,
-        total_cost: f64::from(quantity) * 61.37,
-        last_kind: TradeKind::Buy,
-        cycle_start: at(0),
-        last_trade_at: at(0),
-        reserve: n == 3,
-    }
+    let held = samples::holding(&samples::bot("TQ_1", "TQQQ"), u128::from(n) + 100, f64::from(quantity), 61.37, at(0));
+    Holding { bot_id: None, reserve: n == 3, ..held }
 }
 
 fn reason(not_placed: bool) -> Reason {

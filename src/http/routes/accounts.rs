@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::credentials::NewBrokerKey;
 use super::schedule_input::ScheduleInput;
 use crate::app::credentials::BrokerKey;
-use crate::domain::account::Account;
+use crate::domain::account::{Account, UsFunds};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::order::{BrokerHost, Environment};
 use crate::domain::schedule::Schedule;
@@ -105,6 +105,9 @@ struct SettingsChange {
     bot_sync: Option<bool>,
     #[serde(default)]
     fee_rate: Option<f64>,
+    /// Whose money US orders spend.
+    #[serde(default)]
+    us_funds: Option<UsFunds>,
 }
 
 /// Tells `null` from absent.
@@ -128,8 +131,8 @@ fn view(app: &AppData, user: UserId, account: &Account) -> Result<web::Json<Acco
 #[utoipa::path(get, path = "/api/v1/trading/accounts", tag = "trading", responses((status = 200, body = List<AccountView>)))]
 async fn list_accounts(who: Require<perm::AccountsRead>, app: AppData) -> Result<web::Json<List<AccountView>>, ApiError> {
     let mut accounts = app.store.user(who.user_id).read(|v| v.accounts())?;
-    // The paper account of every user comes last: it is nobody's first thought.
-    accounts.sort_by_key(|a| a.environment == Environment::Own);
+    // Paper comes last, paper runs that have ended at the very end: they are nobody's first thought.
+    accounts.sort_by_key(|a| (a.twin.is_some() && !a.is_running_twin(), a.environment == Environment::Own));
     let items: Result<Vec<_>, _> = accounts.iter().map(|a| AccountView::new(&app, who.user_id, a)).collect();
     Ok(web::Json(List::whole(items?)))
 }
@@ -169,6 +172,7 @@ async fn update_account(
         auto_start_threshold: settings.auto_start_threshold,
         bot_sync: settings.bot_sync,
         fee_rate: settings.fee_rate,
+        us_funds: settings.us_funds,
     };
     let account = app.trading.patch_account(who.user_id, *id, version, patch).await?;
     view(&app, who.user_id, &account)

@@ -24,6 +24,10 @@ struct AlertQuery {
     #[serde(default)]
     #[param(value_type = Option<uuid::Uuid>)]
     account_id: Option<AccountId>,
+    /// With `false` only what a person should know: reports, warnings, errors. The steps of the work are
+    /// left out then.
+    #[serde(default)]
+    steps: Option<bool>,
     #[serde(default)]
     limit: Option<u32>,
     #[serde(default)]
@@ -34,7 +38,7 @@ struct AlertQuery {
 struct Alerts {
     items: Vec<AlertView>,
     next: Option<Uuid>,
-    /// Messages not read yet, at most 1000.
+    /// Messages not read yet of those that are asked for, at most 1000.
     unread: usize,
 }
 
@@ -52,7 +56,7 @@ struct ReadAlerts {
 async fn list_alerts(who: Require<perm::AlertsRead>, app: AppData, query: Query<AlertQuery>) -> Result<web::Json<Alerts>, ApiError> {
     let page = Page::new(query.limit, query.after);
     let limit = page.limit()?;
-    let found = inbox::list(&app.store, who.user_id, query.account_id, page.after().map(MessageId), limit)?;
+    let found = inbox::list(&app.store, who.user_id, (query.account_id, query.steps != Some(false)), page.after().map(MessageId), limit)?;
     let next = (found.messages.len() == limit).then(|| found.messages.last().map(|m| m.id.0)).flatten();
     Ok(web::Json(Alerts { items: found.messages.iter().map(AlertView::from).collect(), next, unread: found.unread }))
 }

@@ -37,6 +37,20 @@ struct BotRung {
     active: bool,
     /// Never above the account's.
     rung: Rung,
+    /// The rung above that the bot may climb to; `null` where its account stands or at the top.
+    next: Option<Rung>,
+    /// It stays on this rung or below when its account climbs; `null` when it goes along.
+    kept_at: Option<Rung>,
+}
+
+/// A paper run of the account: its twin, an own-paper account.
+#[derive(Serialize, ToSchema)]
+struct PaperRun {
+    account_id: Uuid,
+    name: String,
+    started_at: Timestamp,
+    /// `null` while it trades.
+    ended_at: Option<Timestamp>,
 }
 
 /// An observed night.
@@ -65,21 +79,25 @@ struct GoingLiveView {
     /// The rung above; `null` at the top.
     next: Option<Rung>,
     since: Option<Timestamp>,
-    /// What stands against the next rung: `live_not_allowed`, `real_trade_not_permitted`, `no_broker_key`,
-    /// `unsettled`, `clean_night_missing`. Only the last one can be skipped.
+    /// What stands against the next rung: `live_not_allowed`, `real_trade_not_permitted`,
+    /// `paper_trade_not_permitted`, `no_broker_key`, `unsettled`, `open_questions`, `order_open`,
+    /// `clean_night_missing`. Only the last one can be skipped.
     missing: Vec<&'static str>,
     clean_night: bool,
     last_night: Option<NightView>,
     bots: Vec<BotRung>,
+    /// The account's paper runs, the newest first.
+    paper_runs: Vec<PaperRun>,
 }
 
 /// A move on the ladder. Going down needs nothing but the rung.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Move {
-    /// `observe`, `one_share` or `full`; upwards one rung at a time.
+    /// `observe`, `paper`, `one_share` or `full`; upwards one rung at a time.
     rung: Rung,
-    /// Only this bot, which may lag behind its account.
+    /// Only this bot, which may lag behind its account: while that observes, `observe` holds the bot
+    /// back, and `full` lets it go along again.
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
     bot_id: Option<BotId>,
@@ -87,7 +105,8 @@ struct Move {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     password: Option<SecretString>,
-    /// The owner's word that no other program trades the account any more; required upwards.
+    /// The owner's word that no other program trades the account any more; required to one share and
+    /// above.
     #[serde(default)]
     old_server_stopped: bool,
     /// Go on although the last night was not clean or there was none.
@@ -96,18 +115,37 @@ struct Move {
 }
 
 fn view(app: &AppData, user: UserId, id: AccountId) -> Result<web::Json<GoingLiveView>, ApiError> {
-    let LadderState { account, bots, missing, clean_night } = app.trading.going_live(user, id)?;
+    let LadderState { account, bots, missing, clean_night, twins } = app.trading.going_live(user, id)?;
     let last_night = app.trading.nights(user, id, 1)?.into_iter().next();
     let ladder = &account.going_live;
     Ok(web::Json(GoingLiveView {
         applies: account.environment == Environment::Live,
         rung: account.rung(),
-        next: account.rung().next(),
+        next: account.next_rung(None),
         since: ladder.since,
         missing,
         clean_night,
         last_night: last_night.map(NightView::from),
-        bots: bots.into_iter().map(|b| BotRung { id: b.id.0, rung: account.rung_of(b.id), active: b.active, name: b.name }).collect(),
+        bots: bots
+            .into_iter()
+            .map(|b| BotRung {
+                id: b.id.0,
+                rung: account.rung_of(b.id),
+                next: account.next_rung(Some(b.id)).filter(|next| *next <= account.rung()),
+                kept_at: ladder.bots.get(&b.id).copied(),
+                active: b.active,
+                name: b.name,
+            })
+            .collect(),
+        paper_runs: twins
+            .into_iter()
+            .map(|twin| PaperRun {
+                account_id: twin.id.0,
+                name: twin.name,
+                started_at: twin.created_at,
+                ended_at: twin.twin.and_then(|link| link.ended_at),
+            })
+            .collect(),
     }))
 }
 

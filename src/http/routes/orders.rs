@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use super::schedule_input::ScheduleInput;
 use super::tickets::request_key;
+use crate::auth::Identity;
 use crate::domain::id::{AccountId, BotId, OrderId};
 use crate::domain::order::Side;
 use crate::domain::schedule::{Job, Schedule, SeasonalTimes, Slot};
 use crate::domain::slot::RunState;
 use crate::http::access::{AppData, Require, perm};
+use crate::http::answers::{Answers, Basis};
 use crate::http::error::{ApiError, FieldError};
 use crate::http::extract::{Amount, Json, List, Object, Page, Query};
 use crate::http::route::{Route, route};
@@ -137,8 +139,15 @@ struct ForceSell {
 async fn list_orders(
     who: Require<perm::OrdersRead>,
     app: AppData,
+    answers: web::Data<Answers>,
+    req: HttpRequest,
     query: Query<OrderQuery>,
-) -> Result<web::Json<List<OrderView>>, ApiError> {
+) -> Result<HttpResponse, ApiError> {
+    let basis = Basis { rows: app.store.user(who.user_id).revision(), ..Basis::default() };
+    answers.give(&req, who.user_id, basis, || page_of_orders(&who, &app, &query))
+}
+
+fn page_of_orders(who: &Identity, app: &AppData, query: &OrderQuery) -> Result<List<OrderView>, ApiError> {
     let page = Page::new(query.limit, query.after);
     let limit = page.limit()?;
     let filter = OrderFilter {
@@ -152,7 +161,7 @@ async fn list_orders(
     };
     let orders = app.trading.list_orders(who.user_id, &filter, page.after().map(OrderId), limit)?;
     let next = (orders.len() == limit).then(|| orders.last().map(|o| o.intent.order_id.0)).flatten();
-    Ok(web::Json(List { items: orders.iter().map(OrderView::from).collect(), next }))
+    Ok(List { items: orders.iter().map(OrderView::from).collect(), next })
 }
 
 /// One order with its whole history.

@@ -1,12 +1,13 @@
 //! Totals of the caller's accounts.
 
-use actix_web::web;
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::domain::id::AccountId;
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
+use crate::http::answers::{Answers, Basis};
 use crate::http::error::ApiError;
 use crate::http::extract::Query;
 use crate::http::route::{Route, route};
@@ -32,11 +33,17 @@ struct SummaryQuery {
 async fn get_summary(
     who: Require<perm::PortfolioRead>,
     app: AppData,
+    answers: web::Data<Answers>,
+    req: HttpRequest,
     query: Query<SummaryQuery>,
-) -> Result<web::Json<SummaryView>, ApiError> {
-    let books = app.store.user(who.user_id).read(|v| PortfolioBooks::read_all(v, query.account_id))?;
-    let market = known_prices(&app, &books);
-    Ok(web::Json(SummaryView::from(&summary(&books, &market, app.trading.calendar(), app.market.now()))))
+) -> Result<HttpResponse, ApiError> {
+    let (rows, now) = (app.store.user(who.user_id), app.market.now());
+    let basis = Basis { rows: rows.revision(), quotes: app.trading.quotes().revision(), minute: now.as_second().div_euclid(60) };
+    answers.give(&req, who.user_id, basis, || {
+        let books = rows.read(|v| PortfolioBooks::read_all(v, query.account_id))?;
+        let market = known_prices(&app, &books);
+        Ok(SummaryView::from(&summary(&books, &market, app.trading.calendar(), now)))
+    })
 }
 
 /// What was last read of everything that these accounts hold or trade.

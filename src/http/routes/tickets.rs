@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::brokers::PowerBasis;
+use crate::domain::account::UsFunds;
 use crate::domain::id::{AccountId, OrderId};
 use crate::domain::instrument::Market;
 use crate::domain::order::{Environment, OrderKind, OrderState, Side, Venue};
@@ -100,8 +101,17 @@ struct OrderPreview {
     buying_power: Option<String>,
     /// `cash_only`, `dollars_only` or `integrated_margin`
     buying_power_basis: Option<PowerBasis>,
+    /// The same on the other basis of US orders, where the broker shows it too.
+    buying_power_other: Option<String>,
+    /// What the account's owner has chosen for US orders.
+    us_funds: UsFunds,
     /// Kinds of orders that the account's broker takes on this side of this market.
     order_types: Vec<OrderKind>,
+    /// Where the account's broker routes orders of this market; empty where there is nothing to choose.
+    venues: Vec<Venue>,
+    /// From when to when such an order of the session can be given. Our own paper takes it before, too.
+    opens_at: Timestamp,
+    closes_at: Timestamp,
     /// Why it would be refused now.
     refusal: Option<ReasonView>,
 }
@@ -207,7 +217,12 @@ async fn preview_order(
         tax: preview.tax.normalize().to_string(),
         buying_power: preview.power.as_ref().map(|p| p.amount.normalize().to_string()),
         buying_power_basis: preview.power.as_ref().map(|p| p.basis),
-        order_types: preview.kinds.to_vec(),
+        buying_power_other: preview.power.as_ref().and_then(|p| p.other).map(|amount| amount.normalize().to_string()),
+        us_funds: preview.account.settings.us_funds,
+        order_types: preview.kinds,
+        venues: preview.venues.to_vec(),
+        opens_at: preview.hours.0,
+        closes_at: preview.hours.1,
         refusal: preview.refusal.as_ref().map(ReasonView::from),
     }))
 }

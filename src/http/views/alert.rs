@@ -27,6 +27,8 @@ pub struct AlertView {
     pub level: Level,
     pub text: Words,
     pub read: bool,
+    /// A step of the work that went as it should.
+    pub step: bool,
     pub data: serde_json::Value,
 }
 
@@ -40,6 +42,7 @@ impl From<&Message> for AlertView {
             level: message.level,
             text: Words { ko: word(message, Language::Ko), en: word(message, Language::En) },
             read: message.read,
+            step: message.is_step(),
             data: message.event.clone(),
         }
     }

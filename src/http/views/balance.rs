@@ -20,6 +20,10 @@ pub struct CashView {
     pub booked: Option<String>,
     /// What the broker says.
     pub at_broker: Option<String>,
+    /// When the reconciliation last compared the two; `null` before the account trades.
+    pub compared_at: Option<Timestamp>,
+    /// The broker's less the books' at that time.
+    pub difference: Option<String>,
 }
 
 /// One instrument, by the books and at the broker.
@@ -94,6 +98,8 @@ impl From<Balance> for BalanceView {
                     currency,
                     booked: booked.map(decimal),
                     at_broker: at_broker.map(decimal),
+                    compared_at: balance.compared.iter().find(|c| c.currency.code() == currency).map(|c| c.at),
+                    difference: balance.compared.iter().find(|c| c.currency.code() == currency).map(|c| decimal(c.difference)),
                 })
                 .collect(),
             positions: shares

@@ -382,7 +382,9 @@ fn account(target: &Target, name: String, plan: &Plan, old: &OldAccount, request
             last_fact: 0,
             version,
         }),
-        going_live: Default::default(),
+        // It observes on, or trades on paper: neither ends with a newer copy.
+        going_live: before.map(|b| b.going_live.clone()).unwrap_or_default(),
+        twin: None,
     }
 }
 

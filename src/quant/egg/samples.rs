@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::domain::bot::{Bot, Holding, PointCurve, Sheet, SliceFill, TradeKind};
+use crate::domain::bot::{Bot, Holding, Sheet, SliceFill, TradeKind};
 use crate::domain::clock::kst_date;
 use crate::domain::id::{AccountId, BotId, HistoryId, HoldingId, SheetId};
-use crate::domain::instrument::Market;
+use crate::domain::samples;
 
 use super::book::BookIds;
 
@@ -22,36 +22,7 @@ pub fn bot() -> Bot {
 }
 
 pub fn named_bot(name: &str, number: u128) -> Bot {
-    Bot {
-        id: BotId(Uuid::from_u128(number)),
-        account_id: AccountId(Uuid::from_u128(1)),
-        name: name.to_owned(),
-        market: Market::Us,
-        symbol: "TQQQ".to_owned(),
-        position: 0,
-        version: 1,
-        active: true,
-        seed: 1_000.0,
-        profit_rate: 0.1,
-        t_div: 20,
-        max_tier: 10,
-        buy_below_average: true,
-        buy_below_point: true,
-        point_curve: PointCurve::P1,
-        skip_sell: false,
-        closing_conditions: Vec::new(),
-        sell_cooldown_days: 0,
-        sell_cooldown_loss_only: false,
-        trailing_enabled: false,
-        trailing_t_threshold: 0.3,
-        trailing_stop_pct: 0.1,
-        trailing_floor_rate: 0.1,
-        added_seed: 0.0,
-        trailing_mode: false,
-        trailing_high_watermark: 0.0,
-        trailing_stop: 0.0,
-        legacy: serde_json::Map::new(),
-    }
+    Bot { id: BotId(Uuid::from_u128(number)), account_id: AccountId(Uuid::from_u128(1)), ..samples::bot(name, "TQQQ") }
 }
 
 /// A holding of bot 1, opened on day 0.
@@ -60,20 +31,7 @@ pub fn holding(number: u128, quantity: f64, average_price: f64) -> Holding {
 }
 
 pub fn holding_of(bot: &Bot, number: u128, quantity: f64, average_price: f64) -> Holding {
-    Holding {
-        id: HoldingId(Uuid::from_u128(100 + number)),
-        bot_id: Some(bot.id),
-        name: bot.name.clone(),
-        market: bot.market,
-        symbol: bot.symbol.clone(),
-        quantity,
-        average_price,
-        total_cost: quantity * average_price,
-        last_kind: TradeKind::Buy,
-        cycle_start: instant(0),
-        last_trade_at: instant(0),
-        reserve: false,
-    }
+    samples::holding(bot, 100 + number, quantity, average_price, instant(0))
 }
 
 /// A fresh sheet of a bot on day 1.

@@ -11,59 +11,22 @@ use super::rates::{DEFAULT_RATE, RateSource, month_key};
 use super::status::{StatusMessage, status_messages};
 use super::*;
 use crate::domain::account::KnownRate;
-use crate::domain::bot::{HistoryRow, PointCurve, TradeKind};
+use crate::domain::bot::{HistoryRow, TradeKind};
 use crate::domain::clock::from_kst;
-use crate::domain::id::{AccountId, BotId, HistoryId, HoldingId};
-use crate::domain::instrument::Market;
+use crate::domain::id::BotId;
+use crate::domain::samples;
 
 fn bot(number: u128, active: bool) -> Bot {
-    Bot {
-        id: BotId(Uuid::from_u128(number)),
-        account_id: AccountId(Uuid::from_u128(1)),
-        name: format!("TQ_{number}"),
-        market: Market::Us,
-        symbol: "TQQQ".to_owned(),
-        position: number as u32,
-        version: 1,
-        active,
-        seed: 100.0,
-        profit_rate: 0.1,
-        t_div: 20,
-        max_tier: 10,
-        buy_below_average: true,
-        buy_below_point: true,
-        point_curve: PointCurve::P1,
-        skip_sell: false,
-        closing_conditions: Vec::new(),
-        sell_cooldown_days: 0,
-        sell_cooldown_loss_only: false,
-        trailing_enabled: false,
-        trailing_t_threshold: 0.3,
-        trailing_stop_pct: 0.1,
-        trailing_floor_rate: 0.1,
-        added_seed: 0.0,
-        trailing_mode: false,
-        trailing_high_watermark: 0.0,
-        trailing_stop: 0.0,
-        legacy: serde_json::Map::new(),
-    }
+    let place = number as u32;
+    Bot { id: BotId(Uuid::from_u128(number)), position: place, active, seed: 100.0, ..samples::bot(&format!("TQ_{number}"), "TQQQ") }
 }
 
 fn holding(owner: Option<u128>, name: &str, quantity: f64, price: f64) -> Holding {
     let opened = from_kst(datetime(2026, 5, 1, 0, 10, 0, 0));
+    let id = quantity.to_bits().into();
     Holding {
-        id: HoldingId(Uuid::from_u128(quantity.to_bits().into())),
         bot_id: owner.map(|n| BotId(Uuid::from_u128(n))),
-        name: name.to_owned(),
-        market: Market::Us,
-        symbol: "TQQQ".to_owned(),
-        quantity,
-        average_price: price,
-        total_cost: quantity * price,
-        last_kind: TradeKind::Buy,
-        cycle_start: opened,
-        last_trade_at: opened,
-        reserve: false,
+        ..samples::holding(&samples::bot(name, "TQQQ"), id, quantity, price, opened)
     }
 }
 
@@ -72,23 +35,8 @@ fn reserve(amount: f64) -> Holding {
 }
 
 fn sell(name: &str, at: Timestamp, profit: f64) -> HistoryRow {
-    HistoryRow {
-        id: HistoryId(Uuid::from_u128(1)),
-        bot_id: None,
-        name: name.to_owned(),
-        market: Market::Us,
-        symbol: "TQQQ".to_owned(),
-        kind: TradeKind::SellQuarter,
-        cycle_start: from_kst(datetime(2026, 5, 1, 4, 0, 0, 0)),
-        traded_at: at,
-        quantity: Some(1.0),
-        quantity_derived: false,
-        buy_price: 1.0,
-        sell_price: 1.0 + profit,
-        profit,
-        profit_rate: profit,
-        original_cycle_start: None,
-    }
+    let begun = from_kst(datetime(2026, 5, 1, 4, 0, 0, 0));
+    HistoryRow { bot_id: None, ..samples::sale(&samples::bot(name, "TQQQ"), begun, at, 1.0, profit) }
 }
 
 #[test]

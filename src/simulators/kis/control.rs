@@ -207,7 +207,9 @@ impl Control {
 
     /// Number of orders of an app key, modifications and cancellations included.
     pub fn order_count(&self, app_key: &str) -> usize {
-        self.orders(app_key).len()
+        let now = self.now();
+        let mut exchange = self.0.exchange();
+        exchange.accounts_of(app_key).iter().filter_map(|key| exchange.account(key, now).map(|book| book.orders.len())).sum()
     }
 
     /// All executions of an app key, oldest first.
@@ -269,6 +271,11 @@ impl Control {
     /// Every request so far, oldest first.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.0.gate().log.iter().cloned().collect()
+    }
+
+    /// Requests that arrived at `since` or later, newest first.
+    pub fn requests_since(&self, since: Timestamp) -> Vec<RequestRecord> {
+        self.0.gate().log.iter().rev().take_while(|record| record.at >= since).cloned().collect()
     }
 
     /// Requests of an app key for a transaction.

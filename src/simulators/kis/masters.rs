@@ -78,10 +78,50 @@ fn us_line(listing: &Listing, code: &str) -> Vec<u8> {
     let company = [" CO", " INC", " CORP", " & CO"].iter().any(|end| name.ends_with(end));
     let (class, product) = if company { ("2", "") } else { ("3", "001") };
     let columns: [&str; 24] = [
-        "US", "1", code, code, symbol, &real_time, name, name, class, "USD", "4", "0", &price, "1", "1", "930", "1600", "N", "", "0", "0",
-        "0", product, "",
+        "US",
+        "1",
+        code,
+        code,
+        symbol,
+        &real_time,
+        korean_name(listing),
+        name,
+        class,
+        "USD",
+        "4",
+        "0",
+        &price,
+        "1",
+        "1",
+        "930",
+        "1600",
+        "N",
+        "",
+        "0",
+        "0",
+        "0",
+        product,
+        "",
     ];
     cp949(&columns.join("\t"))
+}
+
+/// The Korean name of a US listing, where people know it by one.
+fn korean_name(listing: &Listing) -> &'static str {
+    match listing.symbol {
+        "AAPL" => "애플",
+        "NVDA" => "엔비디아",
+        "KO" => "코카콜라",
+        "JPM" => "JP모간체이스",
+        "TQQQ" => "프로셰어즈 울트라프로 QQQ",
+        "SQQQ" => "프로셰어즈 울트라프로 숏 QQQ",
+        "SOXL" => "디렉시온 반도체 3배 ETF",
+        "SOXS" => "디렉시온 반도체 인버스 3배 ETF",
+        "QQQ" => "인베스코 QQQ ETF",
+        "SPY" => "SPDR S&P500 ETF",
+        "VOO" => "뱅가드 S&P500 ETF",
+        _ => listing.name,
+    }
 }
 
 /// An archive with one packed file.

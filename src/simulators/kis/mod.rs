@@ -114,6 +114,11 @@ impl KisSimulator {
         self.paper_ws.url()
     }
 
+    /// Connections to the live host so far, its websocket included.
+    pub fn live_connections(&self) -> u64 {
+        self.live.connections() + self.live_ws.connections()
+    }
+
     /// Opens an account, or replaces its cash, positions and secret.
     pub fn add_account(&self, account: SimAccount) {
         self.shared.add_account(account);

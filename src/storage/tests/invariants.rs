@@ -9,13 +9,14 @@ use super::super::tables::{ACCOUNTS, HOLDINGS, Number, OPEN_ORDERS, ORDERS, POSI
 use super::super::{Difference, Key, Record, Store, StoreError, UserTx, account_key, verify};
 use super::{at, intent};
 use crate::domain::account::ImportMark;
-use crate::domain::bot::{HistoryRow, Holding, Sheet, SliceFill, TradeKind};
+use crate::domain::bot::{Bot, HistoryRow, Holding, Sheet, SliceFill, TradeKind};
 use crate::domain::fact::{Actor, Booking, BookingOrigin, Event};
 use crate::domain::id::{AccountId, BotId, HistoryId, HoldingId, OrderId, SheetId, UserId};
 use crate::domain::instrument::Market;
 use crate::domain::ledger::Position;
 use crate::domain::money::Currency;
 use crate::domain::order::{Fill, Order, OrderIntent, OrderOrigin, Side};
+use crate::domain::samples;
 
 const USER: UserId = UserId(Uuid::from_u128(1));
 const ACCOUNT: AccountId = AccountId(Uuid::from_u128(2));
@@ -31,20 +32,8 @@ fn key() -> Key {
 }
 
 fn holding(id: HoldingId, quantity: f64) -> Holding {
-    Holding {
-        id,
-        bot_id: Some(BOT),
-        name: "TQ_1".to_owned(),
-        market: Market::Us,
-        symbol: "TQQQ".to_owned(),
-        quantity,
-        average_price: 60.0,
-        total_cost: quantity * 60.0,
-        last_kind: TradeKind::Buy,
-        cycle_start: at(1),
-        last_trade_at: at(1),
-        reserve: false,
-    }
+    let bot = Bot { id: BOT, ..samples::bot("TQ_1", "TQQQ") };
+    Holding { id, ..samples::holding(&bot, 0, quantity, 60.0, at(1)) }
 }
 
 fn sheet(id: SheetId, opened_at: Timestamp, filled: f64) -> Sheet {

@@ -5,18 +5,20 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::bot_settings::{BotPatch, NewBot, checked_bot_name};
+use crate::domain::account::Account;
 use crate::domain::bot::{Bot, Holding};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, BotId, UserId};
 use crate::quant::egg::point::Held;
 use crate::quant::egg::trailing;
-use crate::storage::tables::{BOTS, LISTINGS};
+use crate::storage::tables::{ACCOUNTS, BOTS, LISTINGS};
 use crate::storage::{Key, StoreError, UserTx, UserView, account_key, time_ordered};
 use crate::trading::books::Books;
 use crate::trading::bus::LiveEvent;
 use crate::trading::error::TradingError;
 use crate::trading::night::settle::post_events;
 use crate::trading::tick::Trading;
+use crate::trading::twin::refuse_twin;
 
 /// Most bots in one account.
 const MOST_BOTS: usize = 200;
@@ -99,6 +101,28 @@ pub(in crate::trading) fn adopt_orphans(
     Ok(())
 }
 
+/// A bot that is new among those that trade: on a live account it begins with one share.
+pub(in crate::trading) fn admit(tx: &mut UserTx<'_>, account: AccountId, bot: BotId, now: Timestamp) -> Result<(), StoreError> {
+    let before: Account = tx.require(&ACCOUNTS, &account_key(account))?;
+    let mut after = before.clone();
+    after.admit(bot, now);
+    if after == before { Ok(()) } else { tx.put(&ACCOUNTS, &account_key(account), &after) }
+}
+
+/// The facts with which a bot's position and sheet get the bot's new name.
+pub(in crate::trading) fn renaming(books: &Books, bot: &Bot, name: &str) -> Vec<Event> {
+    let mut events = Vec::new();
+    for holding in books.holdings.iter().filter(|h| h.bot_id == Some(bot.id)) {
+        let renamed = Holding { name: name.to_owned(), ..holding.clone() };
+        let note = format!("the bot {} is now called {name}", bot.name);
+        events.push(Event::HoldingCorrected { holding_id: holding.id, after: Some(renamed), note });
+    }
+    if let Some(sheet) = books.sheet_of(bot.id) {
+        events.push(Event::SheetPut { sheet: crate::domain::bot::Sheet { name: name.to_owned(), ..sheet.clone() } });
+    }
+    events
+}
+
 impl Trading {
     /// Makes sure that a ticker exists: it is known, or the account's broker is asked.
     ///
@@ -148,7 +172,7 @@ impl Trading {
             return Err(TradingError::Fields(problems));
         }
         let rows = self.store.user(user);
-        rows.read(|v| Books::read(v, account))?;
+        rows.read(|v| refuse_twin(&Books::read(v, account)?.account))?;
         self.require_symbol(user, account, settings.symbol.as_deref().unwrap_or_default(), "/symbol").await?;
         let now = self.clock.now();
         let bot = rows
@@ -165,6 +189,7 @@ impl Trading {
                 settings.apply(&mut bot);
                 adopt_orphans(tx, &books, &bot, user, now)?;
                 put_bot(tx, &bot)?;
+                admit(tx, account, bot.id, now)?;
                 tx.audit(now, Some(user), "bot.created", json!({ "account_id": account, "bot": bot }))?;
                 Ok(bot)
             })
@@ -193,6 +218,7 @@ impl Trading {
                 let mut after = before.clone();
                 patch.apply(&mut after);
                 let books = Books::read(&tx.view(), account)?;
+                refuse_twin(&books.account)?;
                 if after.symbol != before.symbol {
                     refuse_if_in_use(&books, &before, "its symbol cannot change")?;
                 }
@@ -234,22 +260,14 @@ impl Trading {
                 }
                 let account = before.account_id;
                 let books = Books::read(&tx.view(), account)?;
+                refuse_twin(&books.account)?;
                 let foreign = |h: &Holding| h.name == name && h.bot_id != Some(id);
                 if books.bots.iter().any(|b| b.name == name) || books.holdings.iter().any(foreign) {
                     return Err(name_taken(&name));
                 }
                 let after = Bot { name: name.clone(), version: before.version + 1, ..before.clone() };
                 put_bot(tx, &after)?;
-                let mut events = Vec::new();
-                for holding in books.holdings.iter().filter(|h| h.bot_id == Some(id)) {
-                    let renamed = Holding { name: name.clone(), ..holding.clone() };
-                    let note = format!("the bot {} is now called {name}", before.name);
-                    events.push(Event::HoldingCorrected { holding_id: holding.id, after: Some(renamed), note });
-                }
-                if let Some(sheet) = books.sheet_of(id) {
-                    events.push(Event::SheetPut { sheet: crate::domain::bot::Sheet { name: name.clone(), ..sheet.clone() } });
-                }
-                tx.record(account, now, Actor::User(user), events)?;
+                tx.record(account, now, Actor::User(user), renaming(&books, &before, &name))?;
                 tx.audit(now, Some(user), "bot.renamed", json!({ "bot_id": id, "before": before.name, "after": name }))?;
                 Ok(after)
             })
@@ -270,6 +288,7 @@ impl Trading {
             .write(move |tx| -> Result<AccountId, StoreError> {
                 let bot = find_bot(&tx.view(), id)?;
                 let books = Books::read(&tx.view(), bot.account_id)?;
+                refuse_twin(&books.account)?;
                 refuse_if_in_use(&books, &bot, "it cannot be deleted")?;
                 // What is left are rows of no shares.
                 let empty = books.holdings.iter().filter(|h| h.bot_id == Some(id));
@@ -295,6 +314,7 @@ impl Trading {
             .user(user)
             .write(move |tx| -> Result<(), TradingError> {
                 let books = Books::read(&tx.view(), account)?;
+                refuse_twin(&books.account)?;
                 let mut wanted: Vec<BotId> = order.clone();
                 let mut present: Vec<BotId> = books.bots.iter().map(|b| b.id).collect();
                 wanted.sort();

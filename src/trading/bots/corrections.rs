@@ -8,7 +8,7 @@ use serde_json::json;
 use super::bot_settings::checked_name;
 use crate::domain::bot::{HistoryRow, Holding, TradeKind};
 use crate::domain::clock::from_kst;
-use crate::domain::fact::{Actor, Event};
+use crate::domain::fact::Event;
 use crate::domain::id::{AccountId, HistoryId, HoldingId, UserId};
 use crate::domain::instrument::{Instrument, Market};
 use crate::quant::egg::point::Held;
@@ -16,13 +16,12 @@ use crate::quant::egg::trailing;
 use crate::quant::manual::{self, ManualError, ManualTrade, Owner};
 use crate::storage::tables::{BOTS, HISTORY, HOLDINGS};
 use crate::storage::{StoreError, UserTx, account_key, time_ordered};
-use crate::trading::books::Books;
+use crate::trading::books::{Books, MOST_PRICE, record_by};
 use crate::trading::error::{FieldProblem, TradingError};
 use crate::trading::night::settle::post_events;
 use crate::trading::tick::Trading;
 
 const MOST_SHARES: f64 = 1e9;
-const MOST_PRICE: f64 = 1e9;
 const LONGEST_NOTE: usize = 500;
 
 /// A position as it should be.
@@ -105,10 +104,10 @@ impl HoldingEdit {
         let note = checked_note(&self.note);
         problems([
             checked_number("/quantity", self.quantity, true, MOST_SHARES),
-            checked_number("/average_price", self.average_price, true, MOST_PRICE),
+            checked_number("/average_price", self.average_price, true, f64::from(MOST_PRICE)),
             note.as_ref().map(drop).map_err(FieldProblem::clone),
         ])?;
-        note.map_err(|p| TradingError::Fields(vec![p]))
+        Ok(note?)
     }
 
     /// The row after the edit.
@@ -171,13 +170,13 @@ impl NewHistory {
         };
         problems([
             checked_number("/quantity", self.quantity, true, MOST_SHARES),
-            checked_number("/buy_price", self.buy_price, true, MOST_PRICE),
-            if self.trade_type.is_sell() { checked_number("/sell_price", self.sell_price, true, MOST_PRICE) } else { Ok(()) },
+            checked_number("/buy_price", self.buy_price, true, f64::from(MOST_PRICE)),
+            if self.trade_type.is_sell() { checked_number("/sell_price", self.sell_price, true, f64::from(MOST_PRICE)) } else { Ok(()) },
             when,
             checked_name("bot", &self.name).map(drop),
             note.as_ref().map(drop).map_err(FieldProblem::clone),
         ])?;
-        note.map_err(|p| TradingError::Fields(vec![p]))
+        Ok(note?)
     }
 
     fn row(&self, books: &Books, symbol: &str, now: Timestamp) -> Result<HistoryRow, TradingError> {
@@ -192,6 +191,22 @@ impl NewHistory {
 }
 
 impl Trading {
+    /// Writes a correction with its audit row; gives the fact's number.
+    async fn correct<F>(&self, user: UserId, account: AccountId, action: &'static str, correction: F) -> Result<u64, TradingError>
+    where
+        F: Fn(&mut UserTx<'_>) -> Result<(u64, serde_json::Value), TradingError> + Send + 'static,
+    {
+        let now = self.clock.now();
+        let write = move |tx: &mut UserTx<'_>| -> Result<u64, TradingError> {
+            let (seq, detail) = correction(tx)?;
+            tx.audit(now, Some(user), action, detail)?;
+            Ok(seq)
+        };
+        let seq = self.store.user(user).write(write).await?;
+        self.portfolio_changed(user, account);
+        Ok(seq)
+    }
+
     /// Corrects a position or adds one where a bot has none; also the reserve. Answers the fact's
     /// number.
     ///
@@ -200,21 +215,13 @@ impl Trading {
     pub async fn correct_holding(&self, user: UserId, edit: HoldingEdit) -> Result<u64, TradingError> {
         let note = edit.check()?;
         let (account, now) = (edit.account_id, self.clock.now());
-        let seq = self
-            .store
-            .user(user)
-            .write(move |tx| -> Result<u64, TradingError> {
-                let books = Books::read(&tx.view(), account)?;
-                let (before, after) = edit.carried_out(&books, now)?;
-                let detail = json!({ "account_id": account, "before": before, "after": after, "note": note });
-                let event = Event::HoldingCorrected { holding_id: after.id, after: Some(after), note: note.clone() };
-                let seq = put_fact(tx, account, now, user, event)?;
-                tx.audit(now, Some(user), "holding.corrected", detail)?;
-                Ok(seq)
-            })
-            .await?;
-        self.portfolio_changed(user, account);
-        Ok(seq)
+        let correction = move |tx: &mut UserTx<'_>| {
+            let (before, after) = edit.carried_out(&Books::read(&tx.view(), account)?, now)?;
+            let detail = json!({ "account_id": account, "before": before, "after": after, "note": note });
+            let event = Event::HoldingCorrected { holding_id: after.id, after: Some(after), note: note.clone() };
+            Ok((record_by(tx, account, now, user, event)?, detail))
+        };
+        self.correct(user, account, "holding.corrected", correction).await
     }
 
     /// Takes a position out of the books. A bot's trailing stop ends with its position.
@@ -222,31 +229,24 @@ impl Trading {
     /// # Errors
     /// `Fields` without a note, `NotFound`.
     pub async fn remove_holding(&self, user: UserId, account: AccountId, id: HoldingId, note: &str) -> Result<u64, TradingError> {
-        let note = checked_note(note).map_err(|p| TradingError::Fields(vec![p]))?;
-        let now = self.clock.now();
-        let seq = self
-            .store
-            .user(user)
-            .write(move |tx| -> Result<u64, TradingError> {
-                let before: Holding = tx.require(&HOLDINGS, &account_key(account).id(id.as_bytes()))?;
-                let event = Event::HoldingCorrected { holding_id: id, after: None, note: note.clone() };
-                let seq = put_fact(tx, account, now, user, event)?;
-                let books = Books::read(&tx.view(), account)?;
-                if let Some(bot) = before.bot_id.and_then(|bot| books.bot(bot))
-                    && let Some((state, event)) = trailing::repair(bot, &Held::of(&books.holdings_of(bot.id)))
-                {
-                    let mut ended = bot.clone();
-                    state.put(&mut ended);
-                    ended.version += 1;
-                    tx.put(&BOTS, &account_key(account).id(bot.id.as_bytes()), &ended)?;
-                    post_events(tx, account, now, &[event])?;
-                }
-                tx.audit(now, Some(user), "holding.removed", json!({ "account_id": account, "before": before, "note": note }))?;
-                Ok(seq)
-            })
-            .await?;
-        self.portfolio_changed(user, account);
-        Ok(seq)
+        let (note, now) = (checked_note(note)?, self.clock.now());
+        let correction = move |tx: &mut UserTx<'_>| {
+            let before: Holding = tx.require(&HOLDINGS, &account_key(account).id(id.as_bytes()))?;
+            let event = Event::HoldingCorrected { holding_id: id, after: None, note: note.clone() };
+            let seq = record_by(tx, account, now, user, event)?;
+            let books = Books::read(&tx.view(), account)?;
+            if let Some(bot) = before.bot_id.and_then(|bot| books.bot(bot))
+                && let Some((state, event)) = trailing::repair(bot, &Held::of(&books.holdings_of(bot.id)))
+            {
+                let mut ended = bot.clone();
+                state.put(&mut ended);
+                ended.version += 1;
+                tx.put(&BOTS, &account_key(account).id(bot.id.as_bytes()), &ended)?;
+                post_events(tx, account, now, &[event])?;
+            }
+            Ok((seq, json!({ "account_id": account, "before": before, "note": note })))
+        };
+        self.correct(user, account, "holding.removed", correction).await
     }
 
     /// Adds a history row. No position changes.
@@ -258,20 +258,12 @@ impl Trading {
         let note = new.check(now)?;
         let symbol = Instrument::parse_us_ticker(&new.symbol).map_err(|detail| TradingError::field("/symbol", "invalid", detail))?;
         let account = new.account_id;
-        let seq = self
-            .store
-            .user(user)
-            .write(move |tx| -> Result<u64, TradingError> {
-                let books = Books::read(&tx.view(), account)?;
-                let row = new.row(&books, &symbol, now)?;
-                let detail = json!({ "account_id": account, "after": row, "note": note });
-                let seq = put_fact(tx, account, now, user, Event::HistoryAdded { row, note: note.clone() })?;
-                tx.audit(now, Some(user), "history.added", detail)?;
-                Ok(seq)
-            })
-            .await?;
-        self.portfolio_changed(user, account);
-        Ok(seq)
+        let correction = move |tx: &mut UserTx<'_>| {
+            let row = new.row(&Books::read(&tx.view(), account)?, &symbol, now)?;
+            let detail = json!({ "account_id": account, "after": row, "note": note });
+            Ok((record_by(tx, account, now, user, Event::HistoryAdded { row, note: note.clone() })?, detail))
+        };
+        self.correct(user, account, "history.added", correction).await
     }
 
     /// Takes a row out of the history. No position changes.
@@ -279,26 +271,14 @@ impl Trading {
     /// # Errors
     /// `Fields` without a note, `NotFound`.
     pub async fn remove_history(&self, user: UserId, account: AccountId, id: HistoryId, note: &str) -> Result<u64, TradingError> {
-        let note = checked_note(note).map_err(|p| TradingError::Fields(vec![p]))?;
-        let now = self.clock.now();
-        let seq = self
-            .store
-            .user(user)
-            .write(move |tx| -> Result<u64, TradingError> {
-                let before: HistoryRow = tx.require(&HISTORY, &account_key(account).id(id.as_bytes()))?;
-                let seq = put_fact(tx, account, now, user, Event::HistoryRemoved { history_id: id, note: note.clone() })?;
-                tx.audit(now, Some(user), "history.removed", json!({ "account_id": account, "before": before, "note": note }))?;
-                Ok(seq)
-            })
-            .await?;
-        self.portfolio_changed(user, account);
-        Ok(seq)
+        let (note, now) = (checked_note(note)?, self.clock.now());
+        let correction = move |tx: &mut UserTx<'_>| {
+            let before: HistoryRow = tx.require(&HISTORY, &account_key(account).id(id.as_bytes()))?;
+            let detail = json!({ "account_id": account, "before": before, "note": note });
+            Ok((record_by(tx, account, now, user, Event::HistoryRemoved { history_id: id, note: note.clone() })?, detail))
+        };
+        self.correct(user, account, "history.removed", correction).await
     }
-}
-
-fn put_fact(tx: &mut UserTx<'_>, account: AccountId, now: Timestamp, user: UserId, event: Event) -> Result<u64, StoreError> {
-    let facts = tx.record(account, now, Actor::User(user), vec![event])?;
-    Ok(facts.first().map_or(0, |f| f.seq))
 }
 
 #[cfg(test)]

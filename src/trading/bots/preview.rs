@@ -374,9 +374,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::bot::{ClosingCondition, Holding, PointCurve};
-    use crate::domain::id::HoldingId;
-    use crate::domain::instrument::Market;
+    use crate::domain::bot::{ClosingCondition, PointCurve};
+    use crate::domain::samples;
     use crate::trading::bots::bot_settings::{BotPatch, NewBot};
 
     fn bot() -> Bot {
@@ -396,20 +395,7 @@ mod tests {
     }
 
     fn basis(bot: &Bot, quantity: f64, average: f64) -> Basis {
-        let holding = Holding {
-            id: HoldingId(Uuid::from_u128(3)),
-            bot_id: Some(bot.id),
-            name: bot.name.clone(),
-            market: Market::Us,
-            symbol: bot.symbol.clone(),
-            quantity,
-            average_price: average,
-            total_cost: quantity * average,
-            last_kind: TradeKind::Buy,
-            cycle_start: Timestamp::UNIX_EPOCH,
-            last_trade_at: Timestamp::UNIX_EPOCH,
-            reserve: false,
-        };
+        let holding = samples::holding(bot, 3, quantity, average, Timestamp::UNIX_EPOCH);
         let holdings = if quantity == 0.0 { Vec::new() } else { vec![holding] };
         Basis { holdings, sold_today: false, sell_sheet_today: false, latest_sell: None }
     }

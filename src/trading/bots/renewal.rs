@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::changes::{adopt_orphans, put_bot, remove_bot};
+use super::changes::{admit, adopt_orphans, put_bot, remove_bot};
 use crate::domain::bot::Bot;
 use crate::domain::id::{AccountId, BotId, UserId};
 use crate::domain::instrument::Instrument;
@@ -11,6 +11,7 @@ use crate::storage::{StoreError, time_ordered};
 use crate::trading::books::Books;
 use crate::trading::error::TradingError;
 use crate::trading::tick::Trading;
+use crate::trading::twin::refuse_twin;
 
 /// What a renewal makes and leaves.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +76,9 @@ impl Trading {
                 for bot in &renewed.bots {
                     adopt_orphans(tx, &kept, bot, user, now)?;
                     put_bot(tx, bot)?;
+                    if before.bot(bot.id).is_none() {
+                        admit(tx, account, bot.id, now)?;
+                    }
                 }
                 let detail = json!({
                     "account_id": account, "tickers": tickers, "before": before.bots, "after": renewed.bots, "orphans": renewed.orphans,
@@ -90,6 +94,7 @@ impl Trading {
 
 /// What a renewal of these books would give; new bots get ids counted up from `first_id`.
 fn planned(books: &Books, tickers: &[(String, i64)], first_id: uuid::Uuid) -> Result<Renewed, TradingError> {
+    refuse_twin(&books.account)?;
     let Some(total_budget) = books.account.settings.total_budget else {
         return Err(TradingError::refused("no_budget", "the account has no total budget: set it in the account's settings first"));
     };

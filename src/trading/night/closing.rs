@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::nightly::note_closing;
 use super::settle::post_events;
 use super::slices::{Asked, fresh_order_id, once_per_session, order_deadline};
-use super::slots::{HALTED, Outcome, calendar, handle, run_of};
+use super::slots::{HALTED, HELD, Outcome, calendar, handle, run_of};
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Bot;
 use crate::domain::fact::Actor;
@@ -37,6 +37,8 @@ enum Closing {
     Gone,
     /// An order stands in the way and must end first.
     Waits,
+    /// A question to the owner keeps the buy back.
+    Held,
 }
 
 impl Trading {
@@ -45,10 +47,12 @@ impl Trading {
             return Ok(Outcome::Done(HALTED.to_owned()));
         }
         let books = line.user.read(|v| Books::read(v, line.account_id))?;
-        let (mut waits, mut problem) = (false, None);
+        let (mut waits, mut held, mut problem) = (false, false, None);
         for bot in turn::bots(&books.bots).into_iter().filter(|b| !b.closing_conditions.is_empty()) {
             // One bot's trouble keeps no other from its buy.
-            waits |= keep(&mut problem, self.closing_buy(line, plan, slot, bot.id).await) == Some(Closing::Waits);
+            let outcome = keep(&mut problem, self.closing_buy(line, plan, slot, bot.id).await);
+            waits |= outcome == Some(Closing::Waits);
+            held |= outcome == Some(Closing::Held);
         }
         if self.refresh_orders(line, true).await.is_ok() {
             self.settle(line).await?;
@@ -56,7 +60,7 @@ impl Trading {
         match problem {
             Some(error) => Err(error),
             None if waits => Ok(Outcome::Later),
-            None => Ok(Outcome::Done(String::new())),
+            None => Ok(Outcome::Done(if held { HELD } else { "" }.to_owned())),
         }
     }
 
@@ -88,7 +92,7 @@ impl Trading {
                     }
                 })
                 .await?;
-            return Ok(Closing::Gone);
+            return Ok(Closing::Held);
         }
         let price = quote.as_ref().map(|q| f64_from_decimal(q.last));
         let holdings = books.holdings_of(bot.id);
@@ -277,7 +281,7 @@ impl Trading {
             Err(error) => return Err(error),
         };
         let price = self.quotes.get(symbol).map_or(Decimal::ONE_HUNDRED, |q| q.last);
-        let power = line.gateway.buying_power(exchange, symbol, Some(price)).await?;
+        let power = self.power(line, exchange, symbol, Some(price)).await?;
         self.quotes.put_cash(line.account_id, power.amount, now);
         let balance = line.gateway.present_balance().await;
         match balance.ok().and_then(|b| b.usd_krw).filter(|rate| *rate > Decimal::ZERO) {

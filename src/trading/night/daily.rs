@@ -21,6 +21,7 @@ use crate::quant::egg::manage::{auto_start, bot_sync};
 use crate::storage::tables::{BOTS, HISTORY, JOURNAL};
 use crate::storage::{StoreError, UserTx, account_key};
 use crate::trading::books::Books;
+use crate::trading::bots::changes::admit;
 use crate::trading::error::TradingError;
 use crate::trading::line::Line;
 use crate::trading::tick::Trading;
@@ -153,6 +154,7 @@ fn care_for_bots(tx: &mut UserTx<'_>, account: AccountId, now: jiff::Timestamp) 
                 bot.active = true;
                 bot.buy_below_point = true;
                 change_bot(tx, account, now, "bot.auto_started", bot)?;
+                admit(tx, account, start.bot_id, now)?;
             }
             post_events(tx, account, now, &[start.event])?;
         }

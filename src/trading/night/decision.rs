@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::nightly::note_decision;
 use super::settle::{BookedAt, book_ids, end_sheet, post_events, store_booked};
 use super::slices::fresh_sheet_id;
-use super::slots::{Outcome, mark, run_of};
+use super::slots::{HELD, Outcome, mark, run_of};
 use crate::brokers::BrokerError;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::{Bot, Holding, Sheet};
@@ -119,21 +119,23 @@ impl Trading {
             }
         }
         let (now, calendar, slices) = (self.clock.now(), self.calendar.clone(), plan.slices.len());
-        line.user
-            .write(move |tx| -> Result<(), StoreError> {
+        let noted = line
+            .user
+            .write(move |tx| -> Result<&str, StoreError> {
                 if run_of(&tx.view(), account, &slot)?.is_some_and(|r| r.state != RunState::Running) {
-                    return Ok(());
+                    return Ok("");
                 }
                 let mut deciding = Deciding { tx, account, calendar: &calendar, prices: &prices, slot, slices: slices as i64, now };
                 let trading = deciding.close_outdated()?;
-                deciding.open_sheets(trading)?;
+                let noted = if deciding.open_sheets(trading)? { HELD } else { "" };
                 if trading {
                     deciding.net()?;
                 }
-                mark(tx, account, slot, RunState::Done, now, "")
+                mark(tx, account, slot, RunState::Done, now, noted)?;
+                Ok(noted)
             })
             .await?;
-        Ok(Outcome::Done(String::new()))
+        Ok(Outcome::Done(noted.to_owned()))
     }
 }
 
@@ -188,7 +190,9 @@ impl Deciding<'_, '_> {
         }
     }
 
-    fn open_sheets(&mut self, trading: bool) -> Result<(), StoreError> {
+    /// Lets every bot decide; tells whether a question held one.
+    fn open_sheets(&mut self, trading: bool) -> Result<bool, StoreError> {
+        let mut held = false;
         for bot in turn::bots(&self.books()?.bots) {
             // Each bot decides on books that hold what the bots before it have changed.
             let books = self.books()?;
@@ -202,6 +206,7 @@ impl Deciding<'_, '_> {
             if let Some(question) = open_question(&self.tx.view(), self.account, bot.market, &bot.symbol)? {
                 let notice = held_notice(&bot.name, &question);
                 self.tx.post(self.account, self.now, notice.level(), &notice)?;
+                held = true;
                 continue;
             }
             let price = self.price(&bot.symbol);
@@ -209,6 +214,10 @@ impl Deciding<'_, '_> {
             post_events(self.tx, self.account, self.now, &decision.events)?;
             if acts {
                 self.carry_out(bot, &books, &decision)?;
+                continue;
+            }
+            if books.account.twin.is_some() {
+                // What it would have done is told in its live account.
                 continue;
             }
             let wanted = decision.order;
@@ -227,7 +236,7 @@ impl Deciding<'_, '_> {
                 self.tx.post(self.account, self.now, notice.level(), &notice)?;
             }
         }
-        Ok(())
+        Ok(held)
     }
 
     fn carry_out(&mut self, bot: &Bot, books: &Books, decision: &Decision) -> Result<(), StoreError> {

@@ -75,6 +75,10 @@ impl Trading {
             let night = v.get(&NIGHTS, &key(account, plan.session))?.unwrap_or_else(|| Night::new(plan.session));
             Ok::<_, StoreError>((Books::read(v, account)?, orders, night))
         })?;
+        // What a twin's bots would have done is nobody's orders.
+        if books.account.twin.is_some() {
+            return Ok(None);
+        }
         let observes = |b: &&Bot| b.active && b.market == Market::Us && !books.account.acts(b.id);
         let watched: Vec<Watched> =
             books.bots.iter().filter(observes).map(|b| Watched { bot_id: b.id, bot: b.name.clone(), symbol: b.symbol.clone() }).collect();

@@ -5,9 +5,10 @@ use rust_decimal::Decimal;
 use super::slots::Outcome;
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Bot;
+use crate::domain::instrument::Market;
 use crate::domain::message::{EffectiveTimes, Notice, ReadinessCheck};
 use crate::domain::money::f64_from_decimal;
-use crate::domain::order::OrderState;
+use crate::domain::order::{Environment, OrderState};
 use crate::domain::schedule::{SessionPlan, Slot};
 use crate::quant::egg::turn;
 use crate::trading::books::Books;
@@ -46,7 +47,8 @@ impl Trading {
         let mut check = |name: &str, ok: bool, detail: String| checks.push(ReadinessCheck { name: name.to_owned(), ok, detail });
         check("trading_day", true, plan.session.to_string());
 
-        let token = line.gateway.check_token().await;
+        let reader = self.reader(line).await?;
+        let token = reader.gateway.check_token().await;
         check("token", token.is_ok(), token.err().map(|e| e.to_string()).unwrap_or_default());
 
         let largest = spending_of(&books);
@@ -60,7 +62,7 @@ impl Trading {
         check("unresolved", unresolved == 0, unresolved.to_string());
         let disk = self.disk_free();
         check("disk", disk.is_none_or(|bytes| bytes > LEAST_DISK), disk.map(|b| (b >> 20).to_string()).unwrap_or_default());
-        let drift = line.gateway.clock_drift();
+        let drift = reader.gateway.clock_drift();
         check("clock", drift.is_none_or(|s| s.abs() <= LARGEST_DRIFT), drift.map(|s| s.to_string()).unwrap_or_default());
         check("schedule", books.account.mode == AccountMode::Trading, String::new());
         // Observing is what the owner chose, not a fault: the line keeps its colour and says beside it
@@ -74,13 +76,16 @@ impl Trading {
     }
 
     async fn cash_for(&self, line: &Line, symbol: Option<&str>) -> Result<Decimal, TradingError> {
+        if line.gateway.environment() == Environment::Own {
+            return Ok(self.paper_power(line, Market::Us)?.map_or(Decimal::ZERO, |power| power.amount));
+        }
         let symbol = symbol.unwrap_or("TQQQ");
         let exchange = self.exchange(line, symbol).await?;
         let price = match self.quotes.get(symbol) {
             Some(quote) => quote.last,
             None => self.price(line, symbol).await?.map_or(Decimal::ONE_HUNDRED, |q| q.last),
         };
-        let power = line.gateway.buying_power(exchange, symbol, Some(price)).await?;
+        let power = self.power(line, exchange, symbol, Some(price)).await?;
         self.quotes.put_cash(line.account_id, power.amount, self.clock.now());
         Ok(power.amount)
     }

@@ -18,7 +18,7 @@ use crate::quant::egg::event::EggEvent;
 use crate::quant::egg::number::cents;
 use crate::quant::egg::slice::{self, Completion, Request};
 use crate::quant::egg::{closing, force_sell};
-use crate::storage::tables::{BOTS, HISTORY};
+use crate::storage::tables::{BOTS, HISTORY, SHEETS};
 use crate::storage::{StoreError, UserTx, account_key, time_ordered};
 use crate::trading::books::Books;
 use crate::trading::bus::LiveEvent;
@@ -210,17 +210,31 @@ impl Trading {
     /// The first failure; what else can be settled is.
     pub(in crate::trading) async fn settle(&self, line: &Line) -> Result<(), TradingError> {
         let account = line.account_id;
-        let waiting = line.user.read(|v| v.open_orders(account))?;
+        let waiting = line.user.read(|v| v.ended_orders(account))?;
         let (mut touched, mut problem) = (false, None);
-        for order in waiting.into_iter().filter(|o| o.state.is_final() && !o.settled) {
+        for order in waiting {
             touched = true;
             let session = self.calendar.session_on(order.intent.session).ok().flatten();
             let at = BookedAt::until(session.map(|s| s.close), self.clock.now());
             let settled = line.user.write(move |tx| settle_order(tx, account, &order, session, at)).await;
             keep(&mut problem, settled.map_err(TradingError::from));
         }
-        let now = self.clock.now();
-        let books = line.user.read(|v| Books::read(v, account))?;
+        let books = line.user.read(|v| -> Result<_, StoreError> {
+            let no_sheet = v.last_key(&SHEETS, &account_key(account))?.is_none();
+            if no_sheet { Ok(None) } else { Books::read(v, account).map(Some) }
+        })?;
+        if let Some(books) = books {
+            touched |= self.complete_sheets(line, &books, &mut problem).await?;
+        }
+        if touched {
+            self.bus.publish(line.user.id(), LiveEvent::Portfolio { account_id: account });
+        }
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// Completes the sheets whose slices are done; `true` when there was one.
+    async fn complete_sheets(&self, line: &Line, books: &Books, problem: &mut Option<TradingError>) -> Result<bool, TradingError> {
+        let (account, now, mut touched) = (line.account_id, self.clock.now(), false);
         for sheet in books.sheets.iter().filter(|s| !books.sheet_waits(s) && !books.is_imported(s)) {
             let passed = self.next_slice_after(line, sheet.session, now)?.is_none();
             let bot_exists = sheet.bot_id.is_some_and(|id| books.bot(id).is_some());
@@ -231,13 +245,10 @@ impl Trading {
             touched = true;
             let (sheet_id, at) = (sheet.id, BookedAt::until(self.window(sheet.session).map(|w| w.close), now));
             let completed = line.user.write(move |tx| complete_sheet(tx, account, sheet_id, passed, at)).await;
-            keep(&mut problem, completed.map_err(TradingError::from));
+            keep(problem, completed.map_err(TradingError::from));
             self.bus.publish(line.user.id(), LiveEvent::Sheet { account_id: account, sheet_id });
         }
-        if touched {
-            self.bus.publish(line.user.id(), LiveEvent::Portfolio { account_id: account });
-        }
-        problem.map_or(Ok(()), Err)
+        Ok(touched)
     }
 }
 

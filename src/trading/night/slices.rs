@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::settle::post_events;
-use super::slots::{HALTED, Outcome, handle, mark, run_of};
+use super::slots::{HALTED, HELD, Outcome, handle, mark, run_of};
 use crate::domain::account::AccountMode;
 use crate::domain::bot::Sheet;
 use crate::domain::fact::{Actor, Event};
@@ -135,10 +135,12 @@ impl Trading {
             return Ok(Outcome::Done(HALTED.to_owned()));
         }
         line.user.write(move |tx| mark(tx, account, slot, RunState::Running, now, "")).await?;
-        let (mut waits, mut problem) = (false, None);
+        let (mut waits, mut held, mut problem) = (false, false, None);
         for sheet in sheets {
             // One sheet's trouble keeps no other from its slice.
-            waits |= keep(&mut problem, self.slice_of(line, plan, slot, sheet.id).await) == Some(Step::Waits);
+            let step = keep(&mut problem, self.slice_of(line, plan, slot, sheet.id).await);
+            waits |= step == Some(Step::Waits);
+            held |= step == Some(Step::Held);
         }
         // Most orders fill at once: take the result now instead of at the next tick, which also tells
         // when the list cannot be read.
@@ -151,7 +153,7 @@ impl Trading {
             Some(error) => Err(error),
             None if waits && !overtaken => Ok(Outcome::Later),
             None if waits => Ok(Outcome::Done("an earlier order was still open".to_owned())),
-            None => Ok(Outcome::Done(String::new())),
+            None => Ok(Outcome::Done(if held { HELD } else { "" }.to_owned())),
         }
     }
 
@@ -202,7 +204,7 @@ impl Trading {
             if sheet.bot_id.is_some_and(|bot| self.holds.is_news(bot, plan.session)) {
                 self.notify(line, held_notice(&sheet.name, &question)).await?;
             }
-            return Ok(Step::Gone);
+            return Ok(Step::Held);
         }
         let price = quote.map(|q| f64_from_decimal(q.last));
         // The broker took its time: a bot that was switched off meanwhile sends nothing any more.
@@ -313,6 +315,8 @@ enum Step {
     Gone,
     /// An earlier order must end first.
     Waits,
+    /// A question to the owner keeps the slice back.
+    Held,
 }
 
 /// The sheet, if it still gets slices.

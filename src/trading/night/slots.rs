@@ -29,6 +29,9 @@ use crate::trading::tick::Trading;
 /// What is noted of a slot in which the kill switch kept everything back.
 pub(in crate::trading) const HALTED: &str = "the kill switch is on";
 
+/// What is noted of a slot in which a question to the owner held a bot.
+pub(in crate::trading) const HELD: &str = "a bot waited for an answer";
+
 /// What running a slot came to.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::trading) enum Outcome {

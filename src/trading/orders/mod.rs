@@ -1,6 +1,8 @@
 //! Orders: the service, its gate, the ticket, own paper, and what the broker's lists prove.
 
+pub(super) mod auction;
 pub(super) mod evidence;
+pub(super) mod funds;
 pub(super) mod gate;
 pub(super) mod notices;
 pub(super) mod paper;

@@ -1,14 +1,12 @@
 //! Our own paper trading: orders of `own` accounts are filled here, at the last trade, while their
 //! market is open and the price is fresh. What it needs to know comes from the user's own broker.
 
-use std::collections::BTreeSet;
-
 use jiff::SignedDuration;
 use rust_decimal::{Decimal, RoundingStrategy};
 use sha2::{Digest, Sha256};
 
 use crate::brokers::Quote;
-use crate::domain::account::{Account, AccountMode, AccountSettings};
+use crate::domain::account::{Account, AccountMode, AccountSettings, UsFunds};
 use crate::domain::charges::{self, Charges, Trade};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, UserId};
@@ -102,6 +100,7 @@ impl Trading {
                     unsettled: Vec::new(),
                     imported: None,
                     going_live: Default::default(),
+                    twin: None,
                 };
                 tx.put(&ACCOUNTS, &account_key(id), &account)?;
                 let cash = Event::OpeningCash { currency: Currency::Krw, amount: OPENING_CASH.into(), note: String::new() };
@@ -112,19 +111,14 @@ impl Trading {
         Ok(id)
     }
 
-    /// A fresh price for paper trading: known already, or asked of one of the user's own brokers.
-    pub(in crate::trading) async fn paper_quote(&self, user: UserId, market: Market, symbol: &str) -> Option<Quote> {
+    /// A fresh price for paper trading: known already, or asked of one of the user's own brokers. A twin
+    /// asks through its live account.
+    pub(in crate::trading) async fn paper_quote(&self, line: &Line, market: Market, symbol: &str) -> Option<Quote> {
         let now = self.clock.now();
         if let Some(known) = self.quotes.get(symbol).filter(|q| now.duration_since(q.at) <= FRESH) {
             return Some(known);
         }
-        let accounts = self.store.user(user).read(|v| v.accounts()).ok()?;
-        for account in accounts.iter().filter(|a| a.environment != Environment::Own) {
-            let Ok(gateway) = self.connector.connect(user, account).await else { continue };
-            if gateway.capabilities().offer(market).is_none() {
-                continue;
-            }
-            let line = Line { user: self.store.user(user), account_id: account.id, gateway };
+        for line in self.lines_for(line, market).await {
             if let Ok(Some(quote)) = self.price_in(&line, market, symbol).await {
                 return Some(quote);
             }
@@ -132,13 +126,33 @@ impl Trading {
         None
     }
 
+    /// Lines to the user's accounts at brokers that know a market, for an account of our own paper; for a
+    /// twin that is its live account's alone.
+    pub(super) async fn lines_for(&self, paper: &Line, market: Market) -> Vec<Line> {
+        let Ok(twinned) = self.twinned(paper) else { return Vec::new() };
+        let accounts = paper.user.read(|v| v.accounts()).unwrap_or_default();
+        let reads = |a: &&Account| twinned.map_or(a.environment != Environment::Own, |live| a.id == live);
+        let mut lines = Vec::new();
+        for account in accounts.iter().filter(reads) {
+            let Ok(gateway) = self.connector.connect(paper.user.id(), account).await else { continue };
+            if gateway.capabilities().offer(market).is_some() {
+                lines.push(Line { user: paper.user.clone(), account_id: account.id, gateway });
+            }
+        }
+        lines
+    }
+
     /// Fills, and at the end of the session ends, what is open in an own-paper account.
     pub(in crate::trading) async fn fill_paper(&self, line: &Line) -> Result<(), TradingError> {
         let (account, now) = (line.account_id, self.clock.now());
-        let markets: BTreeSet<Market> = line.user.read(|v| v.list(&EXPOSURE, &account_key(account)))?.iter().map(|e| e.market).collect();
-        let trades = |market: &Market| self.calendar_of(*market).session_at(now).is_ok_and(|session| session.is_some());
-        // Nothing fills while its market is closed; what a close has ended can wait a moment.
-        if markets.is_empty() || !(markets.iter().any(trades) || self.searches.is_paper_due(account, now)) {
+        let exposed = line.user.read(|v| v.list(&EXPOSURE, &account_key(account)))?;
+        let mut may_fill = false;
+        for open in &exposed {
+            let trades = self.calendar_of(open.market).session_at(now).is_ok_and(|session| session.is_some());
+            may_fill = may_fill || (trades && self.paper_quote(line, open.market, &open.symbol).await.is_some());
+        }
+        // Nothing fills in a closed market or without a price; what a close has ended can wait a moment.
+        if exposed.is_empty() || !(may_fill || self.searches.is_paper_due(account, now)) {
             return Ok(());
         }
         let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;
@@ -152,21 +166,25 @@ impl Trading {
     pub(in crate::trading) async fn try_paper(&self, line: &Line, order: &Order) -> Result<(), TradingError> {
         let (market, now) = (order.intent.market, self.clock.now());
         let window = self.window_of(market, order.intent.session);
-        if window.is_some_and(|w| now >= w.close) {
-            return self.end_paper(line, order).await;
+        if let Some((auction, window)) = order.intent.kind.auction().zip(window) {
+            return self.try_auction(line, order, auction, window).await;
+        }
+        if window.is_some_and(|w| now >= w.close) || now >= order.intent.expires_at {
+            return self.end_paper(line, order, None).await;
         }
         if window.is_none_or(|w| now < w.open) {
             return Ok(());
         }
-        let Some(quote) = self.paper_quote(line.user.id(), market, &order.intent.symbol).await else { return Ok(()) };
+        let Some(quote) = self.paper_quote(line, market, &order.intent.symbol).await else { return Ok(()) };
         match matches(order, quote.last) {
             Match::Waits => Ok(()),
-            Match::Ends => self.end_paper(line, order).await,
+            Match::Ends => self.end_paper(line, order, None).await,
             Match::Fills(price) => self.fill_at(line, order, price).await,
         }
     }
 
-    async fn end_paper(&self, line: &Line, order: &Order) -> Result<(), TradingError> {
+    /// Ends an order unfilled, as `end` says or as its kind ends.
+    pub(super) async fn end_paper(&self, line: &Line, order: &Order, end: Option<Event>) -> Result<(), TradingError> {
         let (account, order_id, now) = (line.account_id, order.intent.order_id, self.clock.now());
         let immediate = order.intent.kind.is_immediate();
         let after = line
@@ -175,8 +193,8 @@ impl Trading {
                 let key = account_key(account).id(order_id.as_bytes());
                 let order: Order = tx.require(&ORDERS, &key)?;
                 if matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled) {
-                    let end = if immediate { Event::OrderCancelled { order_id } } else { Event::OrderExpired { order_id } };
-                    tx.record(account, now, Actor::Broker, vec![end])?;
+                    let by_kind = if immediate { Event::OrderCancelled { order_id } } else { Event::OrderExpired { order_id } };
+                    tx.record(account, now, Actor::Broker, vec![end.clone().unwrap_or(by_kind)])?;
                 }
                 tx.require(&ORDERS, &key)
             })
@@ -185,7 +203,7 @@ impl Trading {
         Ok(())
     }
 
-    async fn fill_at(&self, line: &Line, order: &Order, price: Decimal) -> Result<(), TradingError> {
+    pub(super) async fn fill_at(&self, line: &Line, order: &Order, price: Decimal) -> Result<(), TradingError> {
         let (account, order_id, now) = (line.account_id, order.intent.order_id, self.clock.now());
         let rate = self.quotes.usd_krw().map(|known| known.value);
         let is_fund = self.is_fund(order.intent.market, &order.intent.symbol) == Some(true);
@@ -253,6 +271,10 @@ fn paper_fill(
     if currency == Currency::Krw {
         return Ok(Some(vec![refused(order_id, "insufficient_cash", "the paper account has not enough won")]));
     }
+    if account.settings.us_funds == UsFunds::DollarsOnly {
+        let message = "the paper account has not enough dollars, and is set to spend dollars only";
+        return Ok(Some(vec![refused(order_id, "insufficient_cash", message)]));
+    }
     // Dollars are bought with the account's won, at the rate of the day.
     let Some(rate) = usd_krw else { return Ok(None) };
     let won = (missing * rate).round_dp_with_strategy(0, RoundingStrategy::AwayFromZero);
@@ -263,6 +285,6 @@ fn paper_fill(
     Ok(Some(vec![exchange, fill]))
 }
 
-fn refused(order_id: crate::domain::id::OrderId, code: &str, message: &str) -> Event {
+pub(super) fn refused(order_id: crate::domain::id::OrderId, code: &str, message: &str) -> Event {
     Event::OrderRejected { order_id, reason: Reason::new(code, message) }
 }

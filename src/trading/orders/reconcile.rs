@@ -11,11 +11,13 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::evidence::{Finding, OwnNumbers, Reading, examine, is_final_list, is_searched};
+use super::gate::must_be_one_share;
+use crate::domain::account::Account;
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId};
 use crate::domain::instrument::Market;
 use crate::domain::message::Notice;
-use crate::domain::order::{NOT_PLACED, Order, OrderState, Reason, Side};
+use crate::domain::order::{Environment, NOT_PLACED, Order, OrderState, Reason, Side};
 use crate::storage::tables::{ACCOUNTS, ORDERS};
 use crate::storage::{StoreError, UserTx, UserView, account_key, first_id_at};
 use crate::trading::bus::LiveEvent;
@@ -128,6 +130,9 @@ impl Trading {
     /// # Errors
     /// The first failure; the other orders are looked at all the same.
     pub(in crate::trading) async fn refresh_orders(&self, line: &Line, force: bool) -> Result<(), TradingError> {
+        if line.gateway.environment() == Environment::Own {
+            return self.fill_paper(line).await;
+        }
         self.adopt_interrupted(line).await?;
         let (account, now) = (line.account_id, self.clock.now());
         let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;
@@ -366,6 +371,10 @@ impl Trading {
     /// # Errors
     /// The broker's, when its list cannot be read.
     pub(in crate::trading) async fn find_late_fills(&self, line: &Line, session: Date) -> Result<(), TradingError> {
+        // Our own paper's word about an order's end is final.
+        if line.gateway.environment() == Environment::Own {
+            return Ok(());
+        }
         let account = line.account_id;
         let unfilled = |market: Market, o: &Order| {
             let listed = o.broker_order_no.is_some() || o.is_not_placed();
@@ -389,7 +398,8 @@ impl Trading {
         let closed = self.window_of(order.intent.market, order.intent.session).is_some_and(|w| now >= w.close);
         // A cancel that met an amendment named the old number: the order lives on under the new one.
         let asked_in_vain = order.cancel_requested && !is_recent(order, now);
-        let wanted = now >= order.intent.expires_at || asked_in_vain || self.is_halted(line.user.id(), line.account_id)?;
+        let too_large = || line.user.read(|v| v.require(&ACCOUNTS, &account_key(line.account_id))).map(|a| is_too_large(&a, order));
+        let wanted = now >= order.intent.expires_at || asked_in_vain || self.is_halted(line.user.id(), line.account_id)? || too_large()?;
         if !wanted || !cancellable || closed {
             return Ok(());
         }
@@ -404,6 +414,11 @@ impl Trading {
         let exchange = self.exchange_of(line, order.intent.market, &order.intent.symbol).await?;
         self.service.cancel(line, &*self.clock, exchange, order, Actor::Bot).await
     }
+}
+
+/// The bot went down to one share while an order of more was open.
+fn is_too_large(account: &Account, order: &Order) -> bool {
+    order.intent.quantity.saturating_sub(order.filled_quantity) > 1 && must_be_one_share(account, &order.intent)
 }
 
 /// What was asked of the order last may not show in the lists yet.

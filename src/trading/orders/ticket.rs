@@ -5,19 +5,19 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::gate::{self, Seen, Window};
+use super::paper::own_account_id;
 use super::price_rules;
 use super::reconcile::keep;
 use super::service::{Placement, RequestKey};
-use crate::brokers::{BrokerError, BuyingPower, PowerBasis, Quote};
+use crate::brokers::{BrokerError, BuyingPower, Quote};
 use crate::domain::account::Account;
 use crate::domain::charges::{self, Trade};
 use crate::domain::fact::Actor;
 use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::{Exchange, Instrument, Market};
-use crate::domain::money::Currency;
 use crate::domain::order::{Amendment, Environment, Order, OrderIntent, OrderKind, OrderOrigin, Reason, Side, Venue};
-use crate::storage::tables::{ACCOUNTS, CASH, EXPOSURE, ORDERS};
-use crate::storage::{StoreError, UserView, account_key};
+use crate::storage::tables::{ACCOUNTS, ORDERS};
+use crate::storage::{StoreError, account_key};
 use crate::trading::error::TradingError;
 use crate::trading::line::Line;
 use crate::trading::night::slices::fresh_order_id;
@@ -57,7 +57,11 @@ pub struct TicketPreview {
     /// What the account may spend, and whose money that counts.
     pub power: Option<BuyingPower>,
     /// Kinds of orders that the account's broker takes on this side of this market.
-    pub kinds: &'static [OrderKind],
+    pub kinds: Vec<OrderKind>,
+    /// Where the account's broker routes orders of this market; empty where there is nothing to choose.
+    pub venues: &'static [Venue],
+    /// From when to when such an order of the session can be given.
+    pub hours: (jiff::Timestamp, jiff::Timestamp),
     /// Why it would be refused.
     pub refusal: Option<Reason>,
 }
@@ -123,11 +127,11 @@ impl Trading {
     /// `Fields` about the request, `NotFound` for another's account, the broker's when what must be
     /// known before the order cannot be asked.
     pub async fn place_ticket(&self, user: UserId, new: NewOrder, key: Option<RequestKey>) -> Result<Order, TradingError> {
-        let line = self.ticket_line(user, &new).await?;
-        if let Some(order) = self.service.replay(&line, key.as_ref()).await? {
+        let opened = self.ticket_line(user, &new).await?;
+        if let Some(order) = self.service.replay(&opened.0, key.as_ref()).await? {
             return Ok(order);
         }
-        let made = self.make_out(user, line, new, key).await?;
+        let made = self.make_out(user, opened, new, key).await?;
         self.require_compared(&made.line, made.placement.intent.market).await?;
         if made.placement.intent.side == Side::Sell {
             self.book_late_sells(&made.line, &made.placement.intent).await?;
@@ -150,7 +154,10 @@ impl Trading {
         let intent = placement.intent.clone();
         let (window, seen) = (placement.window, placement.seen.clone());
         let worth = gate::worth(&intent, seen.quote.as_ref());
-        let kinds = seen.offer.map_or(&[] as &[OrderKind], |offer| if intent.side == Side::Buy { offer.buy } else { offer.sell });
+        let kinds = seen.offer.map_or(&[] as &[OrderKind], |offer| offer.kinds(intent.side));
+        let kinds = kinds.iter().copied().filter(|kind| intent.market != Market::Krx || intent.venue.takes(*kind)).collect();
+        let venues = seen.offer.map_or(&[] as &[Venue], |offer| offer.venues);
+        let hours = gate::hours(&intent, window);
         let trade = Trade { market: intent.market, side: intent.side, session: intent.session, is_fund: seen.is_etf == Some(true) };
         let charges = charges::rates(trade, account.settings.commission(intent.market)).on(worth);
         let shown = (intent.clone(), seen.clone());
@@ -176,22 +183,32 @@ impl Trading {
             tax: charges.tax,
             power: seen.power,
             kinds,
+            venues,
+            hours,
             refusal,
         })
     }
 
     /// A line to the account that the ticket names, or to the user's own paper.
-    async fn ticket_line(&self, user: UserId, new: &NewOrder) -> Result<Line, TradingError> {
+    async fn ticket_line(&self, user: UserId, new: &NewOrder) -> Result<(Line, Account), TradingError> {
         let account = match new.account {
-            Some(id) => id,
-            None => self.own_account(user).await?,
+            Some(id) => self.account(user, id)?,
+            None => match self.account(user, own_account_id(user)) {
+                Err(TradingError::Store(StoreError::NotFound { .. })) => self.account(user, self.own_account(user).await?)?,
+                account => account?,
+            },
         };
-        self.line(user, account).await
+        Ok((self.line_of(user, &account).await?, account))
     }
 
-    async fn make_out(&self, user: UserId, line: Line, new: NewOrder, key: Option<RequestKey>) -> Result<MadeOut, TradingError> {
+    async fn make_out(
+        &self,
+        user: UserId,
+        (line, account): (Line, Account),
+        new: NewOrder,
+        key: Option<RequestKey>,
+    ) -> Result<MadeOut, TradingError> {
         let account_id = line.account_id;
-        let account = self.account(user, account_id)?;
         let named = new.account.is_some();
         let side = match new.side {
             Some(side) => side,
@@ -238,7 +255,7 @@ impl Trading {
         let mut exchange = Exchange::Krx;
         let (from, to) = gate::hours(&intent, window);
         if own {
-            seen.quote = self.paper_quote(user, market, &intent.symbol).await;
+            seen.quote = self.paper_quote(&line, market, &intent.symbol).await;
             if side == Side::Buy {
                 seen.power = self.paper_power(&line, market)?;
             }
@@ -253,7 +270,7 @@ impl Trading {
                 );
                 if side == Side::Buy {
                     let price = intent.limit_price.or(seen.quote.as_ref().map(|q| q.last));
-                    seen.power = Some(line.gateway.buying_power(exchange, &intent.symbol, price).await?);
+                    seen.power = Some(self.power(&line, exchange, &intent.symbol, price).await?);
                 }
             }
         }
@@ -273,27 +290,6 @@ impl Trading {
         Ok(session)
     }
 
-    /// What an own-paper account may still spend: its cash less what open buys will take.
-    fn paper_power(&self, line: &Line, market: Market) -> Result<Option<BuyingPower>, TradingError> {
-        let account = line.account_id;
-        let rate = self.quotes.usd_krw().map(|known| known.value);
-        let amount = line.user.read(|v| {
-            let cash = |currency: Currency| -> Result<Decimal, StoreError> {
-                Ok(v.get(&CASH, &account_key(account).text(currency.code()))?.map_or(Decimal::ZERO, |c| c.amount))
-            };
-            let (won, dollars) = (cash(Currency::Krw)?, cash(Currency::Usd)?);
-            let reserved = reserved_in_paper(v, account, market)?;
-            Ok::<_, StoreError>(match (market, rate) {
-                (Market::Krx, _) => Some(won - reserved),
-                (Market::Us, Some(rate)) if rate > Decimal::ZERO => Some((dollars + won / rate - reserved).round_dp(2)),
-                // What the won are worth in dollars is not known: the order waits for the rate.
-                (Market::Us, _) => None,
-            })
-        })?;
-        let basis = if market == Market::Krx { PowerBasis::CashOnly } else { PowerBasis::IntegratedMargin };
-        Ok(amount.map(|amount| BuyingPower { amount, basis, usd_krw: rate }))
-    }
-
     /// Asks for the cancel of one of the user's orders.
     ///
     /// # Errors
@@ -302,6 +298,9 @@ impl Trading {
         let order = self.find_order(user, id)?;
         if order.state.is_final() {
             return Err(TradingError::refused("order_not_open", "the order has ended already: there is nothing to cancel"));
+        }
+        if self.is_past_auction(&order) {
+            return Err(past_auction());
         }
         let line = self.line(user, order.intent.account_id).await?;
         let exchange = self.exchange_of(&line, order.intent.market, &order.intent.symbol).await?;
@@ -349,6 +348,9 @@ impl Trading {
         limit_price: Option<Decimal>,
     ) -> Result<Order, TradingError> {
         let order = self.find_order(user, id)?;
+        if self.is_past_auction(&order) {
+            return Err(past_auction());
+        }
         let line = self.line(user, order.intent.account_id).await?;
         let can_amend = line.gateway.capabilities().offer(order.intent.market).is_some_and(|o| o.can_amend);
         if !can_amend {
@@ -371,14 +373,13 @@ impl Trading {
             limit_price: limit_price.or(order.intent.limit_price),
             asked_at: self.clock.now(),
         };
-        let seen = self.seen_for_terms(user, &line, exchange, &order.intent, terms.limit_price).await?;
+        let seen = self.seen_for_terms(&line, exchange, &order.intent, terms.limit_price).await?;
         self.service.amend(&line, &*self.clock, exchange, id, (terms, seen), Actor::User(user)).await
     }
 
     /// What must be known outside before a buy gets dearer; nothing for other new terms.
     async fn seen_for_terms(
         &self,
-        user: UserId,
         line: &Line,
         exchange: Exchange,
         intent: &OrderIntent,
@@ -390,11 +391,11 @@ impl Trading {
             return Ok(seen);
         }
         if intent.environment == Environment::Own {
-            seen.quote = self.paper_quote(user, market, symbol).await;
+            seen.quote = self.paper_quote(line, market, symbol).await;
             seen.power = self.paper_power(line, market)?;
         } else {
             seen.quote = self.price_in(line, market, symbol).await?;
-            seen.power = Some(line.gateway.buying_power(exchange, symbol, price).await?);
+            seen.power = Some(self.power(line, exchange, symbol, price).await?);
         }
         Ok(seen)
     }
@@ -478,10 +479,8 @@ impl Trading {
     }
 }
 
-/// What open buys of a paper account will take, in the market's currency.
-fn reserved_in_paper(view: &UserView<'_>, account: AccountId, market: Market) -> Result<Decimal, StoreError> {
-    let open = view.list(&EXPOSURE, &account_key(account).text(market.code()))?;
-    Ok(open.iter().map(|exposure| exposure.buys.value).sum())
+fn past_auction() -> TradingError {
+    TradingError::refused("auction_over", "the auction of this order is over: it only waits for the price to be published")
 }
 
 fn unknown_symbol(error: TradingError) -> TradingError {

@@ -35,6 +35,8 @@ pub struct KnownBars {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Changes of anything below.
+    revision: u64,
     quotes: HashMap<String, Quote>,
     usd_krw: Option<Known<Decimal>>,
     cash: HashMap<AccountId, Known<Decimal>>,
@@ -52,6 +54,11 @@ struct Inner {
 pub struct Quotes(Arc<RwLock<Inner>>);
 
 impl Quotes {
+    /// Grows with every figure that is put here.
+    pub fn revision(&self) -> u64 {
+        self.read(|i| i.revision)
+    }
+
     pub fn put(&self, symbol: &str, quote: Quote) {
         self.write(|i| i.quotes.insert(symbol.to_owned(), quote));
     }
@@ -130,6 +137,8 @@ impl Quotes {
     }
 
     fn write<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
-        f(&mut self.0.write().unwrap_or_else(|e| e.into_inner()))
+        let mut inner = self.0.write().unwrap_or_else(|e| e.into_inner());
+        inner.revision += 1;
+        f(&mut inner)
     }
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 use crate::brokers::{BrokerError, BrokerPosition, Cash};
+use crate::domain::difference::CashChecked;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::Market;
 use crate::domain::ledger::{CashBalance, Position};
-use crate::storage::tables::{ACCOUNTS, CASH, POSITIONS};
+use crate::storage::tables::{ACCOUNTS, CASH, CASH_CHECKED, POSITIONS};
 use crate::storage::{StoreError, account_key};
 use crate::trading::error::TradingError;
 use crate::trading::tick::Trading;
@@ -32,6 +33,8 @@ pub struct Balance {
     /// went in and out by trades that the journal knows.
     pub cash: Vec<CashBalance>,
     pub positions: Vec<Position>,
+    /// Last comparison of each currency's cash with the broker's.
+    pub compared: Vec<CashChecked>,
     /// `None` until the broker was asked.
     pub broker: Option<Arc<AtBroker>>,
 }
@@ -57,11 +60,11 @@ impl Trading {
     /// `NotFound` for an account that is not the user's.
     pub fn balance(&self, user: UserId, account: AccountId) -> Result<Balance, TradingError> {
         let key = account_key(account);
-        let (cash, positions) = self.store.user(user).read(|v| {
+        let (cash, positions, compared) = self.store.user(user).read(|v| {
             v.require(&ACCOUNTS, &key)?;
-            Ok::<_, StoreError>((v.list(&CASH, &key)?, v.list(&POSITIONS, &key)?))
+            Ok::<_, StoreError>((v.list(&CASH, &key)?, v.list(&POSITIONS, &key)?, v.list(&CASH_CHECKED, &key)?))
         })?;
-        Ok(Balance { cash, positions, broker: self.at_broker.get(account) })
+        Ok(Balance { cash, positions, compared, broker: self.at_broker.get(account) })
     }
 
     /// Asks the account's broker anew.

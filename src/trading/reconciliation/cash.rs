@@ -21,6 +21,7 @@ use crate::domain::message::Notice;
 use crate::domain::money::{Currency, f64_from_decimal};
 use crate::storage::tables::{ACCOUNTS, CASH, CASH_CHECKED, CASH_DIFFERENCES, DIFFERENCES, POSITIONS};
 use crate::storage::{Key, StoreError, UserTx, UserView, account_key, time_ordered};
+use crate::trading::books::record_by;
 use crate::trading::error::TradingError;
 use crate::trading::line::Line;
 use crate::trading::orders::reconcile::orders_from;
@@ -175,7 +176,7 @@ pub(in crate::trading) fn book_cash(
         return Err(TradingError::refused("difference_changed", detail));
     }
     let event = Event::ExternalCash { currency, amount: asked.brokers - asked.ours, reason };
-    tx.record(account, now, Actor::User(user), vec![event])?;
+    record_by(tx, account, now, user, event)?;
     tx.remove(&CASH_DIFFERENCES, &key)?;
     if let Some(checked) = tx.get(&CASH_CHECKED, &key)? {
         tx.put(&CASH_CHECKED, &key, &CashChecked { difference: Decimal::ZERO, ..checked })?;

@@ -19,7 +19,9 @@ use crate::domain::instrument::Market;
 use crate::domain::message::Notice;
 use crate::domain::money::{decimal_from_f64, f64_from_decimal};
 use crate::domain::order::{Environment, Order};
-use crate::storage::tables::{ACCOUNTS, CHECKED, DIFFERENCES, OUTSIDE_SEEN, POSITIONS, UserTable};
+use crate::storage::tables::{
+    ACCOUNTS, CASH_CHECKED, CASH_DIFFERENCES, CHECKED, DIFFERENCES, KNOWN_PRICES, OUTSIDE_SEEN, POSITIONS, UserTable,
+};
 use crate::storage::{Key, Record, StoreError, UserTx, UserView, account_key, time_ordered};
 use crate::trading::books::Books;
 use crate::trading::bus::LiveEvent;
@@ -124,6 +126,9 @@ pub(in crate::trading) fn mark_seen(
 /// The store's.
 pub fn forget_broker_account(tx: &mut UserTx<'_>, account: AccountId) -> Result<(), StoreError> {
     forget_rows(tx, &CHECKED, account)?;
+    forget_rows(tx, &CASH_CHECKED, account)?;
+    forget_rows(tx, &CASH_DIFFERENCES, account)?;
+    forget_rows(tx, &KNOWN_PRICES, account)?;
     forget_rows(tx, &OUTSIDE_SEEN, account)?;
     forget_rows(tx, &DIFFERENCES, account)
 }

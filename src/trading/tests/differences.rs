@@ -9,7 +9,7 @@ use crate::domain::money::Currency;
 use crate::domain::order::Side;
 use crate::storage::account_key;
 use crate::storage::tables::{CASH, DIFFERENCES};
-use crate::trading::reconciliation::differences::Answer;
+use crate::trading::reconciliation::answers::Answer;
 use crate::trading::testing::{Client, World, bot, time};
 
 fn asked(world: &World, client: &Client) -> Vec<Difference> {

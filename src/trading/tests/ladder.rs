@@ -11,42 +11,42 @@ use crate::domain::night::{Night, Verdict};
 use crate::domain::order::{Environment, Order, OrderKind, OrderOrigin, OrderState, Side, Venue};
 use crate::storage::account_key;
 use crate::storage::tables::{SECRETS, Sealed, secret};
-use crate::trading::{HaltScope, NewOrder, Step, TradingError};
+use crate::trading::{Answer, HaltScope, NewOrder, Step, TradingError};
 
 /// Before the second night's readiness check, and after its report.
 const NEXT_MORNING: &str = "2026-05-15T20:20:00Z";
 
-fn observer(world: &mut World, bots: Vec<(Bot, f64, f64)>) -> Client {
+pub(super) fn observer(world: &mut World, bots: Vec<(Bot, f64, f64)>) -> Client {
     let client = world.user_with(Environment::Live, AccountMode::Observe, bots);
     world.edit_account(&client, |a| a.started_at = None);
     with_key(world, &client);
     client
 }
 
-fn with_key(world: &World, client: &Client) {
+pub(super) fn with_key(world: &World, client: &Client) {
     let (user, key) = (client.user, account_key(client.account).text(secret::APP_SECRET));
     world.write(move |tx| tx.user(user).put(&SECRETS, &key, &Sealed { key_version: 1, ciphertext: String::new() }));
 }
 
-async fn allow(world: &World, client: &Client) {
+pub(super) async fn allow(world: &World, client: &Client) {
     world.trading.allow_live(None, true).await.unwrap();
     permit(world, client, true).await;
 }
 
-async fn permit(world: &World, client: &Client, can_real_trade: bool) {
+pub(super) async fn permit(world: &World, client: &Client, can_real_trade: bool) {
     let rules = UserRules { can_real_trade, ..UserRules::default() };
     world.trading.set_user_rules(None, client.user, rules).await.unwrap();
 }
 
-fn nights(world: &World, client: &Client) -> Vec<Night> {
+pub(super) fn nights(world: &World, client: &Client) -> Vec<Night> {
     world.trading.nights(client.user, client.account, 10).unwrap()
 }
 
-fn step(rung: Rung) -> Step {
+pub(super) fn step(rung: Rung) -> Step {
     Step { rung, bot: None, old_server_stopped: true, skip_night: false, proved: true }
 }
 
-async fn climb(world: &World, client: &Client, step: Step) -> Result<Rung, &'static str> {
+pub(super) async fn climb(world: &World, client: &Client, step: Step) -> Result<Rung, &'static str> {
     match world.trading.climb(client.user, client.account, step).await {
         Ok(account) => Ok(account.going_live.rung),
         Err(TradingError::Refused { code, .. }) => Err(code),
@@ -54,7 +54,13 @@ async fn climb(world: &World, client: &Client, step: Step) -> Result<Rung, &'sta
     }
 }
 
-fn lines(night: &Night) -> Vec<(&str, Verdict, Option<&str>)> {
+/// From observing over paper to one share, without waiting for nights.
+pub(super) async fn climb_to_one_share(world: &World, client: &Client) -> Result<Rung, &'static str> {
+    climb(world, client, Step { skip_night: true, ..step(Rung::Paper) }).await?;
+    climb(world, client, Step { skip_night: true, ..step(Rung::OneShare) }).await
+}
+
+pub(super) fn lines(night: &Night) -> Vec<(&str, Verdict, Option<&str>)> {
     night.lines.iter().map(|l| (l.bot.as_str(), l.verdict, l.reason.as_deref())).collect()
 }
 
@@ -250,33 +256,43 @@ async fn the_ladder_is_climbed_rung_by_rung_with_password_word_and_clean_nights(
     let mut world = World::new(EVENING);
     let full = Bot { skip_sell: true, ..bot("TQ_2", "TQQQ") };
     let client = observer(&mut world, vec![(full, 200.0, 60.0)]);
-    let up = step(Rung::OneShare);
+    let (paper, up) = (Step { old_server_stopped: false, ..step(Rung::Paper) }, step(Rung::OneShare));
     assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("rung_skipped"));
-    assert_eq!(climb(&world, &client, Step { proved: false, ..up }).await, Err("password_required"));
+    assert_eq!(climb(&world, &client, up).await, Err("rung_skipped"));
+    assert_eq!(climb(&world, &client, Step { proved: false, ..paper }).await, Err("password_required"));
+    assert_eq!(climb(&world, &client, paper).await, Err("clean_night_missing"));
+    assert_eq!(world.trading.going_live(client.user, client.account).unwrap().missing, ["clean_night_missing"]);
+    world.run_until(MORNING, STEP).await;
+    let state = world.trading.going_live(client.user, client.account).unwrap();
+    assert_eq!((state.clean_night, state.missing.len()), (true, 0));
+    // Paper needs neither the administrator nor the word about the old server: nothing leaves.
+    assert_eq!(climb(&world, &client, paper).await, Ok(Rung::Paper));
+    let account = world.books(&client).account;
+    assert_eq!((account.mode, account.rung(), account.started_at), (AccountMode::Observe, Rung::Paper, None));
+    assert_eq!((world.told(&client, "PAPER_STARTED"), world.told(&client, "ACCOUNT_STARTED")), (1, 0));
     assert_eq!(climb(&world, &client, Step { old_server_stopped: false, ..up }).await, Err("confirmation_required"));
     assert_eq!(climb(&world, &client, up).await, Err("live_not_allowed"));
     world.trading.allow_live(None, true).await.unwrap();
     assert_eq!(climb(&world, &client, up).await, Err("real_trade_not_permitted"));
     permit(&world, &client, true).await;
+    // The observed night does not count for the next rung; one of the twin does.
     assert_eq!(climb(&world, &client, up).await, Err("clean_night_missing"));
-    assert_eq!(world.trading.going_live(client.user, client.account).unwrap().missing, ["clean_night_missing"]);
-    world.run_until(MORNING, STEP).await;
-    let state = world.trading.going_live(client.user, client.account).unwrap();
-    assert_eq!((state.clean_night, state.missing.len()), (true, 0));
-    assert_eq!(world.books(&client).account.mode, AccountMode::Observe);
+    world.run_until(NEXT_MORNING, STEP).await;
+    assert_eq!(world.trading.going_live(client.user, client.account).unwrap().missing, [""; 0]);
     assert_eq!(climb(&world, &client, up).await, Ok(Rung::OneShare));
     let account = world.books(&client).account;
     assert_eq!((account.mode, account.started_at), (AccountMode::Trading, Some(world.clock_now())));
-    assert_eq!(world.told(&client, "ACCOUNT_STARTED"), 1);
-    // The observed night does not count for the next rung; a night of one share does.
+    assert_eq!((world.told(&client, "PAPER_ENDED"), world.told(&client, "ACCOUNT_STARTED")), (1, 1));
+    // Nor does the twin's night for full size; a night of one share does.
     assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("clean_night_missing"));
-    world.run_until(NEXT_MORNING, STEP).await;
+    world.run_until("2026-05-18T20:20:00Z", STEP).await;
     assert_eq!(climb(&world, &client, step(Rung::Full)).await, Ok(Rung::Full));
     // Stopping takes it down; up again it begins below.
     world.trading.stop_account(client.user, client.account).await.unwrap();
     assert_eq!(world.books(&client).account.going_live.rung, Rung::Observe);
     assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("rung_skipped"));
-    assert_eq!(climb(&world, &client, Step { skip_night: true, ..up }).await, Ok(Rung::OneShare));
+    assert_eq!(climb_to_one_share(&world, &client).await, Ok(Rung::OneShare));
+    assert_eq!(climb(&world, &client, step(Rung::Paper)).await, Err("rung_skipped"), "a paper run begins from observing");
     // Only live accounts have a ladder, and only the ladder starts them.
     let mock = world.user(vec![]);
     assert_eq!(climb(&world, &mock, up).await, Err("ladder_not_needed"));
@@ -326,7 +342,8 @@ async fn what_was_stopped_by_suspicion_climbs_from_the_bottom_with_the_password(
         let account = world.books(&client).account;
         assert_eq!((account.mode, account.going_live.rung), (AccountMode::Observe, Rung::Observe));
         assert_eq!(account.going_live.since, Some(world.clock_now()), "earlier nights do not count");
-        assert_eq!(climb(&world, &client, unproved(Rung::OneShare)).await, Err("password_required"));
+        assert_eq!(climb(&world, &client, unproved(Rung::Paper)).await, Err("password_required"));
+        assert_eq!(climb(&world, &client, step(Rung::OneShare)).await, Err("rung_skipped"));
         assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("rung_skipped"));
         assert_eq!(climb(&world, &client, unproved(Rung::Observe)).await, Ok(Rung::Observe));
         world.run_until(MORNING, STEP).await;
@@ -343,7 +360,7 @@ async fn a_rung_that_an_earlier_version_left_to_an_observing_account_counts_for_
     world.edit_account(&client, |a| a.going_live.rung = Rung::Full);
     let bot_id = world.books(&client).bots[0].id;
     for bot in [None, Some(bot_id)] {
-        let down = Step { bot, proved: false, skip_night: true, ..step(Rung::OneShare) };
+        let down = Step { bot, proved: false, skip_night: true, ..step(Rung::Paper) };
         let expected = if bot.is_some() { "bot_above_account" } else { "password_required" };
         assert_eq!(climb(&world, &client, down).await, Err(expected));
     }
@@ -357,13 +374,21 @@ async fn a_rung_that_an_earlier_version_left_to_an_observing_account_counts_for_
     assert!(matches!(started, Err(TradingError::Refused { code: "ladder_required", .. })));
 }
 
+/// Whatever differs is the person's own.
+pub(super) async fn answer_all(world: &World, client: &Client) {
+    for difference in world.trading.questions(client.user, client.account).unwrap().differences {
+        world.trading.answer_difference(client.user, client.account, difference.id, Answer::Mine).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_time_of_the_start_is_that_of_the_last_climb() {
     let mut world = World::new(EVENING);
     let client = stopped_by_suspicion(&mut world, Rung::Full).await;
     world.edit_account(&client, |a| a.started_at = Some(a.created_at));
     world.run_until("2026-05-14T15:00:00Z", STEP).await;
-    assert_eq!(climb(&world, &client, Step { skip_night: true, ..step(Rung::OneShare) }).await, Ok(Rung::OneShare));
+    answer_all(&world, &client).await;
+    assert_eq!(climb_to_one_share(&world, &client).await, Ok(Rung::OneShare));
     assert_eq!(world.books(&client).account.started_at, Some(world.clock_now()));
 }
 
@@ -379,7 +404,7 @@ async fn a_bot_held_back_before_its_account_climbs_stays_behind() {
     let free = |bot, rung| Step { bot: Some(bot), proved: false, old_server_stopped: false, skip_night: true, ..step(rung) };
     let up = |rung| Step { skip_night: true, ..step(rung) };
     assert_eq!(climb(&world, &client, free(observing, Rung::Observe)).await, Ok(Rung::Observe));
-    assert_eq!(climb(&world, &client, up(Rung::OneShare)).await, Ok(Rung::OneShare));
+    assert_eq!(climb_to_one_share(&world, &client).await, Ok(Rung::OneShare));
     assert_eq!(climb(&world, &client, free(small, Rung::OneShare)).await, Ok(Rung::OneShare));
     assert_eq!(climb(&world, &client, up(Rung::Full)).await, Ok(Rung::Full));
     let account = world.books(&client).account;
@@ -415,7 +440,7 @@ async fn another_programs_order_with_the_number_of_one_of_ours_of_another_day_co
 }
 
 /// An account on the rung of one share, before its first night there.
-async fn on_one_share(world: &mut World, bots: Vec<(Bot, f64, f64)>) -> Client {
+pub(super) async fn on_one_share(world: &mut World, bots: Vec<(Bot, f64, f64)>) -> Client {
     let client = world.user_with(Environment::Live, AccountMode::Trading, bots);
     with_key(world, &client);
     world.edit_account(&client, |a| {

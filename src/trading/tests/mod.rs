@@ -1,13 +1,18 @@
 //! Whole nights with several users: what is sent, booked and told, whatever goes wrong on the way.
 
 mod amendments;
+mod auctions;
 mod differences;
+mod funds;
+mod hours;
 mod ladder;
 mod listings;
 mod nights;
 mod orders;
 mod outages;
+mod paper_run;
 mod restarts;
+mod rungs;
 mod simulation;
 mod tickets;
 mod troubles;

@@ -1,6 +1,7 @@
 //! Nights out of a seed: the broker, the people, the process and the order in which tasks run are all
 //! drawn from one number, and after every step what must hold is looked at. `EGGMONEY_SEEDS` says how
-//! many seeds are tried (`scripts/prove`), `EGGMONEY_SEED` names the only one.
+//! many seeds are tried (`scripts/prove`), `EGGMONEY_FIRST_SEED` from where, `EGGMONEY_SEED` names the
+//! only one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -460,10 +461,14 @@ fn try_all(seeds: std::ops::Range<u64>) -> (Vec<(u64, String)>, BTreeSet<String>
 fn whatever_a_seed_does_no_order_is_doubled_or_lost() {
     let seeds = match number("EGGMONEY_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 1..number("EGGMONEY_SEEDS").unwrap_or(100) + 1,
+        None => {
+            let first = number("EGGMONEY_FIRST_SEED").unwrap_or(1);
+            first..first + number("EGGMONEY_SEEDS").unwrap_or(100)
+        }
     };
-    let all = seeds.end - seeds.start;
+    let (first_seed, all) = (seeds.start, seeds.end - seeds.start);
     let (failed, seen) = try_all(seeds);
+    println!("{all} seeds from {first_seed}, {} failed", failed.len());
     for (seed, words) in &failed {
         println!("seed {seed}: {words}\nto see it again: EGGMONEY_SEED={seed} scripts/prove seeds\n");
     }

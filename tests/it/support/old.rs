@@ -37,6 +37,27 @@ pub struct Owned {
     pub app_key: String,
 }
 
+/// The account number of somebody.
+fn cano(username: &str) -> String {
+    format!("5001{:04}", username.len())
+}
+
+impl Owned {
+    /// The account as the broker has it, without Korean money.
+    pub fn at_broker(&self, host: BrokerHost, cash_usd: i64, positions: Vec<SimPosition>) -> SimAccount {
+        SimAccount {
+            environment: host,
+            app_key: self.app_key.clone(),
+            app_secret: format!("{:s<180}", self.username),
+            cano: cano(self.username),
+            product: "01".to_owned(),
+            cash_usd: cash_usd.into(),
+            cash_krw: Decimal::ZERO,
+            positions,
+        }
+    }
+}
+
 impl Night {
     /// Starts both at `start`.
     pub async fn start(start: &str) -> Self {
@@ -75,7 +96,7 @@ impl Night {
         let user = app.auth.users().unwrap().into_iter().find(|u| u.username == username).unwrap().id;
         let folder = tempfile::tempdir().unwrap();
         let app_key = format!("{:X<36}", format!("PS{username}"));
-        let cano = format!("5001{:04}", username.len());
+        let cano = cano(username);
         let url = if host == BrokerHost::Mock { "openapivts" } else { "openapi" };
         let env = format!(
             "IS_TEST=false\nADMIN={fixture}\nHANTOO_CANO={cano}\nHANTOO_ACNT_PRDT_CD=01\nHANTOO_API_URL=https://{url}.koreainvestment.com\nHANTOO_APP_KEY={app_key}\nHANTOO_APP_SECRET={:s<180}\n",
@@ -104,21 +125,14 @@ impl Night {
                 .await
                 .unwrap();
         let positions: Vec<Position> = app.store.user(user).read(|v| v.list(&POSITIONS, &account_key(account))).unwrap();
-        self.broker.add_account(SimAccount {
-            environment: host,
-            app_key: app_key.clone(),
-            app_secret: format!("{username:s<180}"),
-            cano,
-            product: "01".to_owned(),
-            cash_usd: cash_usd.into(),
-            cash_krw: Decimal::ZERO,
-            positions: positions
-                .into_iter()
-                .filter(|p| p.quantity > Decimal::ZERO)
-                .map(|p| SimPosition { average_price: (p.cost / p.quantity).round_dp(4), quantity: p.quantity, symbol: p.symbol })
-                .collect(),
-        });
-        Owned { username, account, app_key }
+        let owned = Owned { username, account, app_key };
+        let positions = positions
+            .into_iter()
+            .filter(|p| p.quantity > Decimal::ZERO)
+            .map(|p| SimPosition { average_price: (p.cost / p.quantity).round_dp(4), quantity: p.quantity, symbol: p.symbol })
+            .collect();
+        self.broker.add_account(owned.at_broker(host, cash_usd, positions));
+        owned
     }
 
     /// Ticks every `seconds` until a time.

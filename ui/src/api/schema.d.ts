@@ -1321,10 +1321,15 @@ export interface components {
         /** @description A brokerage account. */
         AccountView: {
             attention: components["schemas"]["AttentionView"][];
+            /**
+             * Format: date-time
+             * @description When the broker last answered to this key; `null` when it has not since the server started.
+             */
+            broker_answered_at: string | null;
             broker_key: components["schemas"]["MaskedKey"] | null;
             /** Format: date-time */
             created_at: string;
-            /** @description `mock` or `live` */
+            /** @description `own`, `mock` or `live` */
             environment: components["schemas"]["Environment"];
             /** @description A kill switch stops this account. */
             halted: boolean;
@@ -1348,6 +1353,7 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             telegram: components["schemas"]["MaskedChat"] | null;
+            twin: components["schemas"]["TwinView"] | null;
             unsettled: components["schemas"]["Unsettled"][];
             /** Format: int64 */
             version: number;
@@ -1376,13 +1382,15 @@ export interface components {
             /** @description `info`, `warning` or `error` */
             level: components["schemas"]["Level"];
             read: boolean;
+            /** @description A step of the work that went as it should. */
+            step: boolean;
             text: components["schemas"]["Words"];
         };
         Alerts: {
             items: components["schemas"]["AlertView"][];
             /** Format: uuid */
             next: string | null;
-            /** @description Messages not read yet, at most 1000. */
+            /** @description Messages not read yet of those that are asked for, at most 1000. */
             unread: number;
         };
         /**
@@ -1533,7 +1541,9 @@ export interface components {
             active: boolean;
             /** Format: uuid */
             id: string;
+            kept_at: components["schemas"]["Rung"] | null;
             name: string;
+            next: components["schemas"]["Rung"] | null;
             /** @description Never above the account's. */
             rung: components["schemas"]["Rung"];
         };
@@ -1649,8 +1659,15 @@ export interface components {
             at_broker: string | null;
             /** @description What the journal accounts for: all of the money on paper, at a broker what trades moved. */
             booked: string | null;
+            /**
+             * Format: date-time
+             * @description When the reconciliation last compared the two; `null` before the account trades.
+             */
+            compared_at: string | null;
             /** @description `KRW` or `USD` */
             currency: string;
+            /** @description The broker's less the books' at that time. */
+            difference: string | null;
         };
         /** @description A row that a newer copy has otherwise. */
         Change: {
@@ -1915,11 +1932,14 @@ export interface components {
             clean_night: boolean;
             last_night: components["schemas"]["NightView"] | null;
             /**
-             * @description What stands against the next rung: `live_not_allowed`, `real_trade_not_permitted`, `no_broker_key`,
-             *     `unsettled`, `clean_night_missing`. Only the last one can be skipped.
+             * @description What stands against the next rung: `live_not_allowed`, `real_trade_not_permitted`,
+             *     `paper_trade_not_permitted`, `no_broker_key`, `unsettled`, `open_questions`, `order_open`,
+             *     `clean_night_missing`. Only the last one can be skipped.
              */
             missing: string[];
             next: components["schemas"]["Rung"] | null;
+            /** @description The account's paper runs, the newest first. */
+            paper_runs: components["schemas"]["PaperRun"][];
             rung: components["schemas"]["Rung"];
             /** Format: date-time */
             since: string | null;
@@ -2209,10 +2229,15 @@ export interface components {
         List_AccountView: {
             items: {
                 attention: components["schemas"]["AttentionView"][];
+                /**
+                 * Format: date-time
+                 * @description When the broker last answered to this key; `null` when it has not since the server started.
+                 */
+                broker_answered_at: string | null;
                 broker_key: components["schemas"]["MaskedKey"] | null;
                 /** Format: date-time */
                 created_at: string;
-                /** @description `mock` or `live` */
+                /** @description `own`, `mock` or `live` */
                 environment: components["schemas"]["Environment"];
                 /** @description A kill switch stops this account. */
                 halted: boolean;
@@ -2236,6 +2261,7 @@ export interface components {
                 /** Format: date-time */
                 started_at: string | null;
                 telegram: components["schemas"]["MaskedChat"] | null;
+                twin: components["schemas"]["TwinView"] | null;
                 unsettled: components["schemas"]["Unsettled"][];
                 /** Format: int64 */
                 version: number;
@@ -2573,14 +2599,18 @@ export interface components {
         Move: {
             /**
              * Format: uuid
-             * @description Only this bot, which may lag behind its account.
+             * @description Only this bot, which may lag behind its account: while that observes, `observe` holds the bot
+             *     back, and `full` lets it go along again.
              */
             bot_id?: string | null;
-            /** @description The owner's word that no other program trades the account any more; required upwards. */
+            /**
+             * @description The owner's word that no other program trades the account any more; required to one share and
+             *     above.
+             */
             old_server_stopped?: boolean;
             /** @description Required upwards. */
             password?: string | null;
-            /** @description `observe`, `one_share` or `full`; upwards one rung at a time. */
+            /** @description `observe`, `paper`, `one_share` or `full`; upwards one rung at a time. */
             rung: components["schemas"]["Rung"];
             /** @description Go on although the last night was not clean or there was none. */
             skip_night?: boolean;
@@ -2750,6 +2780,10 @@ export interface components {
             account_id: string;
             buying_power: string | null;
             buying_power_basis: components["schemas"]["PowerBasis"] | null;
+            /** @description The same on the other basis of US orders, where the broker shows it too. */
+            buying_power_other: string | null;
+            /** Format: date-time */
+            closes_at: string;
             currency: string;
             environment: components["schemas"]["Environment"];
             fee: string;
@@ -2757,6 +2791,11 @@ export interface components {
             /** Format: date-time */
             last_price_at: string | null;
             market: string;
+            /**
+             * Format: date-time
+             * @description From when to when such an order of the session can be given. Our own paper takes it before, too.
+             */
+            opens_at: string;
             /** @description Kinds of orders that the account's broker takes on this side of this market. */
             order_types: components["schemas"]["OrderKind"][];
             refusal: components["schemas"]["ReasonView"] | null;
@@ -2766,6 +2805,10 @@ export interface components {
             symbol: string;
             /** @description What the state takes of a sale. */
             tax: string;
+            /** @description What the account's owner has chosen for US orders. */
+            us_funds: components["schemas"]["UsFunds"];
+            /** @description Where the account's broker routes orders of this market; empty where there is nothing to choose. */
+            venues: components["schemas"]["Venue"][];
             worth: string;
         };
         OrderRequest: {
@@ -2852,6 +2895,19 @@ export interface components {
             ordered_at: string | null;
             quantity: string;
             side: components["schemas"]["Side"];
+        };
+        /** @description A paper run of the account: its twin, an own-paper account. */
+        PaperRun: {
+            /** Format: uuid */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description `null` while it trades.
+             */
+            ended_at: string | null;
+            name: string;
+            /** Format: date-time */
+            started_at: string;
         };
         PasswordChange: {
             current: string;
@@ -3147,7 +3203,7 @@ export interface components {
          * @description How far a live account, or one bot of it, may go.
          * @enum {string}
          */
-        Rung: "observe" | "one_share" | "full";
+        Rung: "observe" | "paper" | "one_share" | "full";
         /** @description An account's schedule. */
         Schedule: {
             /** @description The closing-drop check. */
@@ -3263,6 +3319,7 @@ export interface components {
              * @description USD; `null` removes it.
              */
             total_budget?: number | null;
+            us_funds?: components["schemas"]["UsFunds"] | null;
         };
         /** @description What the owner sets for an account. */
         SettingsView: {
@@ -3278,6 +3335,7 @@ export interface components {
              * @description USD.
              */
             total_budget: number | null;
+            us_funds: components["schemas"]["UsFunds"];
         };
         /** @description An answer to an import's question. */
         SettleRequest: {
@@ -3508,6 +3566,20 @@ export interface components {
          * @enum {string}
          */
         TrendView: "strong_uptrend" | "weak_uptrend" | "weak_downtrend" | "strong_downtrend";
+        /** @description Whose paper twin an account is. */
+        TwinView: {
+            /**
+             * Format: date-time
+             * @description `null` while it trades; from then on its record can only be read.
+             */
+            ended_at: string | null;
+            /**
+             * Format: uuid
+             * @description The live account.
+             */
+            of: string;
+            of_name: string;
+        };
         /** @description A question as a report shows it, with what it is about. Times are in the old notation. */
         Unbooked: {
             /** @description How many slices were filled. */
@@ -3569,6 +3641,11 @@ export interface components {
             /** @enum {string} */
             type: "duplicate_holdings";
         };
+        /**
+         * @description Whose money an account's US orders spend.
+         * @enum {string}
+         */
+        UsFunds: "automatic" | "dollars_only" | "integrated_margin";
         UserItem: {
             /** @description How many accounts the user has. */
             accounts: number;
@@ -3908,6 +3985,11 @@ export interface operations {
         parameters: {
             query?: {
                 account_id?: string;
+                /**
+                 * @description With `false` only what a person should know: reports, warnings, errors. The steps of the work are
+                 *     left out then.
+                 */
+                steps?: boolean;
                 limit?: number;
                 after?: string;
             };

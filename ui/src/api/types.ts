@@ -87,6 +87,7 @@ export type RenewalResult = Schemas['RenewalView'];
 export type OrderState = Schemas['OrderState'];
 export type Order = Schemas['OrderView'];
 export type OrderDetail = Schemas['OrderDetail'];
+export type Venue = Schemas['Venue'];
 export type OrderKind = Schemas['OrderKind'];
 export type OrderRequest = Schemas['OrderRequest'];
 export type OrderChange = Schemas['OrderChange'];

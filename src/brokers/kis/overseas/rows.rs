@@ -179,11 +179,11 @@ pub(super) fn buying_power(row: Fields<'_>) -> Result<BuyingPower, BrokerError> 
     let with_won = row.optional_decimal("frcr_ord_psbl_amt1")?.filter(|amount| *amount > dollars);
     let (shares, most) = (row.optional_decimal("max_ord_psbl_qty")?, row.optional_decimal("ovrs_max_ord_psbl_qty")?);
     let more_shares = shares.zip(most).is_some_and(|(shares, most)| most > shares);
-    let (amount, basis) = match with_won {
-        Some(amount) if more_shares => (amount, PowerBasis::IntegratedMargin),
-        _ => (dollars, PowerBasis::DollarsOnly),
+    let (amount, basis, other) = match with_won {
+        Some(amount) if more_shares => (amount, PowerBasis::IntegratedMargin, Some(dollars)),
+        with_won => (dollars, PowerBasis::DollarsOnly, with_won),
     };
-    Ok(BuyingPower { amount, basis, usd_krw: known(row.optional_decimal("exrt")?) })
+    Ok(BuyingPower { amount, basis, other, usd_krw: known(row.optional_decimal("exrt")?) })
 }
 
 /// `currencies` are the rows by currency, `totals` the sums in won; paper accounts fill the sums only.

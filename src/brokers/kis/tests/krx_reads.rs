@@ -107,7 +107,7 @@ async fn buying_power_leaves_receivables_out() {
     let rig = rig(BrokerHost::Live, |_| fixture("krx_buying_power")).await;
     for price in [None, Some(number("71200"))] {
         let power = rig.client.buying_power(Exchange::Krx, "005930", price).await.unwrap();
-        assert_eq!(power, BuyingPower { amount: number("9061317"), basis: PowerBasis::CashOnly, usd_krw: None });
+        assert_eq!(power, BuyingPower { amount: number("9061317"), basis: PowerBasis::CashOnly, other: None, usd_krw: None });
     }
     let call = &rig.calls()[0];
     assert_eq!((call.header("tr_id"), call.query("PDNO"), call.query("ORD_DVSN")), ("TTTC8908R", "005930", "01"));

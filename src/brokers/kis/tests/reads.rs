@@ -185,7 +185,10 @@ async fn positions_of_a_paper_account_are_asked_per_exchange_and_counted_once() 
 async fn buying_power_and_balance_are_read() {
     let power = rig(BrokerHost::Mock, |_| fixture("buying_power")).await;
     let read = power.client.buying_power(Exchange::Nasdaq, "TQQQ", Some(number("83.4"))).await.unwrap();
-    assert_eq!(read, BuyingPower { amount: number("7701.10"), basis: PowerBasis::DollarsOnly, usd_krw: Some(number("1391.5")) });
+    assert_eq!(
+        read,
+        BuyingPower { amount: number("7701.10"), basis: PowerBasis::DollarsOnly, other: None, usd_krw: Some(number("1391.5")) }
+    );
     let call = &power.calls()[0];
     assert_eq!((call.query("OVRS_ORD_UNPR"), call.query("ITEM_CD"), call.query("OVRS_EXCG_CD")), ("83.40", "TQQQ", "NASD"));
 

@@ -90,6 +90,7 @@ impl Driver {
 
     async fn connect(&self) -> Result<Socket, End> {
         let url = format!("{}/tryitout", self.config.ws_url.trim_end_matches('/'));
+        self.http.may_reach(&url).map_err(|failure| End::NoConnection(failure.to_string()))?;
         let settings = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(LONGEST_FRAME))

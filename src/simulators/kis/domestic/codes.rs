@@ -48,15 +48,6 @@ pub(super) fn venue(code: &str) -> Option<Venue> {
     }
 }
 
-/// Code of a venue.
-pub(super) fn venue_code(venue: Venue) -> &'static str {
-    match venue {
-        Venue::Krx => "KRX",
-        Venue::Nxt => "NXT",
-        Venue::Sor => "SOR",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

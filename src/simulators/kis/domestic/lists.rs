@@ -53,7 +53,7 @@ fn common(call: &Call, order: &ExchangeOrder) -> Row {
         ("sll_buy_dvsn_cd", side_code(order.side).to_owned()),
         ("ord_dvsn_cd", division.to_owned()),
         ("excg_dvsn_cd", "02".to_owned()),
-        ("excg_id_dvsn_cd", codes::venue_code(order.venue).to_owned()),
+        ("excg_id_dvsn_cd", order.venue.code().to_owned()),
         ("stpm_cndt_pric", won(order.trigger.unwrap_or_default())),
     ])
 }
@@ -74,7 +74,7 @@ pub(in super::super) fn open_orders(exchange: &mut SimExchange, call: &Call) -> 
                 ("rvse_cncl_dvsn_name", action_name(order).to_owned()),
                 ("psbl_qty", order.open_quantity().to_string()),
                 ("mgco_aptm_odno", String::new()),
-                ("excg_id_dvsn_name", codes::venue_code(order.venue).to_owned()),
+                ("excg_id_dvsn_name", order.venue.code().to_owned()),
                 ("stpm_efct_occr_yn", if order.triggered_at.is_some() { "Y" } else { "N" }.to_owned()),
             ]));
             columns
@@ -103,7 +103,7 @@ pub(in super::super) fn orders(exchange: &mut SimExchange, call: &Call, recent: 
             && (symbol.is_empty() || symbol == order.listing.symbol)
             && number.is_none_or(|number| number == order.number)
             && (state == "00" || (state == "01" && order.filled > 0) || (state == "02" && order.open_quantity() > 0))
-            && (venue.is_empty() || venue == "ALL" || venue == codes::venue_code(order.venue))
+            && (venue.is_empty() || venue == "ALL" || venue == order.venue.code())
     });
     if parameters.text("INQR_DVSN") != "01" {
         found.reverse();

@@ -3,7 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::simulators::exchange::Happened;
 use crate::simulators::kis::registry::{Action, Transaction, transactions};
+use crate::simulators::kis::ws;
+
+/// What the websockets send: prices (`ws::market` compares their columns) and notices of one's own orders.
+const PRICES: [&str; 4] = ["H0STCNT0", "H0STASP0", "HDFSCNT0", "HDFSASP0"];
+const KOREAN_NOTICES: [&str; 2] = ["H0STCNI0", "H0STCNI9"];
+const US_NOTICES: [&str; 2] = ["H0GSCNI0", "H0GSCNI9"];
 
 fn documented() -> Value {
     let path = std::env::var("EGGMONEY_BROKER_COLUMNS")
@@ -244,6 +251,37 @@ async fn every_transaction_answers_exactly_the_documented_columns_on_both_hosts(
     // Both hosts together: every paper or live id once, the three common quotations twice.
     assert_eq!(checked, transactions().filter(|t| !is_domestic(t)).count() + 3);
     println!("columns of {checked} transactions compared");
+}
+
+#[tokio::test]
+async fn every_execution_notice_has_the_documented_columns() {
+    let documented = documented();
+    let mut kinds = BTreeSet::new();
+    for (start, korean) in [(KRX_MID_SESSION, true), (MID_SESSION, false)] {
+        let world = World::with(Scenario::default(), start).await;
+        let client = world.client(BrokerHost::Mock).await;
+        let mut events = world.control.subscribe();
+        if korean {
+            client.good_krx_order("buy", "005930", 1, 60_000, &[]).await;
+            client.good_krx_order("buy", "005930", 1, 90_000, &[]).await;
+        } else {
+            client.good_order("buy", "NASD", "TQQQ", 1, dec!(50)).await;
+            client.good_order("buy", "NASD", "TQQQ", 1, dec!(1000)).await;
+        }
+        world.clock.advance(std::time::Duration::from_secs(60));
+        world.control.advance();
+        while let Ok(event) = events.try_recv() {
+            kinds.insert((korean, matches!(event.happened, Happened::Filled(_))));
+            let fields = ws::notice(&event, "simuser").unwrap();
+            for id in if korean { KOREAN_NOTICES } else { US_NOTICES } {
+                assert_eq!(fields.len(), documented[id]["columns"].as_array().unwrap().len(), "{id}: {fields:?}");
+            }
+        }
+    }
+    assert_eq!(kinds.len(), 4, "acceptances and fills of both markets: {kinds:?}");
+    let compared: BTreeSet<&str> = PRICES.into_iter().chain(KOREAN_NOTICES).chain(US_NOTICES).collect();
+    let served: BTreeSet<&str> = documented.as_object().unwrap().keys().map(String::as_str).filter(|id| ws::serves(id)).collect();
+    assert_eq!(served, compared, "what a websocket serves is compared");
 }
 
 #[tokio::test]

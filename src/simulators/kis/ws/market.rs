@@ -187,7 +187,8 @@ mod tests {
     use super::*;
 
     fn columns(tr_id: &str) -> usize {
-        let path = std::env::var("EGGMONEY_BROKER_COLUMNS").unwrap_or_else(|_| "data-fixtures/brokers/kis-columns.json".to_owned());
+        let path = std::env::var("EGGMONEY_BROKER_COLUMNS")
+            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/data-fixtures/brokers/kis-columns.json").to_owned());
         let all: Value = serde_json::from_str(&fs_err::read_to_string(path).unwrap()).unwrap();
         all[tr_id]["columns"].as_array().unwrap().len()
     }

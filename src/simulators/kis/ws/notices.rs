@@ -41,7 +41,7 @@ fn codes(event: &ExchangeEvent) -> Option<Codes> {
 }
 
 /// The record of an event, if the broker sends one: 26 fields for Korean orders, 25 for US ones.
-pub(super) fn record(event: &ExchangeEvent, customer: &str) -> Option<Vec<String>> {
+pub(in super::super) fn record(event: &ExchangeEvent, customer: &str) -> Option<Vec<String>> {
     let codes = codes(event)?;
     Some(match market(event) {
         Market::Krx => krx(event, customer, &codes),

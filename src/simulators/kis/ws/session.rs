@@ -48,6 +48,12 @@ fn subject(tr_id: &str, host: BrokerHost) -> Option<Subject> {
     }
 }
 
+/// Whether either host has a transaction.
+#[cfg(test)]
+pub(in super::super) fn serves(tr_id: &str) -> bool {
+    [BrokerHost::Live, BrokerHost::Mock].into_iter().any(|host| subject(tr_id, host).is_some())
+}
+
 /// A subscription that stands.
 #[derive(Debug)]
 enum Registration {

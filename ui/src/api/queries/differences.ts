@@ -6,11 +6,11 @@ import { keys } from './keys';
 const at = (id: string, rest: string) => `trading/accounts/${encodeURIComponent(id)}${rest}`;
 
 /** The open questions about an account's books and its broker; our own paper has no broker to differ from. */
-export function useDifferences(account: Pick<Account, 'id' | 'environment'> | undefined) {
+export function useDifferences(account: Pick<Account, 'id' | 'environment' | 'twin'> | undefined) {
   return useQuery({
     queryKey: keys.differences(account?.id ?? ''),
     queryFn: ({ signal }) => get<Differences>(at(account?.id ?? '', '/differences'), undefined, signal),
-    enabled: account !== undefined && account.environment !== 'own',
+    enabled: account !== undefined && (account.environment !== 'own' || Boolean(account.twin)),
     refetchInterval: 60_000,
   });
 }

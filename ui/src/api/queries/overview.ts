@@ -20,10 +20,11 @@ export function useIndicators(account: string | undefined) {
   });
 }
 
-export function useAlerts() {
+/** Messages; without `steps` only those that a person should know of. */
+export function useAlerts(steps = false) {
   return useInfiniteQuery({
-    queryKey: keys.alerts,
-    queryFn: ({ pageParam, signal }) => get<AlertPage>('alerts', { limit: 50, after: pageParam }, signal),
+    queryKey: [...keys.alerts, steps],
+    queryFn: ({ pageParam, signal }) => get<AlertPage>('alerts', { limit: 50, after: pageParam, steps }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next ?? null,
     staleTime: 15_000,

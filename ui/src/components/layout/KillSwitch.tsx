@@ -112,13 +112,20 @@ function KillSwitchDialog({ onClose }: { onClose: () => void }) {
           )}
         </Note>
       )}
-      <SwitchRow scope="user" label={t('killSwitch.all')} since={state?.user ?? null} testId="kill-user" />
+      <SwitchRow
+        scope="user"
+        label={t('killSwitch.all')}
+        since={state?.user ?? null}
+        wider={Boolean(state?.installation)}
+        testId="kill-user"
+      />
       {shown.map((item) => (
         <SwitchRow
           key={item.id}
           scope={{ account: item.id }}
           label={t('killSwitch.one', { account: item.name })}
           since={halts.find((halt) => halt.account_id === item.id)?.since ?? null}
+          wider={Boolean(state?.user ?? state?.installation)}
           testId="kill-account"
         />
       ))}
@@ -131,11 +138,14 @@ export function SwitchRow({
   scope,
   label,
   since,
+  wider = false,
   testId,
 }: {
   scope: SwitchInput['scope'];
   label: string;
   since: string | null;
+  /** A switch over this one is on, so that nothing runs whatever this one says. */
+  wider?: boolean;
   testId: string;
 }) {
   const { t } = useTranslation();
@@ -169,7 +179,9 @@ export function SwitchRow({
       <div className="flex flex-wrap items-center justify-between gap-2">
         <p className="min-w-0">
           <strong>{label}</strong>{' '}
-          <Badge tone={since ? 'red' : 'green'}>{t(since ? 'killSwitch.on' : 'killSwitch.off')}</Badge>
+          <Badge tone={since || wider ? 'red' : 'green'}>
+            {t(since ? 'killSwitch.on' : wider ? 'killSwitch.onAbove' : 'killSwitch.off')}
+          </Badge>
           {since && (
             <span className="text-muted block text-xs">
               <When at={since} long />

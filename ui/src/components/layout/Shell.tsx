@@ -13,6 +13,7 @@ import { SimulationBanner } from './banner';
 import { KillSwitchBanner, KillSwitchButton, KillSwitchProvider } from './KillSwitch';
 import { LanguageSwitch } from './language';
 import { type NavItem, others, tabs } from './nav';
+import { TwinBanner } from './twin';
 
 /** Frame of all pages for people who are signed in. */
 export function Shell() {
@@ -53,6 +54,7 @@ function Frame() {
           tabIndex={-1}
           className="min-w-0 flex-1 px-3 pt-4 pb-24 outline-none sm:px-6 md:pb-10"
         >
+          <TwinBanner />
           <Suspense fallback={<Loading />}>
             <Outlet />
           </Suspense>

@@ -23,11 +23,13 @@ export function AccountProvider({ children }: { children: ReactNode }) {
     writePreference('account', id);
     setChosen(id);
   }, []);
-  // The paper account inside this server is nobody's first thought.
+  // Paper inside this server is nobody's first thought; a paper run that has ended is shown when it is asked for.
   const accounts = useMemo(
     () =>
-      [...(query.data?.items ?? [])].sort((a, b) => Number(a.environment === 'own') - Number(b.environment === 'own')),
-    [query.data],
+      (query.data?.items ?? [])
+        .filter((item) => !item.twin?.ended_at || item.id === chosen)
+        .sort((a, b) => Number(a.environment === 'own') - Number(b.environment === 'own')),
+    [query.data, chosen],
   );
   const account = accounts.find((item) => item.id === chosen) ?? accounts[0];
   const value = useMemo(() => ({ account, accounts, choose, query }), [account, accounts, choose, query]);

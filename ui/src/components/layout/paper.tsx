@@ -5,6 +5,7 @@ import { ButtonLink } from '../ui/button';
 import { PageHead } from '../ui/card';
 import { Empty } from '../ui/feedback';
 import { WithAccount } from './account';
+import { isWithoutBots } from './twin';
 
 /** As `WithAccount`, for pages about bots: a paper account inside this server has none, and its pages say so. */
 export function WithBots({ title, children }: { title: string; children: (account: Account) => ReactNode }) {
@@ -12,7 +13,7 @@ export function WithBots({ title, children }: { title: string; children: (accoun
   return (
     <WithAccount>
       {(account) =>
-        account.environment === 'own' ? (
+        isWithoutBots(account) ? (
           <>
             <PageHead title={title} sub={account.name} />
             <Empty

@@ -23,9 +23,22 @@ export function Badge({ tone = 'grey', children, testId }: { tone?: BadgeTone; c
   );
 }
 
-/** Observing is grey, paper trading is amber, real money is red. */
-export function ModeBadge({ account }: { account: Pick<Account, 'mode' | 'environment'> }) {
+/** Observing is grey, paper trading is amber, real money is red. A paper twin says that it is one. */
+export function ModeBadge({
+  account,
+}: {
+  account: Pick<Account, 'mode' | 'environment'> & Partial<Pick<Account, 'twin'>>;
+}) {
   const { t } = useTranslation();
+  if (account.twin) {
+    return (
+      <span className="inline-flex gap-1" data-testid="mode-badge">
+        <Badge tone={account.twin.ended_at ? 'grey' : 'amber'}>
+          {t(account.twin.ended_at ? 'twin.endedBadge' : 'twin.badge')}
+        </Badge>
+      </span>
+    );
+  }
   const live = account.environment === 'live';
   return (
     <span className="inline-flex gap-1" data-testid="mode-badge">

@@ -55,6 +55,7 @@ export function ConfirmDialog({
   title,
   children,
   confirmLabel,
+  closeLabel,
   word,
   busy = false,
   error,
@@ -68,6 +69,8 @@ export function ConfirmDialog({
   title: string;
   children?: ReactNode;
   confirmLabel: string;
+  /** What leaves everything as it is; for questions that are about a cancel themselves. */
+  closeLabel?: string;
   word?: string;
   busy?: boolean;
   error?: unknown;
@@ -91,7 +94,7 @@ export function ConfirmDialog({
       testId={testId}
       footer={
         <>
-          <Button onClick={close}>{t('common.cancel')}</Button>
+          <Button onClick={close}>{closeLabel ?? t('common.cancel')}</Button>
           <Button
             tone={tone}
             busy={busy}

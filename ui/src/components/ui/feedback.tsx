@@ -40,14 +40,16 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
       ) : problem?.limit ? (
         <p className="mt-0.5">{limitText(problem.limit)}</p>
       ) : (
-        detail && <Foreign text={detail} open={problem !== null && !listed && VAGUE.has(problem.code ?? '')} />
+        // What is listed below says the same, field by field.
+        detail &&
+        !problem?.errors?.some((item) => detail.includes(item.detail) || fieldText(item) === text) && (
+          <Foreign text={detail} open={problem !== null && !listed && VAGUE.has(problem.code ?? '')} />
+        )
       )}
       {problem?.errors && problem.errors.length > 0 && (
         <ul className="mt-1 list-disc pl-5">
           {problem.errors.map((item) => (
-            <li key={`${item.pointer} ${item.code}`}>
-              {fieldText(item) === item.detail && <code>{item.pointer}</code>} {fieldText(item)}
-            </li>
+            <li key={`${item.pointer} ${item.code}`}>{fieldText(item)}</li>
           ))}
         </ul>
       )}

@@ -14,7 +14,7 @@ const ToastContext = createContext<Show>(() => undefined);
 export const useToast = (): Show => useContext(ToastContext);
 
 const STAY_MS = 7000;
-/** On a phone a message covers the header, so it goes sooner. */
+/** On a phone a message covers a line of the page, so it goes sooner. */
 const STAY_ON_PHONE_MS = 3500;
 const onPhone = () => typeof matchMedia === 'function' && matchMedia('(width < 48rem)').matches;
 const MOST = 3;
@@ -59,14 +59,14 @@ export function ToastProvider({ children }: { children: ReactNode }) {
       <div
         role="status"
         aria-live="polite"
-        className="pointer-events-none fixed inset-x-0 top-0 z-60 flex flex-col items-end gap-2 md:inset-x-auto md:top-auto md:right-4 md:bottom-4"
+        className="pointer-events-none fixed inset-x-0 bottom-[calc(3.5rem+env(safe-area-inset-bottom))] z-60 flex flex-col items-end gap-2 md:inset-x-auto md:right-4 md:bottom-4"
       >
         {list.map((item) => (
           <div
             key={item.id}
             data-testid={item.testId ?? 'toast'}
-            // One line over the header of a phone, where no button of a page can be; taps go through it.
-            className={`bg-surface border-line flex w-full items-start gap-3 border-b border-l-4 px-3 py-2 text-sm shadow-lg not-last:hidden md:pointer-events-auto md:w-auto md:max-w-md md:rounded-lg md:border md:border-l-4 md:not-last:flex ${edge[item.tone ?? 'info']}`}
+            // Over the tabs of a phone: banners and header stay in sight, and taps go through it.
+            className={`bg-surface border-line flex w-full items-start gap-3 border-t border-l-4 px-3 py-2 text-sm shadow-lg not-last:hidden md:pointer-events-auto md:w-auto md:max-w-md md:rounded-lg md:border md:border-l-4 md:not-last:flex ${edge[item.tone ?? 'info']}`}
           >
             {item.to ? (
               <a href={`#${item.to}`} className="line-clamp-2 hover:underline md:line-clamp-none">

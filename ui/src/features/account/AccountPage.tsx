@@ -24,6 +24,7 @@ function Sections({ account }: { account: Account }) {
   const { t } = useTranslation();
   // The paper account inside this server has no broker, no bots and nobody to tell of them.
   const own = account.environment === 'own';
+  const settable = !account.twin;
   return (
     <>
       <PageHead
@@ -51,21 +52,22 @@ function Sections({ account }: { account: Account }) {
           {!own && <GoingLiveCard account={account} />}
           <UnsettledCard account={account} />
           <BalanceCard account={account} />
-          <SettingsCard account={account} />
+          {settable && <SettingsCard account={account} />}
         </div>
         <div className="min-w-0 space-y-4">
-          {own ? (
+          {own && settable && (
             <Card title={t('paper.title')}>
               <p className="text-sm">{t('paper.text')}</p>
             </Card>
-          ) : (
+          )}
+          {!own && (
             <>
               <BrokerKeyCard account={account} />
               <NoticesCard account={account} />
               <TelegramCard account={account} />
             </>
           )}
-          <LimitsCard account={account} />
+          {settable && <LimitsCard account={account} />}
           {!own && <ExportCard account={account} />}
         </div>
       </div>

@@ -4,8 +4,10 @@ import type { Account, Balance } from '../../api/types';
 import { Button } from '../../components/ui/button';
 import { Card } from '../../components/ui/card';
 import { ErrorNote, Foreign, Loading } from '../../components/ui/feedback';
+import { InstrumentName } from '../../components/ui/instrument';
 import { DataTable } from '../../components/ui/table';
 import { Age, Money, Price, Shares } from '../../components/ui/value';
+import { sign } from '../../lib/decimal';
 import { currencyOf } from '../../lib/format';
 
 const asCurrency = (code: string) => (code === 'KRW' ? 'KRW' : 'USD');
@@ -94,6 +96,26 @@ function Tables({ balance, own }: { balance: Balance; own: boolean }) {
                       <Money value={row.at_broker} currency={asCurrency(row.currency)} />
                     ),
                   },
+                  {
+                    id: 'difference',
+                    header: t('balance.difference'),
+                    right: true,
+                    absent: (row: Balance['cash'][number]) => row.compared_at === null,
+                    cell: (row: Balance['cash'][number]) => (
+                      <span data-testid="cash-compared">
+                        {row.difference === null || sign(row.difference) === 0 ? (
+                          t('balance.agrees')
+                        ) : (
+                          <Money value={row.difference} currency={asCurrency(row.currency)} />
+                        )}
+                        {row.compared_at && (
+                          <span className="text-muted block text-xs">
+                            <Age at={row.compared_at} />
+                          </span>
+                        )}
+                      </span>
+                    ),
+                  },
                 ]),
           ]}
         />
@@ -108,7 +130,16 @@ function Tables({ balance, own }: { balance: Balance; own: boolean }) {
           rowKey={(row) => `${row.market} ${row.symbol}`}
           rowTestId="balance-row"
           columns={[
-            { id: 'symbol', header: t('common.symbol'), lead: true, cell: (row) => <strong>{row.symbol}</strong> },
+            {
+              id: 'symbol',
+              header: t('common.symbol'),
+              lead: true,
+              cell: (row) => (
+                <>
+                  <strong>{row.symbol}</strong> <InstrumentName market={row.market} symbol={row.symbol} />
+                </>
+              ),
+            },
             { id: 'booked', header: t('balance.booked'), right: true, cell: (row) => <Shares value={row.booked} /> },
             {
               id: 'average',

@@ -1,7 +1,9 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 import { useClimb, useGoingLive, useNights } from '../../api/queries/accounts';
 import type { Account, GoingLive, Night, NightLine, Rung } from '../../api/types';
+import { useCurrentAccount } from '../../components/layout/account';
 import { Badge, type BadgeTone } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card } from '../../components/ui/card';
@@ -9,10 +11,14 @@ import { ConfirmDialog } from '../../components/ui/dialog';
 import { ErrorNote, Note } from '../../components/ui/feedback';
 import { CheckField, TextField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
-import { Money, Shares } from '../../components/ui/value';
+import { Money, Shares, When } from '../../components/ui/value';
 import { refusedFields } from '../../lib/forms';
 
-const RUNGS: Rung[] = ['observe', 'one_share', 'full'];
+const RUNGS: Rung[] = ['observe', 'paper', 'one_share', 'full'];
+/** A paper run only begins from observing. */
+const isWayDown = (rung: Rung) => rung !== 'paper';
+/** From here on orders reach the broker. */
+const isReal = (rung: Rung) => RUNGS.indexOf(rung) > RUNGS.indexOf('paper');
 /** The only missing thing that an owner may go without. */
 const NIGHT = 'clean_night_missing';
 
@@ -54,13 +60,16 @@ export function GoingLiveCard({ account }: { account: Account }) {
                     {t('goingLive.up', { rung: t(`rung.${state.next}`) })}
                   </Button>
                 )}
-                {RUNGS.filter((rung) => RUNGS.indexOf(rung) < RUNGS.indexOf(state.rung)).map((rung) => (
-                  <Button key={rung} onClick={() => setWish({ rung })} data-testid={`going-live-${rung}`}>
-                    {t('goingLive.down', { rung: t(`rung.${rung}`) })}
-                  </Button>
-                ))}
+                {RUNGS.filter((rung) => isWayDown(rung) && RUNGS.indexOf(rung) < RUNGS.indexOf(state.rung)).map(
+                  (rung) => (
+                    <Button key={rung} onClick={() => setWish({ rung })} data-testid={`going-live-${rung}`}>
+                      {t('goingLive.down', { rung: t(`rung.${rung}`) })}
+                    </Button>
+                  ),
+                )}
               </div>
-              <BotRungs state={state} onWish={setWish} />
+              {state.paper_runs.length > 0 && <PaperRuns state={state} />}
+              <BotRungs account={account} state={state} onWish={setWish} />
             </>
           )}
           <Nights account={account} />
@@ -86,18 +95,84 @@ function Missing({ state }: { state: GoingLive }) {
   );
 }
 
-/** Bots may stay behind their account; an observing account has nothing to choose. */
-function BotRungs({ state, onWish }: { state: GoingLive; onWish: (wish: Wish) => void }) {
+/** The account's paper runs: the one that trades, and those that are over, to be read. */
+function PaperRuns({ state }: { state: GoingLive }) {
   const { t } = useTranslation();
-  if (state.rung === 'observe' || state.bots.length === 0) return null;
-  const top = RUNGS.indexOf(state.rung);
+  const { choose } = useCurrentAccount();
+  return (
+    <section aria-label={t('goingLive.paperRuns')} data-testid="paper-runs">
+      <h3 className="text-sm font-semibold">{t('goingLive.paperRuns')}</h3>
+      <ul className="mt-1 space-y-1 text-sm">
+        {state.paper_runs.map((run) => (
+          <li key={run.account_id} className="flex flex-wrap items-center gap-x-2">
+            <Badge tone={run.ended_at ? 'grey' : 'amber'}>{t(run.ended_at ? 'twin.endedBadge' : 'twin.badge')}</Badge>
+            <Link
+              to="/"
+              onClick={() => choose(run.account_id)}
+              className="inline-flex min-h-10 min-w-0 items-center font-semibold break-all underline"
+            >
+              {run.name}
+            </Link>
+            <span className="text-muted">
+              <When at={run.started_at} long />
+              {run.ended_at && (
+                <>
+                  {' – '}
+                  <When at={run.ended_at} long />
+                </>
+              )}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** Bots may stay behind their account. While it only observes, that is decided for its way up. */
+function BotRungs({ account, state, onWish }: { account: Account; state: GoingLive; onWish: (wish: Wish) => void }) {
+  const { t } = useTranslation();
+  const climb = useClimb(account.id);
+  if (state.bots.length === 0) return null;
+  if (state.rung === 'observe') {
+    return (
+      <section aria-label={t('goingLive.bots')}>
+        <h3 className="text-sm font-semibold">{t('goingLive.bots')}</h3>
+        <p className="text-muted text-sm">{t('goingLive.holdBackText')}</p>
+        {climb.error && <ErrorNote error={climb.error} />}
+        <ul className="mt-1 space-y-1">
+          {state.bots.map((bot) => {
+            const back = bot.kept_at !== null && bot.kept_at !== 'full';
+            return (
+              <li key={bot.id} className="flex flex-wrap items-center justify-between gap-2">
+                <span className="min-w-0 truncate">
+                  {bot.name}{' '}
+                  {back && bot.kept_at && (
+                    <Badge tone="amber">{t('goingLive.heldBack', { rung: t(`rung.${bot.kept_at}`) })}</Badge>
+                  )}
+                </span>
+                <Button
+                  disabled={climb.isPending}
+                  data-testid={`hold-back-${bot.name}`}
+                  onClick={() => climb.mutate({ rung: back ? 'full' : 'observe', bot_id: bot.id })}
+                >
+                  {t(back ? 'goingLive.goAlong' : 'goingLive.holdBack')}
+                </Button>
+              </li>
+            );
+          })}
+        </ul>
+      </section>
+    );
+  }
   return (
     <section aria-label={t('goingLive.bots')}>
       <h3 className="text-sm font-semibold">{t('goingLive.bots')}</h3>
       <ul className="mt-1 space-y-1">
         {state.bots.map((bot) => {
           const place = RUNGS.indexOf(bot.rung);
-          const moves = RUNGS.filter((_, index) => index <= top && (index < place || index === place + 1));
+          const lower = (rung: Rung) => RUNGS.indexOf(rung) < place && (state.rung === 'paper' || isWayDown(rung));
+          const moves = RUNGS.filter((rung) => lower(rung) || rung === bot.next);
           return (
             <li key={bot.id} className="flex flex-wrap items-center justify-between gap-2">
               <span className="min-w-0 truncate">
@@ -118,7 +193,7 @@ function BotRungs({ state, onWish }: { state: GoingLive; onWish: (wish: Wish) =>
   );
 }
 
-/** Up with the password and the word that the old server is stopped; down with a click. */
+/** Up with the password, and where real orders begin with the word that the old server is stopped; down with a click. */
 function MoveDialog({
   account,
   state,
@@ -148,7 +223,7 @@ function MoveDialog({
       title={t('goingLive.move', { name, rung: t(`rung.${wish.rung}`) })}
       confirmLabel={t(`rung.${wish.rung}`)}
       busy={climb.isPending}
-      ready={!up || (stopped && password !== '')}
+      ready={!up || ((stopped || !isReal(wish.rung)) && password !== '')}
       error={refused ? undefined : climb.error}
       tone={up ? 'danger' : 'primary'}
       testId="going-live-dialog"
@@ -172,13 +247,19 @@ function MoveDialog({
       <p className="text-sm">{t(`rungText.${wish.rung}`)}</p>
       {up && (
         <>
-          <Note tone="warning">{t('account.startText')}</Note>
-          <CheckField
-            label={<strong>{t('account.oldServerStopped')}</strong>}
-            checked={stopped}
-            data-testid="old-server-stopped"
-            onChange={(event) => setStopped(event.target.checked)}
-          />
+          {isReal(wish.rung) ? (
+            <>
+              <Note tone="warning">{t('account.startText')}</Note>
+              <CheckField
+                label={<strong>{t('account.oldServerStopped')}</strong>}
+                checked={stopped}
+                data-testid="old-server-stopped"
+                onChange={(event) => setStopped(event.target.checked)}
+              />
+            </>
+          ) : (
+            <Note testId="paper-note">{t('goingLive.paperNote')}</Note>
+          )}
           {needsSkip && (
             <CheckField
               label={t('goingLive.skip')}

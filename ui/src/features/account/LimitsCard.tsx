@@ -32,6 +32,8 @@ const schema = z.object({
 type Text = z.input<typeof schema>;
 type Limit = Exclude<keyof Text, 'password'>;
 export const LIMITS = Object.keys(schema.shape).filter((name) => name !== 'password') as Limit[];
+/** In the currency of the market that an order is for. */
+const MONEY: readonly Limit[] = ['max_order_value', 'max_position_size', 'max_daily_value'];
 const COUNTED: readonly Limit[] = ['max_daily_trades', 'daily_trade_limit', 'orders_per_second'];
 
 const textOf = ({ limits }: Account): Text => ({
@@ -99,12 +101,12 @@ export function LimitsCard({ account }: { account: Account }) {
           {LIMITS.map((name) => (
             <TextField
               key={name}
-              label={t(`limits.${name}`)}
+              label={MONEY.includes(name) ? `${t(`limits.${name}`)} ($·₩)` : t(`limits.${name}`)}
               hint={t(`limitsText.${name}`)}
               inputMode={COUNTED.includes(name) ? 'numeric' : 'decimal'}
               autoComplete="off"
               placeholder={t('limits.none')}
-              {...(name === 'price_collar' && { unit: '%' })}
+              {...(COUNTED.includes(name) ? { unit: t('limits.orders') } : name === 'price_collar' && { unit: '%' })}
               {...field(name)}
             />
           ))}

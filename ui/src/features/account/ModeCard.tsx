@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useStartAccount, useStopAccount } from '../../api/queries/accounts';
 import type { Account } from '../../api/types';
+import { isWithoutBots } from '../../components/layout/twin';
 import { ModeBadge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card } from '../../components/ui/card';
@@ -28,13 +29,17 @@ export function ModeCard({ account }: { account: Account }) {
     <Card title={t('account.mode')} actions={<ModeBadge account={account} />}>
       <p className="text-sm">
         {t(
-          own
-            ? observing
-              ? 'paper.observeText'
-              : 'paper.tradingText'
-            : observing
-              ? 'account.observeText'
-              : 'account.tradingText',
+          account.twin
+            ? account.twin.ended_at
+              ? 'twin.endedText'
+              : 'twin.text'
+            : own
+              ? observing
+                ? 'paper.observeText'
+                : 'paper.tradingText'
+              : observing
+                ? 'account.observeText'
+                : 'account.tradingText',
         )}
       </p>
       {account.started_at && (
@@ -55,7 +60,7 @@ export function ModeCard({ account }: { account: Account }) {
         </div>
       )}
       <div className="mt-4 flex flex-wrap gap-2">
-        {observing && live ? null : observing ? (
+        {(observing && live) || account.twin ? null : observing ? (
           <Button tone="primary" onClick={() => setAsked('start')} data-testid="account-start">
             {t('account.start')}
           </Button>
@@ -64,7 +69,7 @@ export function ModeCard({ account }: { account: Account }) {
             {t('account.stop')}
           </Button>
         )}
-        {!own && (
+        {!isWithoutBots(account) && (
           <Link to="/preview" className="inline-flex min-h-10 items-center px-2 text-sm font-semibold underline">
             {t('nav.preview')}
           </Link>

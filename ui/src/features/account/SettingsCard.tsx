@@ -11,10 +11,13 @@ import type { Account, AccountSettings } from '../../api/types';
 import { Button } from '../../components/ui/button';
 import { Card } from '../../components/ui/card';
 import { ErrorNote, Note } from '../../components/ui/feedback';
-import { SwitchField, TextField } from '../../components/ui/field';
+import { SelectField, SwitchField, TextField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
 import { canonical, fractionOf, percentText } from '../../lib/decimal';
 import { decimalField, issueText, optionalDecimalField, refusedFields, requiredText } from '../../lib/forms';
+
+/** Whose money US orders spend. */
+const FUNDS = ['automatic', 'dollars_only', 'integrated_margin'] as const;
 
 const schema = z.object({
   name: requiredText(40),
@@ -23,6 +26,7 @@ const schema = z.object({
   auto_start_threshold: decimalField({ above: '0', max: '100' }),
   bot_sync: z.boolean(),
   fee_rate: decimalField({ min: '0', max: '5' }),
+  us_funds: z.enum(FUNDS),
 });
 type Text = z.input<typeof schema>;
 const FIELDS = Object.keys(schema.shape) as (keyof Text)[];
@@ -34,6 +38,7 @@ const textOf = (account: Account): Text => ({
   auto_start_threshold: percentText(account.settings.auto_start_threshold),
   bot_sync: account.settings.bot_sync,
   fee_rate: percentText(account.settings.fee_rate),
+  us_funds: account.settings.us_funds,
 });
 
 export function SettingsCard({ account }: { account: Account }) {
@@ -115,6 +120,13 @@ export function SettingsCard({ account }: { account: Account }) {
           </>
         )}
         <TextField label={t('account.feeRate')} unit="%" hint={t('account.feeHint')} {...field('fee_rate')} />
+        <SelectField label={t('account.usFunds')} hint={t('account.usFundsHint')} {...field('us_funds')}>
+          {FUNDS.map((value) => (
+            <option key={value} value={value}>
+              {t(`usFunds.${value}`)}
+            </option>
+          ))}
+        </SelectField>
         {save.error && <ErrorNote error={save.error} />}
         {isConflict(save.error) && <Note tone="warning">{t('conflict.reloaded')}</Note>}
         <div className="flex justify-end">

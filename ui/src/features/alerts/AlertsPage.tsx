@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useAlerts, useReadAlerts } from '../../api/queries/overview';
@@ -7,6 +8,7 @@ import { Badge, type BadgeTone } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
+import { Choice } from '../../components/ui/field';
 import { Icon } from '../../components/ui/icon';
 import { When } from '../../components/ui/value';
 import { answerPlace } from '../../lib/alertPlace';
@@ -21,7 +23,8 @@ export function AlertsPage() {
   const hidden = useAmountsHidden();
   const cover = (text: string) => (hidden ? coverAmounts(text) : text);
   const { accounts } = useCurrentAccount();
-  const query = useAlerts();
+  const [steps, setSteps] = useState(false);
+  const query = useAlerts(steps);
   const read = useReadAlerts();
   const unread = query.data?.pages[0]?.unread ?? 0;
   return (
@@ -36,6 +39,19 @@ export function AlertsPage() {
           {t('alerts.readAll')}
         </Button>
       </PageHead>
+      <div className="mb-3">
+        <Choice<'news' | 'all'>
+          label={t('alerts.shown')}
+          hideLabel
+          value={steps ? 'all' : 'news'}
+          onChange={(value) => setSteps(value === 'all')}
+          options={[
+            { value: 'news', label: t('alerts.news'), testId: 'alerts-news' },
+            { value: 'all', label: t('alerts.all'), testId: 'alerts-all' },
+          ]}
+        />
+        {!steps && <p className="text-muted mt-1 text-xs">{t('alerts.newsText')}</p>}
+      </div>
       {read.error && <ErrorNote error={read.error} />}
       <QueryView
         query={query}

@@ -55,12 +55,16 @@ function BotDetail({ bot }: { bot: Bot }) {
         >
           {t('forceSell.title')}
         </Button>
-        <Button onClick={() => setAsked('rename')} data-testid="bot-rename-open">
-          {t('bots.rename')}
-        </Button>
-        <Button onClick={() => setAsked('delete')} data-testid="bot-delete-open">
-          {t('common.delete')}
-        </Button>
+        {!account?.twin && (
+          <>
+            <Button onClick={() => setAsked('rename')} data-testid="bot-rename-open">
+              {t('bots.rename')}
+            </Button>
+            <Button onClick={() => setAsked('delete')} data-testid="bot-delete-open">
+              {t('common.delete')}
+            </Button>
+          </>
+        )}
       </PageHead>
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <div className="min-w-0 space-y-4">
@@ -69,7 +73,9 @@ function BotDetail({ bot }: { bot: Bot }) {
           <LadderCard bot={bot} />
           <TonightCard bot={bot} />
         </div>
-        <BotSettingsCard bot={bot} />
+        <fieldset disabled={Boolean(account?.twin)} className="min-w-0">
+          <BotSettingsCard bot={bot} />
+        </fieldset>
       </div>
       {asked === 'force-sell' && <ForceSellDialog bot={bot} onClose={close} />}
       {asked === 'rename' && <RenameBotDialog bot={bot} onClose={close} />}

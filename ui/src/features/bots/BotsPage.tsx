@@ -28,12 +28,16 @@ function Bots({ account }: { account: Account }) {
     <>
       <PageHead title={t('nav.bots')} sub={account.name}>
         <ButtonLink to="/preview">{t('nav.preview')}</ButtonLink>
-        <Button onClick={() => setRenewing(true)} data-testid="renewal-open">
-          {t('renewal.title')}
-        </Button>
-        <ButtonLink to="/bots/new" tone="primary" data-testid="bot-new">
-          {t('bots.create')}
-        </ButtonLink>
+        {!account.twin && (
+          <>
+            <Button onClick={() => setRenewing(true)} data-testid="renewal-open">
+              {t('renewal.title')}
+            </Button>
+            <ButtonLink to="/bots/new" tone="primary" data-testid="bot-new">
+              {t('bots.create')}
+            </ButtonLink>
+          </>
+        )}
       </PageHead>
       <QueryView
         query={query}
@@ -91,7 +95,7 @@ function List({ account, bots }: { account: Account; bots: Bot[] }) {
       <ol className="space-y-3">
         {sorted.map((bot, index) => (
           <li key={bot.id} className="flex gap-2">
-            <div className="flex flex-col justify-center">
+            <div className={account.twin ? 'hidden' : 'flex flex-col justify-center'}>
               <button
                 type="button"
                 className="text-muted hover:bg-sunken grid size-9 place-items-center rounded-lg disabled:opacity-30"

@@ -16,7 +16,7 @@ export function Checklist({ account }: { account: Account | undefined }) {
   if (hidden || account?.mode === 'trading' || account?.started_at) return null;
   const steps = [
     { id: 'account', done: account !== undefined, to: '/import' },
-    { id: 'key', done: account?.broker_key?.present ?? false, to: '/account' },
+    { id: 'key', done: Boolean(account?.broker_key?.present && account.broker_answered_at), to: '/account' },
     { id: 'telegram', done: account?.telegram?.present ?? false, to: '/account' },
     { id: 'bots', done: (bots.data?.items.length ?? 0) > 0, to: '/bots' },
     { id: 'schedule', done: readPreference(`seen.schedule.${account?.id}`) === 'yes', to: '/schedule' },

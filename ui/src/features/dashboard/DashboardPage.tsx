@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 import { useIndicators, useSummary } from '../../api/queries/overview';
 import { NoAccount, useCurrentAccount } from '../../components/layout/account';
+import { isWithoutBots } from '../../components/layout/twin';
 import { PageHead } from '../../components/ui/card';
 import { ErrorNote, Loading, QueryView } from '../../components/ui/feedback';
 import { Choice } from '../../components/ui/field';
@@ -21,7 +22,7 @@ export function DashboardPage() {
   const all = search.get('scope') === 'all' && accounts.length > 1;
   const scope = all ? undefined : account?.id;
   // The paper account inside this server has no bots and so no summary of them.
-  const paper = !all && account?.environment === 'own';
+  const paper = !all && account !== undefined && isWithoutBots(account);
   const summary = useSummary(scope);
   const indicators = useIndicators(scope);
 

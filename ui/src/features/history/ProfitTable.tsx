@@ -23,7 +23,9 @@ export function ProfitTable({ account }: { account: string }) {
             <p className="text-2xl font-bold">
               <Change value={data.total_usd} />
             </p>
-            <p className="text-muted text-xs">{t('history.gross')}</p>
+            <p className="text-muted text-xs">
+              {t('history.gross')} {t('history.counts')}
+            </p>
           </Card>
           {data.years.map((year) => (
             <Card

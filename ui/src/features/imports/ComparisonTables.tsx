@@ -32,7 +32,7 @@ export function ComparisonTables({ report }: { report: ImportReport }) {
           const fine = rows.filter((row) => row.path.split('.').length > 2);
           const name = i18n.exists(`importTable.${table}`) ? t(`importTable.${table}`) : table;
           return (
-            <section key={table} className="border-line min-w-0 rounded-xl border p-3">
+            <section key={table} className="border-line min-w-0 overflow-x-auto rounded-xl border p-3">
               <h3 className="mb-1 text-sm font-semibold">{name}</h3>
               <Rows rows={main} table={table} label={name} />
               {fine.length > 0 && (
@@ -58,7 +58,7 @@ function Rows({ rows, table, label }: { rows: Comparison[]; table: string; label
     return i18n.exists(`importFigure.${name}`) ? t(`importFigure.${name}`) : name;
   };
   return (
-    <table className="w-full text-sm" aria-label={label}>
+    <table className="wrap-break-word w-full text-sm" aria-label={label}>
       <thead>
         <tr className="text-muted border-line border-b text-xs">
           <th scope="col" className="py-1 pr-2 text-left font-medium">

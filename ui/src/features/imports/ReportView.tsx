@@ -46,10 +46,18 @@ export function ReportView({ report }: { report: ImportReport }) {
 function Updates({ changes }: { changes: ImportChanges }) {
   const { t, i18n } = useTranslation();
   const tables = Object.entries(changes.tables);
+  const nothingNew = tables.every(([, counts]) => counts.added + counts.changed + counts.removed === 0);
   const shown = (value: unknown) => (value === null || value === undefined ? '–' : String(value));
   return (
     <Card title={t('import.updates', { account: changes.account_name })} testId="import-updates">
       <p className="text-muted -mt-2 mb-2 text-sm">{t('import.updatesText')}</p>
+      {nothingNew && (
+        <div className="mb-2">
+          <Note tone="ok" testId="import-nothing-new">
+            {t('import.nothingNew')}
+          </Note>
+        </div>
+      )}
       <DataTable
         label={t('import.updates', { account: changes.account_name })}
         rows={tables.map(([table, counts]) => ({ table, ...counts }))}

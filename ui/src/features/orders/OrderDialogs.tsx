@@ -7,6 +7,7 @@ import { Facts } from '../../components/ui/card';
 import { ConfirmDialog } from '../../components/ui/dialog';
 import { EnvironmentNote } from '../../components/ui/environment';
 import { TextField } from '../../components/ui/field';
+import { InstrumentName } from '../../components/ui/instrument';
 import { useToast } from '../../components/ui/toast';
 import { Shares } from '../../components/ui/value';
 import { canonical, compare, readDecimal, subtract } from '../../lib/decimal';
@@ -22,7 +23,8 @@ export const canAmend = (order: Order): boolean => canCancel(order) && !order.am
 function What({ order }: { order: Order }) {
   return (
     <p className="flex flex-wrap items-center gap-2 font-bold">
-      <SideBadge side={order.side} /> {order.symbol} <Shares value={order.quantity} unit />
+      <SideBadge side={order.side} /> {order.symbol} <InstrumentName market={order.market} symbol={order.symbol} />{' '}
+      <Shares value={order.quantity} unit />
     </p>
   );
 }
@@ -36,7 +38,8 @@ export function CancelDialog({ order, onClose }: { order: Order; onClose: () => 
       open
       onClose={onClose}
       title={t('orders.cancelTitle')}
-      confirmLabel={t('orders.cancel')}
+      confirmLabel={t('orders.cancelSend')}
+      closeLabel={t('common.close')}
       busy={cancel.isPending}
       error={cancel.error}
       testId="order-cancel"

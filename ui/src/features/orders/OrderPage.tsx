@@ -8,6 +8,7 @@ import { EnvironmentBadge, SideBadge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Note, QueryView } from '../../components/ui/feedback';
+import { InstrumentName } from '../../components/ui/instrument';
 import { Missing, Money, Price, Shares, When } from '../../components/ui/value';
 import { type Currency, currencyOf, price } from '../../lib/format';
 import { useLocale } from '../../lib/locale';
@@ -36,6 +37,7 @@ function Detail({ order }: { order: OrderDetail }) {
         sub={
           <span className="flex flex-wrap items-center gap-1">
             <SideBadge side={order.side} />
+            <InstrumentName market={order.market} symbol={order.symbol} />
             <OrderStateBadge order={order} />
             <EnvironmentBadge environment={order.environment} />
             <OrderReason order={order} />
@@ -78,6 +80,7 @@ function Detail({ order }: { order: OrderDetail }) {
               },
               { label: t('orders.origin'), value: t(`origin.${order.origin}`) },
               { label: t('ticket.kind'), value: t(`orderKind.${order.order_type}`) },
+              ...(order.market === 'KRX' ? [{ label: t('ticket.venue'), value: t(`venue.${order.venue}`) }] : []),
               { label: t('orders.quantity'), value: <Shares value={order.quantity} /> },
               { label: t('orders.filledQuantity'), value: <Shares value={order.filled_quantity} /> },
               { label: t('orders.limit'), value: <OrderPrice order={order} /> },

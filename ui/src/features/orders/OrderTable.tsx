@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Account, Order } from '../../api/types';
 import { EnvironmentBadge, SideBadge } from '../../components/ui/badge';
+import { InstrumentName } from '../../components/ui/instrument';
 import { DataTable } from '../../components/ui/table';
 import { Price, Shares, When } from '../../components/ui/value';
 import { currencyOf } from '../../lib/format';
@@ -25,6 +26,7 @@ export function OrderTable({ orders, label, accounts }: { orders: Order[]; label
             <Link to={`/orders/${order.id}`} className="inline-flex flex-wrap items-center gap-1.5 hover:underline">
               <SideBadge side={order.side} />
               <strong>{order.symbol}</strong>
+              <InstrumentName market={order.market} symbol={order.symbol} />
               <span className="text-muted">{order.bot_name}</span>
               {accounts && (
                 <span className="text-muted text-xs">

@@ -4,6 +4,7 @@ import { useSearchParams } from 'react-router';
 import { isOpen, useCancelAll, useOrders, useSheets } from '../../api/queries/trading';
 import type { Account } from '../../api/types';
 import { useCurrentAccount, WithAccount } from '../../components/layout/account';
+import { isWithoutBots } from '../../components/layout/twin';
 import { Button, ButtonLink } from '../../components/ui/button';
 import { Card, PageHead } from '../../components/ui/card';
 import { ConfirmDialog } from '../../components/ui/dialog';
@@ -26,7 +27,7 @@ function Orders({ account }: { account: Account }) {
   const [search, setSearch] = useSearchParams();
   // A paper account has no bots and so no slices.
   const tab: Tab =
-    (search.get('tab') ?? (account.environment === 'own' ? 'orders' : 'sheets')) === 'orders' ? 'orders' : 'sheets';
+    (search.get('tab') ?? (isWithoutBots(account) ? 'orders' : 'sheets')) === 'orders' ? 'orders' : 'sheets';
   return (
     <>
       <PageHead title={t('nav.orders')} sub={account.name}>

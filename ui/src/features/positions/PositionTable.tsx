@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import type { Account, Position } from '../../api/types';
 import { ButtonLink } from '../../components/ui/button';
+import { InstrumentName } from '../../components/ui/instrument';
 import { DataTable } from '../../components/ui/table';
 import { Change, Money, Price, Shares } from '../../components/ui/value';
 import { currencyOf } from '../../lib/format';
@@ -15,7 +16,16 @@ export function PositionTable({ account, positions }: { account: Account; positi
       rowKey={(row) => `${row.market} ${row.symbol}`}
       rowTestId="position-row"
       columns={[
-        { id: 'symbol', header: t('common.symbol'), lead: true, cell: (row) => <strong>{row.symbol}</strong> },
+        {
+          id: 'symbol',
+          header: t('common.symbol'),
+          lead: true,
+          cell: (row) => (
+            <>
+              <strong>{row.symbol}</strong> <InstrumentName market={row.market} symbol={row.symbol} />
+            </>
+          ),
+        },
         { id: 'quantity', header: t('bots.quantity'), right: true, cell: (row) => <Shares value={row.quantity} /> },
         {
           id: 'average',

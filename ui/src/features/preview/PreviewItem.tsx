@@ -32,6 +32,7 @@ export function PreviewItemView({ item }: { item: PreviewItem }) {
           {t('preview.maxSpend')} <strong>{<Money value={item.max_spend} />}</strong>
         </span>
       </p>
+      <p className="text-muted text-xs">{t('preview.maxSpendText')}</p>
       {item.price === null && <Note tone="warning">{t('preview.noPrice')}</Note>}
       <DataTable
         label={t('preview.rangesOf', { bot: item.bot_name })}

@@ -5,6 +5,7 @@ import { useBots } from '../../api/queries/bots';
 import { useCompare, useDifferences } from '../../api/queries/differences';
 import type { Account, Bot, CashDifference, Difference, Differences } from '../../api/types';
 import { useCurrentAccount, WithAccount } from '../../components/layout/account';
+import { isWithoutBots } from '../../components/layout/twin';
 import { Badge, SideBadge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card, Facts, PageHead } from '../../components/ui/card';
@@ -31,7 +32,7 @@ function Questions({ account }: { account: Account }) {
   const { t } = useTranslation();
   const query = useDifferences(account);
   const compare = useCompare(account.id);
-  const own = account.environment === 'own';
+  const own = isWithoutBots(account);
   return (
     <>
       <PageHead title={t('nav.reconciliation')} sub={account.name}>

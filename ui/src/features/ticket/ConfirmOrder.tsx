@@ -11,6 +11,7 @@ import { ConfirmDialog } from '../../components/ui/dialog';
 import { EnvironmentNote } from '../../components/ui/environment';
 import { Note } from '../../components/ui/feedback';
 import { CheckField } from '../../components/ui/field';
+import { InstrumentName } from '../../components/ui/instrument';
 import { useToast } from '../../components/ui/toast';
 import { Money, Price, Shares } from '../../components/ui/value';
 import { sign } from '../../lib/decimal';
@@ -71,12 +72,14 @@ export function ConfirmOrder({
     >
       <EnvironmentNote environment={live ? 'live' : preview.environment} />
       <p className="flex flex-wrap items-center gap-2 text-lg font-bold" data-testid="ticket-summary">
-        <SideBadge side={side} /> {preview.symbol} <Shares value={String(request.quantity)} unit />
+        <SideBadge side={side} /> {preview.symbol} <InstrumentName market={preview.market} symbol={preview.symbol} />{' '}
+        <Shares value={String(request.quantity)} unit />
       </p>
       <Facts
         items={[
           { label: t('ticket.account'), value: account.name },
           { label: t('ticket.kind'), value: t(`orderKind.${request.order_type ?? 'limit'}`) },
+          ...(request.venue ? [{ label: t('ticket.venue'), value: t(`venue.${request.venue}`) }] : []),
           ...(request.price
             ? [{ label: t('ticket.price'), value: <Price value={String(request.price)} currency={currency} /> }]
             : []),

@@ -5,18 +5,21 @@ import { Badge } from '../../components/ui/badge';
 import { Card, Facts } from '../../components/ui/card';
 import { ErrorNote, Note } from '../../components/ui/feedback';
 import { Refusal } from '../../components/ui/refusal';
-import { Age, Missing, Money, Price } from '../../components/ui/value';
+import { Age, Missing, Money, Price, Shares, When } from '../../components/ui/value';
 import { sign } from '../../lib/decimal';
 import type { Currency } from '../../lib/format';
-import { refusalOf } from './ticket';
+import { choiceOf, mostShares, refusalOf } from './ticket';
 
 /** What the order would come to, as the server sees it now. */
 export function PreviewCard({
   query,
   complete,
+  price,
 }: {
   query: Pick<UseQueryResult<TicketPreview>, 'data' | 'error' | 'isFetching' | 'isPlaceholderData'>;
   complete: boolean;
+  /** The limit that is typed in. */
+  price: string | null;
 }) {
   const { t } = useTranslation();
   const { data, error } = query;
@@ -80,15 +83,44 @@ export function PreviewCard({
                           {data.buying_power_basis && (
                             <span className="text-muted block text-xs font-normal" data-testid="power-basis">
                               {t(`powerBasis.${data.buying_power_basis}`)}
+                              {data.market === 'US' && ` · ${t(`powerChoice.${choiceOf(data)}`)}`}
+                            </span>
+                          )}
+                          {data.buying_power_other !== null && (
+                            <span className="text-muted block text-xs font-normal" data-testid="power-other">
+                              {t(`powerOther.${data.buying_power_basis}`)}{' '}
+                              <Money value={data.buying_power_other} currency={currency} />
                             </span>
                           )}
                         </>
                       ),
                     },
+                    ...(mostShares(data, price) === null
+                      ? []
+                      : [
+                          {
+                            label: t('ticket.most'),
+                            value: (
+                              <>
+                                <Shares value={mostShares(data, price)} unit />
+                                <span className="text-muted block text-xs font-normal" data-testid="ticket-most">
+                                  {t(price ? 'ticket.mostAtPrice' : 'ticket.mostAtLast')}
+                                </span>
+                              </>
+                            ),
+                          },
+                        ]),
                   ]
                 : []),
             ]}
           />
+          {data.environment !== 'own' && !data.session_open && (
+            <div className="mt-3">
+              <Note testId="ticket-closed">
+                {t('ticket.closedText')} <When at={data.opens_at} long /> – <When at={data.closes_at} long />
+              </Note>
+            </div>
+          )}
           {data.environment === 'own' && data.last_price === null && (
             <div className="mt-3">
               <Note>{t('ticket.noPriceOwn')}</Note>
@@ -105,7 +137,7 @@ export function PreviewCard({
         {refusal && !error && (
           <div className="mt-3">
             <Note tone="warning" testId="ticket-refusal">
-              <Refusal reason={refusal} />
+              <Refusal reason={refusal} currency={currency} />
             </Note>
           </div>
         )}

@@ -1,18 +1,17 @@
 import { useTranslation } from 'react-i18next';
 import { useInstruments } from '../../api/queries/trading';
 import { Badge } from '../../components/ui/badge';
+import { useInstrumentName } from '../../components/ui/instrument';
 import { useRested } from '../../lib/debounce';
-import { useLocale } from '../../lib/locale';
 
 /** Instruments whose code or name fits what was typed so far; a press takes one over. */
 export function SymbolSearch({ text, onPick }: { text: string; onPick: (symbol: string, market: string) => void }) {
   const { t } = useTranslation();
-  const locale = useLocale();
+  const name = useInstrumentName();
   const wanted = useRested(text.trim(), 300);
   const found = useInstruments(wanted);
   const items = found.data?.items ?? [];
   const exact = items.find((item) => item.symbol === wanted.toUpperCase());
-  const name = (item: (typeof items)[number]) => (locale === 'en' && item.name_en ? item.name_en : item.name_ko);
   if (exact) {
     return (
       <p className="text-muted -mt-3 text-sm" data-testid="ticket-instrument">

@@ -2,7 +2,7 @@ import { type FormEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 import { useTicketPreview } from '../../api/queries/trading';
-import type { Account, OrderKind, Side } from '../../api/types';
+import type { Account, OrderKind, Side, Venue } from '../../api/types';
 import { useCurrentAccount, WithAccount } from '../../components/layout/account';
 import { ModeBadge } from '../../components/ui/badge';
 import { Button, ButtonLink } from '../../components/ui/button';
@@ -43,6 +43,7 @@ function Ticket({ account }: { account: Account }) {
     quantity: search.get('quantity') ?? '',
     price: '',
     trigger: '',
+    venue: 'KRX',
   }));
   const [tried, setTried] = useState(false);
   const [asking, setAsking] = useState(false);
@@ -56,6 +57,14 @@ function Ticket({ account }: { account: Account }) {
   const ready =
     read.complete && settled && !preview.error && preview.data !== undefined && refusalOf(preview.data, true) === null;
   const last = preview.data?.last_price;
+  const venues = preview.data?.market === 'KRX' ? preview.data.venues : [];
+  // Another account or another instrument may know other venues.
+  const place = `${account.id} ${text.symbol}`;
+  const [placed, setPlaced] = useState(place);
+  if (placed !== place) {
+    setPlaced(place);
+    set({ venue: 'KRX' });
+  }
 
   const error = (field: TicketField) =>
     // What is empty is no mistake before somebody tried to go on.
@@ -122,6 +131,21 @@ function Ticket({ account }: { account: Account }) {
                 </option>
               ))}
             </SelectField>
+            {venues.length > 1 && (
+              <div data-testid="ticket-venue">
+                <Choice<Venue>
+                  label={t('ticket.venue')}
+                  value={text.venue}
+                  onChange={(venue) => set({ venue, kind: 'limit' })}
+                  options={venues.map((venue) => ({
+                    value: venue,
+                    label: t(`venue.${venue}`),
+                    testId: `ticket-venue-${venue}`,
+                  }))}
+                />
+                <p className="text-muted mt-1 text-xs">{t(`venueText.${text.venue}`)}</p>
+              </div>
+            )}
             <div className="grid grid-cols-2 gap-3">
               <TextField
                 label={t('ticket.quantity')}
@@ -169,7 +193,7 @@ function Ticket({ account }: { account: Account }) {
           </form>
         </Card>
         <div className="min-w-0 space-y-4">
-          <PreviewCard query={preview} complete={rested.complete} />
+          <PreviewCard query={preview} complete={rested.complete} price={rested.request?.price?.toString() ?? null} />
           <Button
             type="submit"
             form="ticket"

@@ -1,4 +1,4 @@
-import type { OrderKind, OrderRequest, Side, TicketPreview } from '../../api/types';
+import type { OrderKind, OrderRequest, Side, TicketPreview, Venue } from '../../api/types';
 import { compare, readDecimal } from '../../lib/decimal';
 
 /** What the fields of the ticket hold. */
@@ -9,6 +9,8 @@ export interface TicketText {
   quantity: string;
   price: string;
   trigger: string;
+  /** Where a Korean order goes. */
+  venue: Venue;
 }
 
 export type TicketField = 'symbol' | 'quantity' | 'price' | 'trigger';
@@ -74,8 +76,22 @@ export function readTicket(text: TicketText, account: string): ReadTicket {
         quantity: quantity.value ?? '1',
         ...(price.value !== null && { price: price.value }),
         ...(trigger.value !== null && { trigger_price: trigger.value }),
+        ...(text.venue !== 'KRX' && { venue: text.venue }),
       };
   return { request, complete: Object.keys(errors).length === 0, errors };
+}
+
+/** Who decided which money a US buy spends: the account's owner, the broker's own figures, or neither. */
+export function choiceOf({ us_funds, buying_power_basis }: TicketPreview): 'detected' | 'chosen' | 'not_shown' {
+  if (us_funds === 'automatic') return 'detected';
+  return us_funds === buying_power_basis ? 'chosen' : 'not_shown';
+}
+
+/** Whole shares that the buying power pays at the limit, or else at the last price; charges are not in it. */
+export function mostShares(preview: TicketPreview, limit: string | null): string | null {
+  const price = limit ?? preview.last_price;
+  if (preview.buying_power === null || price === null || compare(price, '0') <= 0) return null;
+  return String(Math.max(0, Math.floor(Number(preview.buying_power) / Number(price))));
 }
 
 /** A refusal that only says what is still to be filled in is none. */
