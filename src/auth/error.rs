@@ -47,7 +47,7 @@ pub enum AuthError {
     RegistrationClosed,
     #[error("there is no such invitation: it was used, taken back or has expired")]
     InviteUnknown,
-    #[error("the note is too long: use at most 100 characters")]
+    #[error("the note must have at most 100 characters and no control characters")]
     InvalidNote,
     #[error("this link no longer counts: it was used, replaced or is older than 30 minutes. Ask for a new one")]
     ResetUnknown,

@@ -37,10 +37,10 @@ impl Auth {
     /// Makes an invitation.
     ///
     /// # Errors
-    /// `InvalidNote` when the note is too long.
+    /// `InvalidNote` when the note is too long or holds control characters.
     pub async fn invite(&self, by: Option<UserId>, role: Role, note: Option<String>) -> Result<(Invitation, SecretString), AuthError> {
         let note = note.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty());
-        if note.as_ref().is_some_and(|n| n.chars().count() > LONGEST_NOTE) {
+        if note.as_ref().is_some_and(|n| n.chars().count() > LONGEST_NOTE || n.chars().any(char::is_control)) {
             return Err(AuthError::InvalidNote);
         }
         let now = self.now();

@@ -294,8 +294,9 @@ fn check_username(text: &str) -> Result<String, AuthError> {
     if !(2..=32).contains(&length) {
         return Err(AuthError::InvalidUsername("a user name has 2 to 32 characters"));
     }
-    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')) {
-        return Err(AuthError::InvalidUsername("a user name consists of letters, digits, '.', '_' and '-'"));
+    // Letters of other scripts look like these, and nobody could tell two such names apart.
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '가'..='힣' | '.' | '_' | '-')) {
+        return Err(AuthError::InvalidUsername("a user name consists of the letters A to Z, Korean syllables, digits, '.', '_' and '-'"));
     }
     Ok(name.to_owned())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use eggmoney::domain::clock::Clock;
 use eggmoney::domain::user::Role;
 use eggmoney::http::routes;
 use serde_json::{Value, json};
@@ -24,6 +25,12 @@ const BODILESS: &[&str] = &[
     "POST /api/v1/trading/accounts/{id}/broker-key/test",
     "POST /api/v1/trading/accounts/{id}/balance",
     "POST /api/v1/trading/accounts/{id}/telegram/test",
+    "POST /api/v1/auth/recovery",
+    "POST /api/v1/users/second-factor",
+    "DELETE /api/v1/users/second-factor",
+    "POST /api/v1/users/second-factor/recovery-codes",
+    "POST /api/v1/users/password/confirm",
+    "DELETE /api/v1/admin/invitations/{id}",
 ];
 /// Has a form instead of JSON; it is tried in a test of its own.
 const UPLOAD: &str = "POST /api/v1/imports/eggmoney";
@@ -506,14 +513,21 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         .await;
     let fields = [may("language", Choice), may("email", Label)];
     t.on("PATCH /api/v1/users/profile", "/api/v1/users/profile", &fields, json!({"language": "en", "email": "chan@example.org"})).await;
-    t.on("POST /api/v1/auth/step-up", "/api/v1/auth/step-up", &[must("password", Any)], json!({"password": PASSWORD})).await;
+    t.on("POST /api/v1/auth/step-up", "/api/v1/auth/step-up", &[may("password", Any), may("code", Any)], json!({"password": PASSWORD}))
+        .await;
+    let seed = t.caller.post("/api/v1/users/second-factor", &Value::Null).await.1;
+    let app = totp_rs::Totp::from_url(seed["url"].as_str().unwrap()).unwrap();
+    let code = app.generate(u64::try_from(server.wall.now().as_second()).unwrap()).to_string();
+    let path = "/api/v1/users/second-factor/confirm";
+    t.on(&format!("POST {path}"), path, &[must("code", Any)], json!({ "code": code })).await;
+    assert_eq!(t.caller.delete("/api/v1/users/second-factor").await.0, 204);
     let fields = [must("current", Any), must("new", Any)];
     t.on("POST /api/v1/users/password", "/api/v1/users/password", &fields, json!({"current": PASSWORD, "new": format!("{PASSWORD} new")}))
         .await;
     t.on(
         "POST /api/v1/auth/login",
         "/api/v1/auth/login",
-        &[must("username", Any), must("password", Any)],
+        &[must("username", Any), must("password", Any), may("code", Any)],
         json!({"username": "root-admin", "password": PASSWORD}),
     )
     .await;
@@ -529,6 +543,24 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         watched: vec!["/api/v1/admin/settings".into(), "/api/v1/admin/users".into()],
         ..t
     };
+    let (status, _) = t.caller.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
+    assert_eq!(status, 200);
+    let path = "/api/v1/admin/invitations";
+    t.on(&format!("POST {path}"), path, &[must("role", Choice), may("note", Label)], json!({"role": "user", "note": "for 아버지"})).await;
+    let chan = server.app.auth.find_user("chan").unwrap().unwrap().id;
+    let fields = [may("role", Choice), may("active", Flag), may("verified", Flag), may("premium", Flag)];
+    t.on("PATCH /api/v1/admin/users/{id}", &format!("/api/v1/admin/users/{chan}"), &fields, json!({"verified": true})).await;
+    let path = format!("/api/v1/admin/users/{chan}/reset");
+    let made =
+        t.on("POST /api/v1/admin/users/{id}/reset", &path, &[may("drop_second_factor", Flag)], json!({"drop_second_factor": false})).await;
+    let body = json!({"word": made["word"], "password": format!("{PASSWORD} newer")});
+    t.on("POST /api/v1/auth/reset", "/api/v1/auth/reset", &[must("word", Any), must("password", Any)], body).await;
+    assert_eq!(t.caller.post("/api/v1/auth/recovery", &Value::Null).await.0, 204);
+    let code = fs_err::read_to_string(server.folder().join("recovery-code")).unwrap().lines().next().unwrap().to_owned();
+    server.create("second-admin", Role::Admin).await;
+    let fields = [must("username", Any), must("code", Any), must("password", Any)];
+    let body = json!({"username": "second-admin", "code": code, "password": format!("{PASSWORD} newer")});
+    t.on("POST /api/v1/auth/recovery/confirm", "/api/v1/auth/recovery/confirm", &fields, body).await;
     let path = "/api/v1/admin/live-trading";
     t.on(&format!("PUT {path}"), path, &[must("allowed", Flag)], json!({"allowed": false})).await;
     let path = "/api/v1/admin/kill-switch";

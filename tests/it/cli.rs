@@ -142,7 +142,7 @@ fn mistakes_are_told_in_one_line_that_names_the_remedy() {
     assert!(text.contains("config.toml") && text.contains("lissten"), "{text}");
 
     let unknown = complaint(run(&["user", "create", "--data-dir", dir, "--username", "anna", "--role", "boss", "--password-stdin"], ""));
-    assert!(unknown.contains("boss") && unknown.contains("admin or user"), "{unknown}");
+    assert!(unknown.contains("boss") && unknown.contains("admin, user or viewer"), "{unknown}");
     let missing = complaint(run(&["user", "create", "--data-dir", dir, "--username", "anna"], ""));
     assert!(missing.contains("--role") && missing.contains("--password-stdin"), "{missing}");
     assert!(complaint(run(&["verify", "--data-dir", "/nowhere/at/all"], "")).contains("holds no EggMoney data"));

@@ -14,6 +14,7 @@ mod full_disk;
 mod going_live;
 mod golden;
 mod http_foundation;
+mod identity;
 mod import;
 mod kill_loop;
 mod kis_client;

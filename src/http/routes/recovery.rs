@@ -63,10 +63,10 @@ async fn reset_password(_: Public, app: AppData, req: HttpRequest, body: Json<Pa
 
 /// Writes a code into the data folder on the NAS, for an administrator who cannot sign in. The answer is
 /// always the same.
-#[utoipa::path(post, path = "/api/v1/auth/recovery", tag = "auth", responses((status = 202)))]
+#[utoipa::path(post, path = "/api/v1/auth/recovery", tag = "auth", responses((status = 204)))]
 async fn request_recovery(_: Public, app: AppData, req: HttpRequest) -> Result<HttpResponse, ApiError> {
     app.auth.request_recovery(&extract::client(&req)).await?;
-    Ok(HttpResponse::Accepted().finish())
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Sets an administrator's password with the code from the data folder; the second factor is dropped.

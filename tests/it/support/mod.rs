@@ -146,7 +146,7 @@ impl TestServer {
 
 /// Somebody who calls the server.
 pub struct Caller<'s> {
-    server: &'s TestServer,
+    pub server: &'s TestServer,
     pub token: Option<String>,
     pub refresh_token: String,
 }

@@ -4,6 +4,58 @@
  */
 
 export interface paths {
+    "/api/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done to the installation, newest first. */
+        get: operations["installation_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Invitations that were not used yet. */
+        get: operations["list_invitations"];
+        put?: never;
+        /** Makes an invitation. It counts once, for seven days. */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an invitation back. */
+        delete: operations["revoke_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/kill-switch": {
         parameters: {
             query?: never;
@@ -91,6 +143,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes a user's role or marks. A new role and a deactivation end all of the user's sessions. */
+        patch: operations["update_user"];
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a link with which a user sets a new password within 30 minutes. The user is told, and live trading
+         *     waits for the user's confirmation once the link is used.
+         */
+        post: operations["issue_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users/{id}/rules": {
         parameters: {
             query?: never;
@@ -169,8 +258,45 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends the session of a refresh token, from the cookie or the body. */
+        /** Ends the session of a refresh token, from the cookie or the body; without one, that of the access token. */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Writes a code into the data folder on the NAS, for an administrator who cannot sign in. The answer is
+         *     always the same.
+         */
+        post: operations["request_recovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/recovery/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets an administrator's password with the code from the data folder; the second factor is dropped. */
+        post: operations["recover"];
         delete?: never;
         options?: never;
         head?: never;
@@ -205,6 +331,40 @@ export interface paths {
         put?: never;
         /** Registers a user: the first with the setup code, later ones as the settings allow. */
         post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets a new password with the word of a link that an administrator made. */
+        post: operations["reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the password again, or a code: for five minutes this session may do what needs it. */
+        post: operations["step_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1150,6 +1310,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done in the caller's name and to the caller's things, newest first. */
+        get: operations["own_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/password": {
         parameters: {
             query?: never;
@@ -1161,6 +1338,23 @@ export interface paths {
         put?: never;
         /** Sets a new password; all other sessions end. */
         post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/password/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The caller's word that a password which was set by a link is theirs: live trading goes on. */
+        post: operations["confirm_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1183,6 +1377,59 @@ export interface paths {
         head?: never;
         /** Changes language or e-mail address. */
         patch: operations["update_profile"];
+        trace?: never;
+    };
+    "/api/v1/users/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the second factor is on. */
+        get: operations["get_second_factor"];
+        put?: never;
+        /** Makes a seed for an authenticator app. Nothing changes until its first code comes. */
+        post: operations["enrol"];
+        /** Turns the second factor off. All other sessions end. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turns the second factor on with the app's first code. All other sessions end. */
+        post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes new recovery codes; the old ones no longer count. */
+        post: operations["renew_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/users/sessions": {
@@ -1429,6 +1676,35 @@ export interface components {
             detail: string;
             /** Format: date-time */
             since: string;
+        };
+        /** @description One audited act. */
+        AuditItem: {
+            action: string;
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: uuid
+             * @description Who did it; `null` for the program itself and the command line.
+             */
+            by: string | null;
+            /** @description Their name, where the caller may know it. */
+            by_name: string | null;
+            detail: unknown;
+            /** @description Over this row and the one before. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Place in its chain, from 1.
+             */
+            seq: number;
+        };
+        AuditPage: {
+            items: components["schemas"]["AuditItem"][];
+            /**
+             * Format: int64
+             * @description What `before` takes for the next page; `null` on the last.
+             */
+            next: number | null;
         };
         /** @description What an account holds. */
         BalanceView: {
@@ -1838,6 +2114,15 @@ export interface components {
             moved: components["schemas"]["Moved"][];
             slices: string[];
         };
+        /** @description What an authenticator app needs. It is not shown again. */
+        Enrolment: {
+            /** @description The URL as a QR code, an SVG picture. */
+            qr_svg: string;
+            /** @description The same seed to be typed, in base32. */
+            seed: string;
+            /** @description `otpauth://…` */
+            url: string;
+        };
         /**
          * @description Where an account's orders go. A client is built for exactly one of them.
          * @enum {string}
@@ -1919,6 +2204,10 @@ export interface components {
             /** Format: uuid */
             account_id: string;
             report: components["schemas"]["Report"];
+        };
+        FirstCode: {
+            /** @description Six digits. */
+            code: string;
         };
         ForceSell: {
             /** @description Above 0, at most 100. */
@@ -2121,6 +2410,16 @@ export interface components {
             product: components["schemas"]["Product"] | null;
             symbol: string;
         };
+        InvitationItem: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
+            note: string | null;
+            role: components["schemas"]["Role"];
+        };
         /**
          * @description A kind of slot. Slots of one instant run in this order.
          * @enum {string}
@@ -2311,6 +2610,24 @@ export interface components {
                 name_ko: string;
                 product: components["schemas"]["Product"] | null;
                 symbol: string;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_InvitationItem: {
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                expires_at: string;
+                /** Format: uuid */
+                id: string;
+                note: string | null;
+                role: components["schemas"]["Role"];
             }[];
             /**
              * Format: uuid
@@ -2552,8 +2869,14 @@ export interface components {
             allowed: boolean;
         };
         LoginRequest: {
+            /** @description Of the authenticator app, or a recovery code; where the second factor is on. */
+            code?: string | null;
             password: string;
             username: string;
+        };
+        /** @description An invitation with its word, which is not shown again. */
+        MadeInvitation: components["schemas"]["InvitationItem"] & {
+            word: string;
         };
         /** @description What is shown of a chat. */
         MaskedChat: {
@@ -2700,6 +3023,15 @@ export interface components {
         NewHtsId: {
             /** @description `null` removes it. */
             hts_id?: string | null;
+        };
+        NewInvitation: {
+            /** @description For whom it is, up to 100 characters. */
+            note?: string | null;
+            role: components["schemas"]["Role"];
+        };
+        NewReset: {
+            /** @description The phone is lost, too: the second factor goes with the old password. */
+            drop_second_factor?: boolean;
         };
         NewSchedule: {
             schedule: components["schemas"]["Schedule"];
@@ -2913,6 +3245,35 @@ export interface components {
             current: string;
             new: string;
         };
+        PasswordReset: {
+            password: string;
+            /** @description The word of the link. */
+            word: string;
+        };
+        /** @description Whose password was set; sign in with it. */
+        PasswordSet: {
+            username: string;
+        };
+        /** @description A user, and what a deactivation left behind. */
+        Person: {
+            active: boolean;
+            /** Format: uuid */
+            id: string;
+            premium: boolean;
+            role: components["schemas"]["Role"];
+            /** @description Accounts that were stopped just now, with what could not be cancelled. */
+            stopped: components["schemas"]["StoppedAccount"][];
+            username: string;
+            verified: boolean;
+        };
+        /** @description What to change; absent fields stay. */
+        PersonPatch: {
+            /** @description `false`: signs the user out, stops the bots and cancels open orders. */
+            active?: boolean | null;
+            premium?: boolean | null;
+            role?: components["schemas"]["Role"] | null;
+            verified?: boolean | null;
+        };
         /**
          * @description Shape of the curve that turns the turn count T into the point price.
          * @enum {string}
@@ -3073,6 +3434,16 @@ export interface components {
             limit: components["schemas"]["LimitHit"] | null;
             message: string;
         };
+        Recovery: {
+            /** @description From the file `recovery-code` in the data folder on the NAS. */
+            code: string;
+            password: string;
+            username: string;
+        };
+        /** @description Each signs in once without the app. They are not shown again. */
+        RecoveryCodes: {
+            recovery_codes: string[];
+        };
         /** @description A refresh token in the body, for clients without cookies. */
         RefreshRequest: {
             refresh_token?: string | null;
@@ -3086,6 +3457,7 @@ export interface components {
         /** @description A person who registers. The first one needs the setup code. */
         RegisterRequest: {
             email?: string | null;
+            /** @description The word of an invitation. */
             invite?: string | null;
             password: string;
             setup_code?: string | null;
@@ -3154,8 +3526,14 @@ export interface components {
             updates: components["schemas"]["Changes"] | null;
             warnings: components["schemas"]["Warning"][];
         };
+        /** @description The word of a link with which the user sets a new password. It is not shown again. */
+        Reset: {
+            /** Format: date-time */
+            expires_at: string;
+            word: string;
+        };
         /** @enum {string} */
-        Role: "admin" | "user";
+        Role: "admin" | "user" | "viewer";
         /** @description Relative strength over 14 sessions. */
         RsiView: {
             /** @description Session. */
@@ -3247,6 +3625,21 @@ export interface components {
         Seasons: {
             summer: components["schemas"]["SeasonClock"];
             winter: components["schemas"]["SeasonClock"];
+        };
+        /** @description How the caller's sign-in is protected. */
+        SecondFactor: {
+            /**
+             * Format: date-time
+             * @description Since when live trading waits for the caller's word that a password which was set by a link is
+             *     theirs; `null` = it does not.
+             */
+            live_held_since: string | null;
+            recovery_codes_left: number;
+            /**
+             * Format: date-time
+             * @description Since when it is on; `null` = it is off.
+             */
+            since: string | null;
         };
         /** @description Credentials that were found, masked. */
         Secrets: {
@@ -3412,6 +3805,29 @@ export interface components {
         Start: {
             /** @description The owner's word that no other program trades the account any more. */
             old_server_stopped?: boolean;
+        };
+        StepUp: {
+            /**
+             * Format: date-time
+             * @description Until then nothing asks for the password again in this session.
+             */
+            proved_until: string;
+        };
+        /** @description The password once more, or a code, before something that a stolen session must not do. */
+        StepUpRequest: {
+            /** @description Of the authenticator app, or a recovery code. */
+            code?: string | null;
+            password?: string | null;
+        };
+        StoppedAccount: {
+            /** Format: uuid */
+            account_id: string;
+            cancelled_orders: number;
+            name: string;
+            /** @description Positions stay; the broker's app or the user sells them. */
+            positions: number;
+            /** @description Why not everything could be cancelled; `null` = everything was. */
+            problem: string | null;
         };
         /** @description What the old settings say, in their own notation; `null` where they say nothing. */
         StoredTimes: {
@@ -3709,6 +4125,127 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    installation_audit: {
+        parameters: {
+            query?: {
+                /** @description Rows on the page, 1 to 500; 50 when absent. */
+                limit?: number;
+                /** @description Only rows before this one: the `next` of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_InvitationItem"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeInvitation"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_installation_kill_switch: {
         parameters: {
             query?: never;
@@ -3917,6 +4454,74 @@ export interface operations {
             };
         };
     };
+    update_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issue_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReset"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reset"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_user_rules: {
         parameters: {
             query?: never;
@@ -4110,6 +4715,64 @@ export interface operations {
             };
         };
     };
+    request_recovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Recovery"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordSet"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refresh: {
         parameters: {
             query?: never;
@@ -4161,6 +4824,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RegisteredUser"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordSet"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    step_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepUpRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepUp"];
                 };
             };
             /** @description Problem details */
@@ -6330,6 +7057,39 @@ export interface operations {
             };
         };
     };
+    own_audit: {
+        parameters: {
+            query?: {
+                /** @description Rows on the page, 1 to 500; 50 when absent. */
+                limit?: number;
+                /** @description Only rows before this one: the `next` of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_password: {
         parameters: {
             query?: never;
@@ -6342,6 +7102,32 @@ export interface operations {
                 "application/json": components["schemas"]["PasswordChange"];
             };
         };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             204: {
                 headers: {
@@ -6407,6 +7193,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactor"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstCode"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
             /** @description Problem details */
