@@ -353,7 +353,46 @@ fn a_database_of_the_first_schema_gets_its_orders_facts_indexed() {
     let facts = store.read(|v| v.user(user).facts_of_order(account, order)).unwrap();
     assert_eq!(facts.iter().map(|f| f.seq).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(store.verify().unwrap().differences, []);
-    assert!(dir.path().join("snapshots/before-schema-4-from-1.redb").exists());
+    assert!(dir.path().join("snapshots/before-schema-5-from-1.redb").exists());
+}
+
+#[test]
+fn audit_rows_of_earlier_schemas_are_put_in_order_and_chained() {
+    use super::{AUDIT, SYSTEM_AUDIT};
+    let dir = tempfile::tempdir().unwrap();
+    let users = [UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2))];
+    {
+        let store = Store::open(dir.path()).unwrap();
+        let two = move |tx: &mut super::Tx<'_>| {
+            users.iter().try_for_each(|user| super::verify::test_account(tx, *user, AccountId(Uuid::now_v7())))
+        };
+        store.write_blocking(two).unwrap();
+    }
+    {
+        // As schema 4 left it: keyed by ids, without sequence and hash.
+        let engine = RedbEngine::open(&dir.path().join(super::DATABASE_FILE)).unwrap();
+        engine
+            .write(&mut |b| {
+                for n in 1..=3_u128 {
+                    let id = Uuid::from_u128(n << 64);
+                    let row = format!(r#"{{"id":"{id}","at":"2026-05-14T00:00:0{n}Z","by":null,"action":"act.{n}","detail":{{"n":{n}}}}}"#);
+                    let bytes = [&[1][..], row.as_bytes()].concat();
+                    b.put(SYSTEM_AUDIT.name, id.as_bytes(), &bytes)?;
+                    for user in users {
+                        b.put(AUDIT.name, &[user.as_bytes().as_slice(), id.as_bytes()].concat(), &bytes)?;
+                    }
+                }
+                b.put(META.name, b"schema", &super::record::encode(&number(4))?)
+            })
+            .unwrap();
+    }
+    let store = Store::open(dir.path()).unwrap();
+    store.write_blocking(move |tx| tx.user(users[1]).audit(at(9), None, "act.4", serde_json::json!({}))).unwrap();
+    let report = store.verify().unwrap();
+    assert!(report.agrees() && report.audit_rows == 10, "{report:?}");
+    let of_second = store.read(|v| v.user(users[1]).list(&AUDIT, &super::Key::new())).unwrap();
+    let acts: Vec<(u64, &str)> = of_second.iter().map(|r| (r.seq, r.action.as_str())).collect();
+    assert_eq!(acts, [(1, "act.1"), (2, "act.2"), (3, "act.3"), (4, "act.4")]);
 }
 
 #[test]

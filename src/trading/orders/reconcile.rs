@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::evidence::{Finding, OwnNumbers, Reading, examine, is_final_list, is_searched};
 use super::gate::must_be_one_share;
+use super::rests::DOUBT;
 use crate::domain::account::Account;
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, OrderId};
@@ -182,6 +183,11 @@ impl Trading {
             if open.iter().filter(of).any(|o| !is_left(o)) {
                 self.comparisons.repeat(account, market);
             }
+        }
+        let closed = |o: &&&Order| self.window_of(market, o.intent.session).is_some_and(|w| evidence.reading.at >= w.close);
+        if open.iter().any(|o| closed(&o)) {
+            let late = evidence.reading.at.saturating_add(DOUBT).unwrap_or(Timestamp::MAX);
+            self.comparisons.look_by(line.account_id, market, late);
         }
         problem.map_or(Ok(evidence), Err)
     }

@@ -17,7 +17,7 @@ use crate::trading::line::Line;
 use crate::trading::tick::Trading;
 
 /// How long after an order's end executions of it may still come into the broker's list.
-const DOUBT: SignedDuration = SignedDuration::from_mins(3);
+pub(super) const DOUBT: SignedDuration = SignedDuration::from_mins(3);
 
 /// What a bot can sell.
 #[derive(Clone, Copy, Debug, PartialEq)]

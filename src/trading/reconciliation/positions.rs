@@ -48,6 +48,8 @@ struct Pace {
     /// The last one was complete.
     done: bool,
     again: bool,
+    /// Not later than then, whatever the pace.
+    look_at: Option<Timestamp>,
 }
 
 /// When each account's markets were compared since the process started.
@@ -59,6 +61,13 @@ impl Comparisons {
     pub fn repeat(&self, account: AccountId, market: Market) {
         if let Some(pace) = lock(&self.0).get_mut(&(account, market)) {
             pace.again = true;
+        }
+    }
+
+    /// An order ended after the close: executions may come into the broker's list for some time yet.
+    pub fn look_by(&self, account: AccountId, market: Market, at: Timestamp) {
+        if let Some(pace) = lock(&self.0).get_mut(&(account, market)) {
+            pace.look_at = Some(at);
         }
     }
 
@@ -74,7 +83,8 @@ impl Comparisons {
     fn is_due(&self, account: AccountId, market: Market, every: SignedDuration, now: Timestamp) -> bool {
         lock(&self.0).get(&(account, market)).is_none_or(|pace| {
             let wait = if pace.again || !pace.done { AGAIN } else { every };
-            pace.at.saturating_add(wait).is_ok_and(|next| now >= next)
+            let wanted = pace.look_at.is_some_and(|at| now >= at);
+            wanted || pace.at.saturating_add(wait).is_ok_and(|next| now >= next)
         })
     }
 
@@ -84,8 +94,10 @@ impl Comparisons {
 
     fn note(&self, account: AccountId, market: Market, at: Timestamp, complete: bool, again: bool) {
         let mut all = lock(&self.0);
-        let done = complete || all.get(&(account, market)).is_some_and(|pace| pace.done);
-        all.insert((account, market), Pace { at, done, again });
+        let before = all.get(&(account, market));
+        let done = complete || before.is_some_and(|pace| pace.done);
+        let look_at = before.and_then(|pace| pace.look_at).filter(|wanted| *wanted > at || !complete);
+        all.insert((account, market), Pace { at, done, again, look_at });
     }
 }
 

@@ -424,7 +424,9 @@ fn try_seed(seed: u64, sabotage: Option<Sabotage>) -> Result<Vec<String>, String
     let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(simulation.run())));
     ran.map(|()| simulation.outcome()).map_err(|panic| {
         let words = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|&s| s.to_owned()));
-        let last = simulation.story.iter().rev().take(6).rev().cloned().collect::<Vec<_>>().join("\n  ");
+        // Of one seed that is looked at, everything.
+        let steps = if number("EGGMONEY_SEED").is_some() { usize::MAX } else { 6 };
+        let last = simulation.story.iter().rev().take(steps).rev().cloned().collect::<Vec<_>>().join("\n  ");
         format!("{}\nat {}, after\n  {last}", words.unwrap_or_default(), simulation.world.clock_now())
     })
 }
@@ -491,6 +493,13 @@ fn an_order_whose_lost_amendment_was_followed_by_a_cancel_ends() {
     for seed in [41, 97] {
         assert_eq!(try_seed(seed, None).err(), None, "seed {seed}");
     }
+}
+
+/// The broker listed an execution only after it had listed the order's end, and that after the night's
+/// report: nobody looked again for an hour.
+#[test]
+fn an_execution_that_is_listed_after_the_report_is_booked() {
+    assert_eq!(try_seed(668, None).err(), None);
 }
 
 #[test]
