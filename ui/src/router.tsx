@@ -59,6 +59,8 @@ export const router = createHashRouter([
     children: [
       page('/login', () => import('./features/auth'), 'LoginPage'),
       page('/register', () => import('./features/auth'), 'RegisterPage'),
+      page('/reset', () => import('./features/auth'), 'ResetPage'),
+      page('/recovery', () => import('./features/auth'), 'RecoveryPage'),
     ],
   },
   {

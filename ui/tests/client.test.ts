@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { get, post, postPublic } from '../src/api/client';
 import { ApiError } from '../src/api/errors';
+import { askForProof } from '../src/api/proof';
 import { accessToken, refreshSession, sessionState, signedIn } from '../src/api/session';
 import { login, serve } from './support';
 
@@ -30,6 +31,23 @@ describe('client', () => {
     });
     await Promise.all([get('a'), get('b'), get('c')]);
     expect(log.filter((sent) => sent.path === 'auth/refresh')).toHaveLength(1);
+  });
+
+  it('asks for a proof once for all calls that want one, and sends them again', async () => {
+    signedIn(login('old'));
+    let proved = false;
+    const log = serve(() => (proved ? { body: {} } : { status: 403, body: { code: 'step_up_required' } }));
+    let asked = 0;
+    const leave = askForProof(async () => {
+      asked += 1;
+      proved = true;
+      return true;
+    });
+    await Promise.all([post('a'), post('b')]);
+    expect([asked, log.length]).toEqual([1, 4]);
+    proved = false;
+    leave();
+    await expect(post('a')).rejects.toMatchObject({ code: 'step_up_required' });
   });
 
   it('signs out when the refresh token is refused', async () => {

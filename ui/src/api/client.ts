@@ -1,4 +1,5 @@
 import { ApiError, problemOf } from './errors';
+import { proveAgain } from './proof';
 import { accessToken, apiUrl, refreshSession } from './session';
 
 /** The one place that talks to the server: adds the token, retries once after a 401, turns problems into `ApiError`. */
@@ -41,6 +42,10 @@ async function answered(method: Method, path: string, options: CallOptions): Pro
     const fresh = await refreshSession();
     if (fresh) response = await send(method, path, options, fresh);
   }
+  if (response.ok) return response;
+  const problem = await problemOf(response);
+  if (problem.code !== 'step_up_required' || !(await proveAgain())) throw problem;
+  response = await send(method, path, options, await accessToken());
   if (!response.ok) throw await problemOf(response);
   return response;
 }

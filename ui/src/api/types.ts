@@ -35,6 +35,10 @@ export type Login = Schemas['TokenAnswer'];
 export type SystemInfo = Schemas['SystemInfo'];
 export type Profile = Schemas['Profile'];
 export type LoginSession = Schemas['SessionItem'];
+export type SecondFactor = Schemas['SecondFactor'];
+export type Enrolment = Schemas['Enrolment'];
+export type RecoveryCodes = Schemas['RecoveryCodes'];
+export type PasswordSet = Schemas['PasswordSet'];
 export type Registration = Schemas['RegisterRequest'];
 
 export type Environment = Schemas['Environment'];

@@ -3,7 +3,19 @@ import { setLanguage } from '../../lib/i18n';
 import { readPreference } from '../../lib/storage';
 import { get, patch, post, postPublic, remove } from '../client';
 import { signedIn, signedOut, updateUser } from '../session';
-import type { Language, Login, LoginSession, Page, Profile, Registration, SessionUser } from '../types';
+import type {
+  Enrolment,
+  Language,
+  Login,
+  LoginSession,
+  Page,
+  PasswordSet,
+  Profile,
+  RecoveryCodes,
+  Registration,
+  SecondFactor,
+  SessionUser,
+} from '../types';
 import { keys } from './keys';
 
 /** The sign-in page is gone once somebody is in, so the language is taken over here, not there. */
@@ -15,7 +27,8 @@ function enter(login: Login): void {
 
 export function useLogin() {
   return useMutation({
-    mutationFn: (input: { username: string; password: string }) => postPublic<Login>('auth/login', input),
+    mutationFn: (input: { username: string; password: string; code?: string }) =>
+      postPublic<Login>('auth/login', input),
     onSuccess: enter,
   });
 }
@@ -66,6 +79,52 @@ export function useSaveProfile() {
 
 export const useChangePassword = () =>
   useMutation({ mutationFn: (input: { current: string; new: string }) => post<void>('users/password', input) });
+
+/** Six digits come from the app; passwords are longer. */
+const proofOf = (text: string) => (/^\d{3} ?\d{3}$/.test(text) ? { code: text } : { password: text });
+
+export const useStepUp = () =>
+  useMutation({ mutationFn: (text: string) => post<{ proved_until: string }>('auth/step-up', proofOf(text)) });
+
+export const useResetPassword = () =>
+  useMutation({
+    mutationFn: (input: { word: string; password: string }) => postPublic<PasswordSet>('auth/reset', input),
+  });
+
+export const useRequestRecovery = () => useMutation({ mutationFn: () => postPublic<void>('auth/recovery') });
+
+export const useRecover = () =>
+  useMutation({
+    mutationFn: (input: { username: string; code: string; password: string }) =>
+      postPublic<PasswordSet>('auth/recovery/confirm', input),
+  });
+
+export function useSecondFactor() {
+  return useQuery({
+    queryKey: keys.secondFactor,
+    queryFn: ({ signal }) => get<SecondFactor>('users/second-factor', undefined, signal),
+  });
+}
+
+/** A change of the second factor; the other devices are signed out by it. */
+function useFactorMutation<I, O>(mutationFn: (input: I) => Promise<O>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn,
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: keys.secondFactor });
+      void client.invalidateQueries({ queryKey: keys.sessions });
+    },
+  });
+}
+
+export const useEnrolSecondFactor = () => useMutation({ mutationFn: () => post<Enrolment>('users/second-factor') });
+export const useConfirmSecondFactor = () =>
+  useFactorMutation((code: string) => post<RecoveryCodes>('users/second-factor/confirm', { code }));
+export const useRemoveSecondFactor = () => useFactorMutation<void, void>(() => remove<void>('users/second-factor'));
+export const useRenewRecoveryCodes = () =>
+  useFactorMutation<void, RecoveryCodes>(() => post('users/second-factor/recovery-codes'));
+export const useConfirmPassword = () => useFactorMutation<void, void>(() => post<void>('users/password/confirm'));
 
 export function useLoginSessions() {
   return useQuery({

@@ -3,6 +3,7 @@ export const keys = {
   system: ['system'] as const,
   profile: ['profile'] as const,
   sessions: ['sessions'] as const,
+  secondFactor: ['second-factor'] as const,
   accounts: ['accounts'] as const,
   goingLive: (account: string) => ['accounts', account, 'going-live'] as const,
   nights: (account: string) => ['accounts', account, 'nights'] as const,

@@ -13,6 +13,7 @@ import { SimulationBanner } from './banner';
 import { KillSwitchBanner, KillSwitchButton, KillSwitchProvider } from './KillSwitch';
 import { LanguageSwitch } from './language';
 import { type NavItem, others, tabs } from './nav';
+import { ProofDialog } from './ProofDialog';
 import { TwinBanner } from './twin';
 
 /** Frame of all pages for people who are signed in. */
@@ -61,6 +62,7 @@ function Frame() {
         </main>
       </div>
       <TabBar />
+      <ProofDialog />
     </div>
   );
 }

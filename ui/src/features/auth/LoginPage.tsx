@@ -1,8 +1,10 @@
 import { zodResolver } from '@hookform/resolvers/zod';
+import { useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { useTranslation } from 'react-i18next';
 import { Link, Navigate } from 'react-router';
 import { z } from 'zod';
+import { ApiError } from '../../api/errors';
 import { useLogin } from '../../api/queries/auth';
 import { useSystem } from '../../api/queries/system';
 import { Button } from '../../components/ui/button';
@@ -14,21 +16,30 @@ import { AuthFrame } from './AuthFrame';
 const schema = z.object({
   username: z.string().trim().min(1, 'form.required'),
   password: z.string().min(1, 'form.required'),
+  code: z.string().trim(),
 });
 
 export function LoginPage() {
   const { t } = useTranslation();
   const system = useSystem();
   const login = useLogin();
-  const form = useForm({ resolver: zodResolver(schema), defaultValues: { username: '', password: '' } });
+  const form = useForm({ resolver: zodResolver(schema), defaultValues: { username: '', password: '', code: '' } });
   const { errors } = form.formState;
+  const [asksCode, setAsksCode] = useState(false);
 
   if (system.data?.setup_required) return <Navigate to="/register" replace />;
 
   const submit = form.handleSubmit((input) =>
-    login.mutate(input, {
-      onError: () => form.resetField('password'),
-    }),
+    login.mutate(
+      { username: input.username, password: input.password, ...(input.code && { code: input.code }) },
+      {
+        onError: (problem) => {
+          const code = problem instanceof ApiError ? problem.code : '';
+          setAsksCode(code === 'second_factor_required' || code === 'wrong_code');
+          form.resetField(code === 'wrong_credentials' ? 'password' : 'code');
+        },
+      },
+    ),
   );
 
   return (
@@ -50,6 +61,16 @@ export function LoginPage() {
           error={issueText(t, errors.password?.message)}
           {...form.register('password')}
         />
+        {asksCode && (
+          <TextField
+            label={t('auth.code')}
+            hint={t('auth.codeHint')}
+            autoComplete="one-time-code"
+            autoFocus
+            data-testid="login-code"
+            {...form.register('code')}
+          />
+        )}
         {login.error && <ErrorNote error={login.error} />}
         <Button type="submit" tone="primary" busy={login.isPending} className="w-full" data-testid="login-submit">
           {t('auth.login')}
@@ -59,6 +80,11 @@ export function LoginPage() {
         {system.data?.registration === 'closed' ? t('auth.registrationClosed') : t('auth.noAccount')}{' '}
         <Link to="/register" className="text-ink font-semibold underline">
           {t('auth.register')}
+        </Link>
+      </p>
+      <p className="mt-2 text-sm">
+        <Link to="/recovery" className="underline" data-testid="forgotten">
+          {t('auth.forgotten')}
         </Link>
       </p>
     </AuthFrame>

@@ -1,7 +1,7 @@
 import { zodResolver } from '@hookform/resolvers/zod';
 import { useForm } from 'react-hook-form';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
+import { Link, useSearchParams } from 'react-router';
 import { z } from 'zod';
 import { useRegister } from '../../api/queries/auth';
 import { useSystem } from '../../api/queries/system';
@@ -28,7 +28,9 @@ export function RegisterPage() {
   const system = useSystem();
   const register = useRegister();
   const first = system.data?.setup_required ?? false;
-  const closed = !first && system.data?.registration === 'closed';
+  const [search] = useSearchParams();
+  const invite = search.get('invite') ?? '';
+  const closed = !first && !invite && system.data?.registration === 'closed';
   const form = useForm({
     resolver: zodResolver(schema),
     defaultValues: { username: '', password: '', repeat: '', email: '', setup_code: '' },
@@ -44,6 +46,7 @@ export function RegisterPage() {
         password: input.password,
         ...(input.email && { email: input.email }),
         ...(first && { setup_code: input.setup_code }),
+        ...(!first && invite && { invite }),
       },
       {
         onError: (problem) => {
@@ -60,6 +63,11 @@ export function RegisterPage() {
       {first && (
         <div className="mb-4 space-y-2">
           <Note>{t('auth.setupNote')}</Note>
+        </div>
+      )}
+      {!first && invite && (
+        <div className="mb-4">
+          <Note>{t('auth.invited')}</Note>
         </div>
       )}
       {closed && (

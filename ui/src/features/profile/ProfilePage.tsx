@@ -13,6 +13,7 @@ import { useLocale } from '../../lib/locale';
 import { setTheme, type Theme, useTheme } from '../../lib/theme';
 import { deviceName } from './device';
 import { PasswordCard } from './PasswordCard';
+import { SecondFactorCard } from './SecondFactorCard';
 
 export function ProfilePage() {
   const { t } = useTranslation();
@@ -42,6 +43,7 @@ export function ProfilePage() {
         </Card>
         <Appearance />
         <PasswordCard />
+        <SecondFactorCard />
         <Sessions />
       </div>
     </>
