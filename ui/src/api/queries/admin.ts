@@ -83,7 +83,8 @@ function useAdminMutation<Input, Result>(mutationFn: (input: Input) => Promise<R
     mutationFn,
     // One-time words are not kept once their dialog is closed.
     gcTime: 0,
-    onSuccess: () => client.invalidateQueries({ queryKey: keys.admin }),
+    // Not waited for: what comes back once is shown at once.
+    onSuccess: () => void client.invalidateQueries({ queryKey: keys.admin }),
   });
 }
 

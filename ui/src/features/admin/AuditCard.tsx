@@ -24,11 +24,7 @@ export function AuditCard() {
       >
         {(data) => (
           <>
-            <AuditTable
-              label={t('audit.installation')}
-              rows={data.pages.flatMap((page) => page.items)}
-              about={about}
-            />
+            <AuditTable label={t('audit.installation')} rows={data.pages.flatMap((page) => page.items)} about={about} />
             {query.hasNextPage && (
               <div className="mt-3 text-center">
                 <Button
