@@ -38,7 +38,7 @@ describe('invitations', () => {
     expect(screen.getByRole('img', { name: '링크 QR 코드' })).toBeVisible();
     expect(log.find((sent) => sent.method === 'POST')?.body).toEqual({ role: 'viewer', note: 'for Choe' });
     await user.click(screen.getByTestId('link-copy'));
-    await screen.findByTestId('link-copied');
+    await waitFor(() => expect(screen.getByTestId('link-copy')).toHaveTextContent('복사했습니다'));
     expect(await navigator.clipboard.readText()).toBe(link);
     await user.keyboard('{Escape}');
     await waitFor(() => expect(screen.queryByTestId('one-time-link')).toBeNull());
@@ -58,7 +58,7 @@ describe('invitations', () => {
     vi.stubGlobal('navigator', { clipboard: undefined });
     document.execCommand = older;
     screen.getByTestId('link-copy').click();
-    await screen.findByTestId('link-copied');
+    await waitFor(() => expect(screen.getByTestId('link-copy')).toHaveTextContent('복사했습니다'));
     expect(older).toHaveBeenCalledWith('copy');
     expect(field.selectionEnd).toBe(field.value.length);
     vi.unstubAllGlobals();

@@ -1,9 +1,8 @@
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { encode } from 'uqr';
 import { Button } from './button';
 import { TextField } from './field';
-import { useToast } from './toast';
 
 /** Where a page of this server lies for somebody else, whatever path a reverse proxy gave it. */
 export const pageLink = (page: string, query: Record<string, string>) =>
@@ -12,13 +11,13 @@ export const pageLink = (page: string, query: Record<string, string>) =>
 /** A link that is shown once: to copy, or to scan with a phone. */
 export function OneTimeLink({ label, link }: { label: string; link: string }) {
   const { t } = useTranslation();
-  const toast = useToast();
+  const [copied, setCopied] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   const copy = async () => {
     field.current?.select();
     // Without TLS, as in a home network, browsers offer only the older way.
-    const copied = await (navigator.clipboard?.writeText(link).then(() => true) ?? document.execCommand('copy'));
-    if (copied) toast({ text: t('link.copied'), tone: 'ok', testId: 'link-copied' });
+    const done = await (navigator.clipboard?.writeText(link).then(() => true) ?? document.execCommand('copy'));
+    setCopied(done);
   };
   return (
     <div className="space-y-3">
@@ -33,7 +32,7 @@ export function OneTimeLink({ label, link }: { label: string; link: string }) {
           onFocus={(event) => event.target.select()}
         />
         <Button onClick={() => void copy().catch(() => undefined)} data-testid="link-copy">
-          {t('link.copy')}
+          <span role="status">{t(copied ? 'link.copied' : 'link.copy')}</span>
         </Button>
       </div>
       <QrCode text={link} label={t('link.qr')} />

@@ -30,9 +30,10 @@ export function PersonDialog({ user, onClose }: { user: AdminUser; onClose: () =
     event.preventDefault();
     change.mutate(changes, {
       onSuccess: () => {
-        toast({ text: t('person.saved', { user: user.username }), tone: 'ok', testId: 'person-saved' });
         // What a deactivation left behind is read first.
-        if (!deactivates) onClose();
+        if (deactivates) return;
+        toast({ text: t('person.saved', { user: user.username }), tone: 'ok', testId: 'person-saved' });
+        onClose();
       },
     });
   };
