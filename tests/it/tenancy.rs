@@ -271,7 +271,8 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     }
     let users = t.strangers[1].get("/api/v1/admin/users").await.1;
     let known: BTreeSet<&str> = users["items"][0].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(known, BTreeSet::from(["id", "username", "role", "active", "created_at", "accounts"]), "an administrator sees no holdings");
+    let stated = ["id", "username", "role", "active", "verified", "premium", "created_at", "accounts"];
+    assert_eq!(known, BTreeSet::from(stated), "an administrator sees no holdings");
 
     // Messages.
     let message = id(&alerts[0]);

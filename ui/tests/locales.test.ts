@@ -72,6 +72,8 @@ const families: [family: string, schema: keyof typeof api.components.schemas][] 
   ['trend', 'TrendView'],
   ['moved', 'MoveReason'],
   ['source', 'RateSource'],
+  ['role', 'Role'],
+  ['roleText', 'Role'],
 ];
 
 const server = join(__dirname, '../../src');
@@ -162,6 +164,19 @@ describe('texts for codes of the API', () => {
     const words = [...plan.matchAll(/\badd\(\s*[^,]+,\s*\w+,\s*"([a-z_]+)"/g)].map((match) => match[1] ?? '');
     expect(words).toHaveLength(4);
     expect(words.filter((word) => !korean.has(`importUnplaced.${word}`))).toEqual([]);
+  });
+
+  it('cover the audited acts', () => {
+    const found = rust(server).flatMap((text) => [
+      ...text.matchAll(/\baudit\(\s*[^"]*?,\s*"([a-z_]+\.[a-z_]+)",/g),
+      ...text.matchAll(/\.create\(\w+, \w+, "([a-z_]+\.[a-z_]+)"/g),
+      ...text.matchAll(/"(kill_switch\.\w+)"/g),
+    ]);
+    const acts = new Set(found.map((match) => match[1] ?? ''));
+    expect(acts.size).toBeGreaterThan(40);
+    expect([...acts].filter((act) => !korean.has(`auditAction.${act}`))).toEqual([]);
+    const named = [...korean.keys()].filter((key) => key.startsWith('auditAction.'));
+    expect(named.filter((key) => !acts.has(key.replace('auditAction.', '')))).toEqual([]);
   });
 
   it('cover the kinds of a broker’s failures', () => {

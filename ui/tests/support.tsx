@@ -3,7 +3,7 @@ import { render } from '@testing-library/react';
 import type { ReactNode } from 'react';
 import { MemoryRouter } from 'react-router';
 import { vi } from 'vitest';
-import type { Bot } from '../src/api/types';
+import type { AdminUser, Bot } from '../src/api/types';
 import { ToastProvider } from '../src/components/ui/toast';
 
 export interface Sent {
@@ -59,6 +59,20 @@ export const login = (token: string) => ({
   expires_in: 900,
   user: { id: 'u1', username: 'minsu', role: 'user' as const, language: 'ko' as const },
 });
+
+export function aPerson(change: Partial<AdminUser> = {}): AdminUser {
+  return {
+    id: 'u2',
+    username: 'choe',
+    role: 'user',
+    active: true,
+    verified: false,
+    premium: true,
+    created_at: '2026-11-01T15:00:00Z',
+    accounts: 1,
+    ...change,
+  };
+}
 
 export function aBot(change: Partial<Bot> = {}): Bot {
   return {

@@ -16,7 +16,7 @@ import { TicketPage } from '../src/features/ticket';
 import { choiceOf, mostShares, readTicket, type TicketText } from '../src/features/ticket/ticket';
 import { hideAmounts } from '../src/lib/privacy';
 import { RequestKey } from '../src/lib/requestKey';
-import { type Answer, aBot, type Sent, serve, show } from './support';
+import { type Answer, aBot, aPerson, type Sent, serve, show } from './support';
 
 const account = (change: Partial<Account> = {}) =>
   ({
@@ -544,8 +544,7 @@ it('changes what a user may do and keeps what it does not show', async () => {
     allowed_products: ['etf'],
   };
   const log = serve(({ method, body }) => ({ body: method === 'PUT' ? body : rules }));
-  const user = { id: 'u2', username: 'choe', role: 'user', active: true, accounts: 1, created_at: '' } as const;
-  show(<RulesDialog user={user} onClose={() => undefined} />);
+  show(<RulesDialog user={aPerson()} onClose={() => undefined} />);
   await userEvent.click(await screen.findByTestId('rules-real'));
   await userEvent.clear(screen.getByTestId('rules-daily_trade_limit'));
   expect(screen.getByTestId('rules-stock')).not.toBeChecked();

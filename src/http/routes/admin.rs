@@ -30,6 +30,8 @@ struct UserItem {
     username: String,
     role: Role,
     active: bool,
+    verified: bool,
+    premium: bool,
     created_at: Timestamp,
     /// How many accounts the user has.
     accounts: usize,
@@ -65,6 +67,8 @@ async fn list_users(_: Require<perm::UsersManage>, app: AppData) -> Result<web::
         username: user.username,
         role: user.role,
         active: user.active,
+        verified: user.verified,
+        premium: user.premium,
         created_at: user.created_at,
         accounts,
     });

@@ -4070,8 +4070,10 @@ export interface components {
             created_at: string;
             /** Format: uuid */
             id: string;
+            premium: boolean;
             role: components["schemas"]["Role"];
             username: string;
+            verified: boolean;
         };
         /** @description A figure with the time it was read. */
         ValueAt: {

@@ -132,6 +132,15 @@ export type ImportUpload = Schemas['StagedImport'];
 export type ImportConfirm = Partial<Schemas['Confirmation']>;
 
 export type AdminUser = Schemas['UserItem'];
+export type PersonPatch = Schemas['PersonPatch'];
+export type Person = Schemas['Person'];
+export type StoppedAccount = Schemas['StoppedAccount'];
+export type Invitation = Schemas['InvitationItem'];
+export type NewInvitation = Schemas['NewInvitation'];
+export type MadeInvitation = Schemas['MadeInvitation'];
+export type ResetLink = Schemas['Reset'];
+export type AuditItem = Schemas['AuditItem'];
+export type AuditPage = Schemas['AuditPage'];
 export type AdminSystem = Schemas['SystemReport'];
 export type AdminSettings = Schemas['InstallationSettings'];
 export type LiveTrading = Schemas['LiveTrading'];

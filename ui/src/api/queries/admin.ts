@@ -1,6 +1,20 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { get, patch, put } from '../client';
-import type { AdminSettings, AdminSystem, AdminUser, LiveTrading, Page, UserRules } from '../types';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { get, patch, post, put, remove } from '../client';
+import type {
+  AdminSettings,
+  AdminSystem,
+  AdminUser,
+  AuditPage,
+  Invitation,
+  LiveTrading,
+  MadeInvitation,
+  NewInvitation,
+  Page,
+  Person,
+  PersonPatch,
+  ResetLink,
+  UserRules,
+} from '../types';
 import { keys } from './keys';
 
 export const useAdminUsers = () =>
@@ -45,7 +59,8 @@ export function useAllowLive() {
   });
 }
 
-const rulesAt = (user: string) => `admin/users/${encodeURIComponent(user)}/rules`;
+const userAt = (user: string) => `admin/users/${encodeURIComponent(user)}`;
+const rulesAt = (user: string) => `${userAt(user)}/rules`;
 
 export const useUserRules = (user: string) =>
   useQuery({
@@ -60,3 +75,39 @@ export function useSaveUserRules(user: string) {
     onSuccess: (saved) => client.setQueryData([...keys.admin, 'rules', user], saved),
   });
 }
+
+/** What administrators do is audited, so that list is read anew with whatever changed. */
+function useAdminMutation<Input, Result>(mutationFn: (input: Input) => Promise<Result>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn,
+    // One-time words are not kept once their dialog is closed.
+    gcTime: 0,
+    // Not waited for: what comes back once is shown at once.
+    onSuccess: () => void client.invalidateQueries({ queryKey: keys.admin }),
+  });
+}
+
+export const useChangeUser = (user: string) =>
+  useAdminMutation((input: PersonPatch) => patch<Person>(userAt(user), input));
+export const useIssueReset = (user: string) =>
+  useAdminMutation((drop_second_factor: boolean) => post<ResetLink>(`${userAt(user)}/reset`, { drop_second_factor }));
+
+export const useInvitations = () =>
+  useQuery({
+    queryKey: [...keys.admin, 'invitations'],
+    queryFn: ({ signal }) => get<Page<Invitation>>('admin/invitations', undefined, signal),
+  });
+export const useInvite = () =>
+  useAdminMutation((input: NewInvitation) => post<MadeInvitation>('admin/invitations', input));
+export const useRevokeInvitation = () =>
+  useAdminMutation((id: string) => remove<void>(`admin/invitations/${encodeURIComponent(id)}`));
+
+/** What was done to the installation, newest first. */
+export const useInstallationAudit = () =>
+  useInfiniteQuery({
+    queryKey: [...keys.admin, 'audit'],
+    queryFn: ({ pageParam, signal }) => get<AuditPage>('admin/audit', { limit: 20, before: pageParam }, signal),
+    initialPageParam: null as number | null,
+    getNextPageParam: (page) => page.next,
+  });

@@ -1,18 +1,15 @@
-import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useAdminSettings, useAdminSystem, useAdminUsers, useSaveAdminSettings } from '../../api/queries/admin';
+import { useAdminSettings, useAdminSystem, useSaveAdminSettings } from '../../api/queries/admin';
 import { useSession } from '../../api/session';
-import type { AdminUser } from '../../api/types';
-import { Badge } from '../../components/ui/badge';
-import { Button } from '../../components/ui/button';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Choice } from '../../components/ui/field';
-import { DataTable } from '../../components/ui/table';
-import { Missing, When } from '../../components/ui/value';
+import { Missing } from '../../components/ui/value';
 import { bytes } from '../../lib/format';
-import { RulesDialog } from './RulesDialog';
+import { AuditCard } from './AuditCard';
+import { InvitationsCard } from './InvitationsCard';
 import { SafetyCard } from './SafetyCard';
+import { UsersCard } from './UsersCard';
 
 export function AdminPage() {
   const { t } = useTranslation();
@@ -23,63 +20,13 @@ export function AdminPage() {
       <PageHead title={t('nav.admin')} sub={t('admin.privacy')} />
       <div className="space-y-4">
         <SafetyCard />
-        <Users />
+        <UsersCard />
+        <InvitationsCard />
         <Registration />
         <System />
+        <AuditCard />
       </div>
     </>
-  );
-}
-
-function Users() {
-  const { t } = useTranslation();
-  const query = useAdminUsers();
-  const [asked, setAsked] = useState<AdminUser | null>(null);
-  return (
-    <Card title={t('admin.users')}>
-      <QueryView query={query} isEmpty={(data) => data.items.length === 0} empty={<Empty title={t('admin.noUsers')} />}>
-        {(data) => (
-          <DataTable
-            label={t('admin.users')}
-            rows={data.items}
-            rowKey={(user) => user.id}
-            rowTestId="user-row"
-            columns={[
-              { id: 'name', header: t('auth.username'), lead: true, cell: (user) => <strong>{user.username}</strong> },
-              { id: 'role', header: t('admin.role'), cell: (user) => t(`role.${user.role}`) },
-              {
-                id: 'active',
-                header: t('orders.state'),
-                cell: (user) => (
-                  <Badge tone={user.active ? 'green' : 'grey'}>
-                    {t(user.active ? 'admin.active' : 'admin.inactive')}
-                  </Badge>
-                ),
-              },
-              { id: 'accounts', header: t('admin.accounts'), right: true, cell: (user) => user.accounts },
-              { id: 'created', header: t('admin.created'), cell: (user) => <When at={user.created_at} long /> },
-              {
-                id: 'rules',
-                header: t('common.actions'),
-                buttons: true,
-                cell: (user) => (
-                  <Button
-                    tone="quiet"
-                    className="min-h-8 px-2 py-0"
-                    aria-label={t('rules.title', { user: user.username })}
-                    data-testid="user-rules"
-                    onClick={() => setAsked(user)}
-                  >
-                    {t('rules.open')}
-                  </Button>
-                ),
-              },
-            ]}
-          />
-        )}
-      </QueryView>
-      {asked && <RulesDialog user={asked} onClose={() => setAsked(null)} />}
-    </Card>
   );
 }
 
