@@ -2796,8 +2796,10 @@ export interface components {
                 created_at: string;
                 /** Format: uuid */
                 id: string;
+                premium: boolean;
                 role: components["schemas"]["Role"];
                 username: string;
+                verified: boolean;
             }[];
             /**
              * Format: uuid
