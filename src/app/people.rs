@@ -8,7 +8,7 @@ use crate::domain::user::User;
 use crate::storage::tables::POSITIONS;
 use crate::storage::{StoreError, account_key};
 
-/// An account that was stopped because its owner was deactivated.
+/// An account of a person who was deactivated: what was stopped, and what stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
     pub account: AccountId,
@@ -17,7 +17,7 @@ pub struct Left {
     pub cancelled: usize,
     /// Positions that stay.
     pub positions: usize,
-    /// Why not all open orders could be cancelled.
+    /// Why not everything was stopped or cancelled.
     pub problem: Option<String>,
 }
 
@@ -35,20 +35,34 @@ impl App {
         }
         let accounts = self.store.user(id).read(|v| v.accounts())?;
         let mut left = Vec::new();
-        for account in accounts {
-            let cancelled = self.trading.cancel_all(id, Some(account.id)).await;
+        // A twin ends with its live account.
+        for account in accounts.into_iter().filter(|a| a.twin.is_none()) {
+            let mut problems = Vec::new();
             if account.mode == AccountMode::Trading
                 && let Err(error) = self.trading.stop_account(id, account.id).await
             {
-                tracing::error!(account_id = %account.id, %error, "the account of a deactivated user cannot be stopped");
+                problems.push(error.to_string());
             }
-            let held = |v: &crate::storage::UserView<'_>| v.list(&POSITIONS, &account_key(account.id));
-            let positions = self.store.user(id).read(|v| Ok::<_, StoreError>(held(v)?.iter().filter(|p| !p.quantity.is_zero()).count()))?;
-            let (cancelled, problem) = match cancelled {
-                Ok(orders) => (orders.len(), None),
-                Err(error) => (0, Some(error.to_string())),
+            let cancelled = match self.trading.cancel_all(id, Some(account.id)).await {
+                Ok(orders) => orders.len(),
+                Err(error) => {
+                    problems.push(error.to_string());
+                    0
+                }
             };
-            left.push(Left { account: account.id, name: account.name, cancelled, positions, problem });
+            let key = account_key(account.id);
+            let (open, positions) = self.store.user(id).read(|v| {
+                let open = v.open_orders(account.id)?.iter().filter(|o| !o.state.is_final()).count();
+                let held = v.list(&POSITIONS, &key)?.iter().filter(|p| !p.quantity.is_zero()).count();
+                Ok::<_, StoreError>((open, held))
+            })?;
+            if open > 0 {
+                problems.push(format!("{open} orders are still open: cancel them in the broker's app"));
+            }
+            if account.mode == AccountMode::Trading || cancelled + positions > 0 || !problems.is_empty() {
+                let problem = (!problems.is_empty()).then(|| problems.join("; "));
+                left.push(Left { account: account.id, name: account.name, cancelled, positions, problem });
+            }
         }
         Ok((user, left))
     }

@@ -60,7 +60,7 @@ impl Auth {
     /// `Store`.
     pub fn invitations(&self) -> Result<Vec<Invitation>, AuthError> {
         let now = self.now();
-        Ok(self.store.read(|view| one_time::list(&view, now))?.into_iter().filter_map(invitation).collect())
+        Ok(self.store.read(|view| one_time::list(view, now))?.into_iter().filter_map(invitation).collect())
     }
 
     /// Takes an invitation back.

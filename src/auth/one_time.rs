@@ -114,8 +114,8 @@ mod tests {
         store.snapshot_to(&dir.path().join("copy")).unwrap();
         let bytes = fs_err::read(dir.path().join("copy")).unwrap();
         assert!(!bytes.windows(32).any(|w| w == word.expose_secret().as_bytes()));
-        assert_eq!(store.read(|v| list(&v, at(29))).unwrap().len(), 1);
-        assert_eq!(store.read(|v| list(&v, at(30))).unwrap().len(), 0, "its time is over");
+        assert_eq!(store.read(|v| list(v, at(29))).unwrap().len(), 1);
+        assert_eq!(store.read(|v| list(v, at(30))).unwrap().len(), 0, "its time is over");
 
         let typed = SecretString::from(format!(" {}-", word.expose_secret().to_lowercase()));
         let took = |minutes: i64| {

@@ -139,7 +139,7 @@ impl Auth {
         let invite = registration.invite.filter(|_| !first);
         let role = match &invite {
             _ if first => Role::Admin,
-            Some(word) => match self.store.read(|view| one_time::find(&view, word, self.now()))?.map(|row| row.purpose) {
+            Some(word) => match self.store.read(|view| one_time::find(view, word, self.now()))?.map(|row| row.purpose) {
                 Some(Purpose::Invitation { role, .. }) => role,
                 _ => return Err(AuthError::InviteUnknown),
             },

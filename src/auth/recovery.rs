@@ -53,7 +53,7 @@ impl Auth {
     pub async fn reset_password(&self, word: SecretString, new: SecretString, client: &Client) -> Result<User, AuthError> {
         let now = self.now();
         let attempt = self.throttle.attempt("", &client.address, now)?;
-        let found = self.store.read(|view| one_time::find(&view, &word, now))?;
+        let found = self.store.read(|view| one_time::find(view, &word, now))?;
         let Some(Purpose::Reset { user, .. }) = found.map(|row| row.purpose) else { return Err(AuthError::ResetUnknown) };
         self.throttle.forgive(&attempt);
         let person = self.user(user)?.ok_or(AuthError::ResetUnknown)?;

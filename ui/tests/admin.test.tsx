@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import type { AuditItem, Invitation, Person } from '../src/api/types';
-import { AuditCard } from '../src/features/admin/AuditCard';
+import { InstallationAudit } from '../src/features/admin/InstallationAudit';
 import { InvitationsCard } from '../src/features/admin/InvitationsCard';
 import { UsersCard } from '../src/features/admin/UsersCard';
 import { type Answer, aPerson, type Sent, serve, show } from './support';
@@ -158,7 +158,7 @@ it('tells the audit in words, page by page', async () => {
     if (path.includes('before=')) return list([row({ action: 'moon.landed', by: null, by_name: null, detail: {} })]);
     return { body: { items: [row({ seq: 2 })], next: 2 } };
   });
-  show(<AuditCard />);
+  show(<InstallationAudit />);
   expect(await screen.findByText(/역할·상태 변경 · choe/)).toBeVisible();
   await userEvent.click(screen.getByTestId('audit-more'));
   expect(await screen.findByText('moon.landed')).toBeVisible();

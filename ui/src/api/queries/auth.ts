@@ -1,9 +1,10 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { setLanguage } from '../../lib/i18n';
 import { readPreference } from '../../lib/storage';
 import { get, patch, post, postPublic, remove } from '../client';
 import { signedIn, signedOut, updateUser } from '../session';
 import type {
+  AuditPage,
   Enrolment,
   Language,
   Login,
@@ -140,3 +141,12 @@ export function useEndSession() {
     onSuccess: () => client.invalidateQueries({ queryKey: keys.sessions }),
   });
 }
+
+/** What was done in the own name and to the own things. */
+export const useOwnAudit = () =>
+  useInfiniteQuery({
+    queryKey: keys.ownAudit,
+    queryFn: ({ pageParam, signal }) => get<AuditPage>('users/audit', { limit: 20, before: pageParam }, signal),
+    initialPageParam: null as number | null,
+    getNextPageParam: (page) => page.next,
+  });

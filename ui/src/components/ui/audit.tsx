@@ -1,5 +1,9 @@
+import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import type { AuditItem } from '../../api/types';
+import type { AuditItem, AuditPage } from '../../api/types';
+import { Button } from './button';
+import { Card } from './card';
+import { Empty, QueryView } from './feedback';
 import { DataTable } from './table';
 import { Missing, When } from './value';
 
@@ -58,5 +62,44 @@ function Detail({ detail }: { detail: unknown }) {
         {JSON.stringify(detail, null, 1)}
       </pre>
     </details>
+  );
+}
+
+/** An audit log in pages, newest first. */
+export function AuditCard({
+  title,
+  query,
+  about,
+}: {
+  title: string;
+  query: UseInfiniteQueryResult<InfiniteData<AuditPage>>;
+  about?: (row: AuditItem) => string | undefined;
+}) {
+  const { t } = useTranslation();
+  return (
+    <Card title={title} testId="audit">
+      <QueryView
+        query={query}
+        isEmpty={(data) => data.pages.every((page) => page.items.length === 0)}
+        empty={<Empty title={t('audit.none')} />}
+      >
+        {(data) => (
+          <>
+            <AuditTable label={title} rows={data.pages.flatMap((page) => page.items)} about={about} />
+            {query.hasNextPage && (
+              <div className="mt-3 text-center">
+                <Button
+                  busy={query.isFetchingNextPage}
+                  data-testid="audit-more"
+                  onClick={() => void query.fetchNextPage()}
+                >
+                  {t('common.more')}
+                </Button>
+              </div>
+            )}
+          </>
+        )}
+      </QueryView>
+    </Card>
   );
 }

@@ -6,7 +6,7 @@ import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Choice } from '../../components/ui/field';
 import { Missing } from '../../components/ui/value';
 import { bytes } from '../../lib/format';
-import { AuditCard } from './AuditCard';
+import { InstallationAudit } from './InstallationAudit';
 import { InvitationsCard } from './InvitationsCard';
 import { SafetyCard } from './SafetyCard';
 import { UsersCard } from './UsersCard';
@@ -24,7 +24,7 @@ export function AdminPage() {
         <InvitationsCard />
         <Registration />
         <System />
-        <AuditCard />
+        <InstallationAudit />
       </div>
     </>
   );

@@ -1,5 +1,13 @@
 import { useTranslation } from 'react-i18next';
-import { useEndSession, useLoginSessions, useLogout, useProfile, useSaveProfile } from '../../api/queries/auth';
+import {
+  useEndSession,
+  useLoginSessions,
+  useLogout,
+  useOwnAudit,
+  useProfile,
+  useSaveProfile,
+} from '../../api/queries/auth';
+import { AuditCard } from '../../components/ui/audit';
 import { Badge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
 import { Card, Facts, PageHead } from '../../components/ui/card';
@@ -45,6 +53,7 @@ export function ProfilePage() {
         <PasswordCard />
         <SecondFactorCard />
         <Sessions />
+        <OwnAudit />
       </div>
     </>
   );
@@ -132,4 +141,9 @@ function Sessions() {
       </QueryView>
     </Card>
   );
+}
+
+function OwnAudit() {
+  const { t } = useTranslation();
+  return <AuditCard title={t('audit.own')} query={useOwnAudit()} />;
 }
