@@ -31,8 +31,12 @@ impl CodeFile {
         if self.0.exists() { Ok(()) } else { self.make(None) }
     }
 
-    /// Makes a new code, which takes the place of an older one, and notes when.
-    pub(super) fn renew(&self, now: Timestamp) -> Result<(), AuthError> {
+    /// Makes a code, unless one is there that is not older than `life`: whoever asks again must not take
+    /// it away from the one who is about to use it.
+    pub(super) fn renew(&self, now: Timestamp, life: SignedDuration) -> Result<(), AuthError> {
+        if self.made()?.is_some_and(|made| now.duration_since(made) <= life) {
+            return Ok(());
+        }
         self.remove()?;
         self.make(Some(now))
     }
@@ -61,8 +65,11 @@ impl CodeFile {
     /// # Errors
     /// `File`.
     pub(super) fn is(&self, given: &SecretString, now: Timestamp, life: SignedDuration) -> Result<bool, AuthError> {
-        let made: Option<Timestamp> = self.read()?.and_then(|stored| stored.lines().nth(1)?.trim().parse().ok());
-        Ok(made.is_some_and(|made| now.duration_since(made) <= life) && self.holds(given)?)
+        Ok(self.made()?.is_some_and(|made| now.duration_since(made) <= life) && self.holds(given)?)
+    }
+
+    fn made(&self) -> Result<Option<Timestamp>, AuthError> {
+        Ok(self.read()?.and_then(|stored| stored.lines().nth(1)?.trim().parse().ok()))
     }
 
     /// `None` when there is none, or somebody else has just used it.
@@ -124,12 +131,15 @@ mod tests {
         let file = CodeFile::in_folder(dir.path(), RECOVERY_CODE_FILE);
         let (made, life) = (Timestamp::from_second(1_800_000_000).unwrap(), SignedDuration::from_mins(30));
         let shown = || SecretString::from(fs_err::read_to_string(dir.path().join(RECOVERY_CODE_FILE)).unwrap().lines().next().unwrap());
-        file.renew(made).unwrap();
+        file.renew(made, life).unwrap();
         let first = shown();
+        file.renew(made + life, life).unwrap();
+        assert_eq!(shown().expose_secret(), first.expose_secret(), "one that still counts stays");
         assert!(file.is(&first, made + life, life).unwrap());
         assert!(!file.is(&first, made + life + SignedDuration::from_secs(1), life).unwrap());
-        file.renew(made + life).unwrap();
-        assert!(!file.is(&first, made + life, life).unwrap());
-        assert!(file.is(&shown(), made + life + life, life).unwrap());
+        let later = made + life + SignedDuration::from_secs(1);
+        file.renew(later, life).unwrap();
+        assert!(!file.is(&first, later, life).unwrap());
+        assert!(file.is(&shown(), later + life, life).unwrap());
     }
 }

@@ -113,7 +113,7 @@ impl Auth {
         if self.setup_required()? {
             return Ok(());
         }
-        self.recovery_code.renew(now)?;
+        self.recovery_code.renew(now, RESET_LIVES)?;
         let address = client.address.clone();
         Ok(self.store.write(move |tx| tx.audit(now, None, "recovery.requested", json!({ "address": address }))).await?)
     }

@@ -40,13 +40,15 @@ async fn every_route_that_is_not_public_needs_a_token_and_the_right_role() {
     let mut guarded = 0;
     for route in routes::all() {
         let (method, path) = (route.method.as_str(), concrete(&route.path));
-        let Access::Permission { roles, .. } = route.access else { continue };
+        let Access::Permission { roles, proof, .. } = route.access else { continue };
         guarded += 1;
         for caller in [&nobody, &stranger] {
             assert_problem(401, "unauthorized", &answer(caller.request(method, &path)).await);
         }
         let (status, body) = answer(user.request(method, &path)).await;
-        if roles.contains(&Role::User) {
+        if roles.contains(&Role::User) && proof {
+            assert_problem(403, "step_up_required", &(status, body));
+        } else if roles.contains(&Role::User) {
             assert!(status != 401 && status != 403 && status < 500, "{route:?}: {status} {body}");
         } else {
             assert_problem(403, "forbidden", &(status, body));
@@ -67,8 +69,11 @@ async fn only_these_routes_are_public() {
         "GET /ws/events",
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/logout",
+        "POST /api/v1/auth/recovery",
+        "POST /api/v1/auth/recovery/confirm",
         "POST /api/v1/auth/refresh",
         "POST /api/v1/auth/register",
+        "POST /api/v1/auth/reset",
     ];
     assert_eq!(public, expected.map(str::to_owned).into());
 }
