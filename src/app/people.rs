@@ -2,7 +2,7 @@
 
 use super::state::App;
 use crate::auth::{AuthError, UserPatch};
-use crate::domain::account::AccountMode;
+use crate::domain::account::Rung;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::user::User;
 use crate::storage::tables::POSITIONS;
@@ -38,9 +38,9 @@ impl App {
         // A twin ends with its live account.
         for account in accounts.into_iter().filter(|a| a.twin.is_none()) {
             let mut problems = Vec::new();
-            if account.mode == AccountMode::Trading
-                && let Err(error) = self.trading.stop_account(id, account.id).await
-            {
+            // On the paper rung an account observes itself, but its twin trades.
+            let traded = account.rung() > Rung::Observe;
+            if let Err(error) = self.trading.stop_account(id, account.id).await {
                 problems.push(error.to_string());
             }
             let cancelled = match self.trading.cancel_all(id, Some(account.id)).await {
@@ -59,7 +59,7 @@ impl App {
             if open > 0 {
                 problems.push(format!("{open} orders are still open: cancel them in the broker's app"));
             }
-            if account.mode == AccountMode::Trading || cancelled + positions > 0 || !problems.is_empty() {
+            if traded || cancelled + positions > 0 || !problems.is_empty() {
                 let problem = (!problems.is_empty()).then(|| problems.join("; "));
                 left.push(Left { account: account.id, name: account.name, cancelled, positions, problem });
             }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use eggmoney::domain::account::Rung;
+use eggmoney::domain::order::Environment;
 use eggmoney::domain::user::Role;
+use eggmoney::storage::tables::ACCOUNTS;
+use eggmoney::storage::{UserTx, account_key};
 use serde_json::{Value, json};
 use totp_rs::Totp;
 
@@ -188,6 +192,14 @@ async fn a_deactivation_signs_out_stops_the_accounts_and_the_last_administrator_
     let of = |name: &str| format!("/api/v1/admin/users/{}", server.app.auth.find_user(name).unwrap().unwrap().id);
     let user = server.app.auth.find_user("anna").unwrap().unwrap().id;
     let own = server.app.trading.own_account(user).await.unwrap();
+    // A live account on the paper rung observes itself, while a twin trades for it.
+    let live = server.app.trading.create_account(user, "live", Environment::Live).await.unwrap().id;
+    let climb = move |tx: &mut UserTx<'_>| {
+        let mut account = tx.require(&ACCOUNTS, &account_key(live))?;
+        account.going_live.rung = Rung::Paper;
+        tx.put(&ACCOUNTS, &account_key(live), &account)
+    };
+    server.app.store.user(user).write(climb).await.unwrap();
     prove(&admin).await;
     expect(409, "last_admin", &admin.patch(&of("root-admin"), &json!({"active": false})).await);
     expect(409, "last_admin", &admin.patch(&of("root-admin"), &json!({"role": "user"})).await);
@@ -196,7 +208,9 @@ async fn a_deactivation_signs_out_stops_the_accounts_and_the_last_administrator_
     assert_eq!((status, &marked["verified"], &marked["premium"]), (200, &json!(true), &json!(true)), "{marked}");
     assert_eq!(anna.get(SECOND_FACTOR).await.0, 200, "a mark ends no session");
     let (status, gone) = admin.patch(&of("anna"), &json!({"active": false})).await;
-    assert_eq!((status, &gone["stopped"][0]["account_id"]), (200, &json!(own.to_string())), "{gone}");
+    let stopped: Vec<&str> = gone["stopped"].as_array().unwrap().iter().filter_map(|s| s["account_id"].as_str()).collect();
+    assert!(status == 200 && [own, live].iter().all(|id| stopped.contains(&id.to_string().as_str())), "{gone}");
+    assert_eq!(server.app.trading.account(user, live).unwrap().rung(), Rung::Observe);
     expect(401, "unauthorized", &anna.get(SECOND_FACTOR).await);
     expect(401, "wrong_credentials", &server.anybody().post(LOGIN, &json!({"username": "anna", "password": PASSWORD})).await);
     let account = server.app.trading.account(user, own).unwrap();
