@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::brokers::egress::Egress;
+use crate::domain::network::Networks;
 use crate::domain::order::BrokerHost;
 
 /// Port that is listened on when nothing is configured.
@@ -29,6 +30,14 @@ pub enum Scheme {
     #[default]
     Http,
     Https,
+}
+
+/// A certificate of our own, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate, then those that lead to a known authority.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Addresses of one broker's servers.
@@ -82,6 +91,10 @@ pub struct Config {
     pub brokers: Brokers,
     pub telegram_url: String,
     pub trusted_scheme: Scheme,
+    /// Proxies whose word about the caller's address and scheme counts.
+    pub trusted_proxies: Networks,
+    /// Speak TLS with this certificate instead of leaving that to a proxy.
+    pub tls: Option<TlsFiles>,
     /// Market time is simulated and runs this many times as fast as the clock on the wall.
     pub simulation_speed: Option<f64>,
     /// Whom the server may speak to at all; a proof narrows it.
@@ -105,9 +118,16 @@ impl Config {
             },
             telegram_url: "https://api.telegram.org".to_owned(),
             trusted_scheme: Scheme::Http,
+            trusted_proxies: Networks::loopback(),
+            tls: None,
             simulation_speed: None,
             egress: Egress::default(),
         }
+    }
+
+    /// Whether browsers always reach us over TLS: ours, or that of the proxy in front.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.is_some() || self.trusted_scheme == Scheme::Https
     }
 }
 
@@ -154,6 +174,9 @@ const SETTINGS: &[Setting] = &[
     Setting { key: "data_dir", variable: "EGGMONEY_DATA_DIR", flag: Some("--data-dir") },
     Setting { key: "listen", variable: "EGGMONEY_LISTEN", flag: Some("--listen") },
     Setting { key: "trusted_scheme", variable: "EGGMONEY_TRUSTED_SCHEME", flag: None },
+    Setting { key: "trusted_proxies", variable: "EGGMONEY_TRUSTED_PROXIES", flag: None },
+    Setting { key: "tls_certificate", variable: "EGGMONEY_TLS_CERTIFICATE", flag: None },
+    Setting { key: "tls_key", variable: "EGGMONEY_TLS_KEY", flag: None },
     Setting { key: "telegram_url", variable: "EGGMONEY_TELEGRAM_URL", flag: None },
     Setting { key: "brokers.kis.live", variable: "EGGMONEY_KIS_LIVE", flag: None },
     Setting { key: "brokers.kis.mock", variable: "EGGMONEY_KIS_MOCK", flag: None },
@@ -169,6 +192,9 @@ struct FileConfig {
     data_dir: Option<String>,
     listen: Option<String>,
     trusted_scheme: Option<String>,
+    trusted_proxies: Option<String>,
+    tls_certificate: Option<String>,
+    tls_key: Option<String>,
     telegram_url: Option<String>,
     #[serde(default)]
     brokers: FileBrokers,
@@ -236,6 +262,9 @@ fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
         ("data_dir", file.data_dir),
         ("listen", file.listen),
         ("trusted_scheme", file.trusted_scheme),
+        ("trusted_proxies", file.trusted_proxies),
+        ("tls_certificate", file.tls_certificate),
+        ("tls_key", file.tls_key),
         ("telegram_url", file.telegram_url),
         ("brokers.kis.live", kis.live),
         ("brokers.kis.mock", kis.mock),
@@ -277,6 +306,22 @@ fn build(mut values: Values) -> Result<Config, ConfigError> {
             }
         };
     }
+    if let Some((value, from)) = values.remove("trusted_proxies") {
+        let texts: Vec<&str> = value.split(',').filter(|t| !t.trim().is_empty()).collect();
+        config.trusted_proxies = Networks::parse(&texts).map_err(|_| ConfigError::Value {
+            key: "trusted_proxies",
+            value: value.clone(),
+            from,
+            problem: "is no list of networks",
+            remedy: "write addresses or networks with commas between them, for example 127.0.0.1, 172.16.0.0/12",
+        })?;
+    }
+    config.tls = match (values.remove("tls_certificate"), values.remove("tls_key")) {
+        (Some((certificate, _)), Some((key, _))) => Some(TlsFiles { certificate: certificate.into(), key: key.into() }),
+        (None, None) => None,
+        (Some((value, from)), None) => return Err(half_of_tls("tls_certificate", value, from, "set tls_key, too")),
+        (None, Some((value, from))) => return Err(half_of_tls("tls_key", value, from, "set tls_certificate, too")),
+    };
     let kis = &mut config.brokers.kis;
     for (key, target, web_socket) in [
         ("telegram_url", &mut config.telegram_url, false),
@@ -291,6 +336,10 @@ fn build(mut values: Values) -> Result<Config, ConfigError> {
         }
     }
     Ok(config)
+}
+
+fn half_of_tls(key: &'static str, value: String, from: Source, remedy: &'static str) -> ConfigError {
+    ConfigError::Value { key, value, from, problem: "stands alone, and TLS needs certificate and key", remedy }
 }
 
 fn check_url(key: &'static str, value: String, from: Source, web_socket: bool) -> Result<String, ConfigError> {
@@ -352,6 +401,8 @@ mod tests {
         for (name, value, parts) in [
             ("EGGMONEY_LISTEN", "8740", ["listen = \"8740\"", "EGGMONEY_LISTEN", "ADDRESS:PORT"]),
             ("EGGMONEY_TRUSTED_SCHEME", "tls", ["trusted_scheme", "EGGMONEY_TRUSTED_SCHEME", "\"https\""]),
+            ("EGGMONEY_TRUSTED_PROXIES", "127.0.0.1, proxy", ["trusted_proxies", "EGGMONEY_TRUSTED_PROXIES", "172.16.0.0/12"]),
+            ("EGGMONEY_TLS_KEY", "/k.pem", ["tls_key = \"/k.pem\"", "EGGMONEY_TLS_KEY", "set tls_certificate, too"]),
             ("EGGMONEY_KIS_MOCK", "localhost:1", ["brokers.kis.mock", "EGGMONEY_KIS_MOCK", "http://HOST"]),
             ("EGGMONEY_KIS_LIVE_WS", "http://localhost:1", ["brokers.kis.live_ws", "EGGMONEY_KIS_LIVE_WS", "ws://HOST"]),
             ("EGGMONEY_TELEGRAM_URL", "https:///bot", ["telegram_url", "EGGMONEY_TELEGRAM_URL", "https://HOST"]),

@@ -53,6 +53,10 @@ pub enum AuthError {
     ResetUnknown,
     #[error("name or code is wrong, or the code is older than 30 minutes: it is in the file recovery-code of the data folder on the NAS")]
     RecoveryCodeWrong,
+    #[error("the list of networks of this person does not admit your address")]
+    AddressNotAllowed,
+    #[error("your own address {0} is not in the list: you would lock yourself out. Add it first")]
+    LocksOut(String),
     #[error("this is the last active administrator: make another one first")]
     LastAdmin,
     #[error("the user name '{0}' is taken: choose another one")]

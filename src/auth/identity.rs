@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::code_file::{CodeFile, RECOVERY_CODE_FILE, SETUP_CODE_FILE};
 use super::error::AuthError;
 use super::password::Passwords;
+use super::perimeter::Perimeter;
 use super::random_bytes;
 use super::settings::{self, RegistrationPolicy, Settings};
 use super::throttle::Throttle;
@@ -60,6 +61,7 @@ pub struct Auth {
     pub(super) passwords: Passwords,
     pub(super) tokens: Tokens,
     pub(super) throttle: Throttle,
+    pub(super) perimeter: Arc<Perimeter>,
     pub(super) setup_code: CodeFile,
     pub(super) recovery_code: CodeFile,
     pub(super) wall: Arc<dyn Clock>,
@@ -86,6 +88,7 @@ impl Auth {
             passwords: Passwords::new()?,
             tokens: Tokens::new(&secret),
             throttle: Throttle::default(),
+            perimeter: Arc::new(Perimeter::new(store.read(settings::read)?.networks)),
             setup_code: CodeFile::in_folder(data_dir, SETUP_CODE_FILE),
             recovery_code: CodeFile::in_folder(data_dir, RECOVERY_CODE_FILE),
             store,

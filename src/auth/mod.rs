@@ -11,6 +11,7 @@ mod master_key;
 mod one_time;
 mod password;
 mod people;
+mod perimeter;
 mod recovery;
 mod second_factor;
 mod session;

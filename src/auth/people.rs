@@ -180,6 +180,7 @@ impl Auth {
             active: true,
             verified: false,
             premium: false,
+            networks: Default::default(),
             language: Language::default(),
             created_at: now,
             updated_at: now,

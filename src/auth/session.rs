@@ -3,6 +3,8 @@
 //! A refresh token is user, session and 32 random bytes; the store keeps only the SHA-256 of the
 //! bytes. Whoever shows an older token of a session ends it: either the owner or a thief has a copy.
 
+use std::net::IpAddr;
+
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -42,6 +44,11 @@ impl Client {
     /// A client whose name is cut to what fits a list.
     pub fn new(agent: &str, address: &str, web: bool) -> Self {
         Self { agent: agent.chars().filter(|c| !c.is_control()).take(200).collect(), address: address.to_owned(), web }
+    }
+
+    /// The address as one; `None` when it is not known.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.address.parse().ok()
     }
 }
 

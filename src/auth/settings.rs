@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::network::Networks;
 use crate::storage::tables::SystemTable;
 use crate::storage::{Key, Record, StoreError, Tx, View};
 
@@ -31,6 +32,9 @@ impl std::str::FromStr for RegistrationPolicy {
 pub struct Settings {
     #[serde(default)]
     pub registration: RegistrationPolicy,
+    /// From where people may come; empty = from everywhere.
+    #[serde(default)]
+    pub networks: Networks,
 }
 
 impl Record for Settings {

@@ -1,5 +1,6 @@
 //! Signing in and out, and what proves a session afterwards.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +16,6 @@ use super::session::{self, Client, RefreshToken, Rotation, SessionView};
 use super::token::Bearer;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::{Role, User};
-use crate::storage::StoreError;
 use crate::storage::tables::USERS;
 
 /// What signing in or refreshing gives.
@@ -52,7 +52,8 @@ impl Auth {
         let attempt = self.throttle.attempt(username.trim(), &client.address, now)?;
         let found = self.find_user(username)?.filter(|u| u.active);
         let right = self.passwords.verify(password, found.as_ref().map(|u| u.password_hash.clone())).await?;
-        let Some(user) = found.filter(|_| right) else {
+        // A right password from a place that the person does not come from says nothing more than a wrong one.
+        let Some(user) = found.filter(|user| right && user.networks.admits(client.ip())) else {
             tracing::warn!(address = %client.address, "sign-in refused");
             return Err(AuthError::WrongCredentials);
         };
@@ -101,6 +102,9 @@ impl Auth {
         let token = RefreshToken::parse(refresh_token)?;
         let (user_id, session_id) = (token.user_id, token.session_id);
         let user = self.user(user_id)?.filter(|u| u.active).ok_or(AuthError::SessionEnded)?;
+        if !user.networks.admits(client.ip()) {
+            return Err(AuthError::AddressNotAllowed);
+        }
         let client = client.clone();
         let rotation = self.store.write(move |tx| session::rotate(&mut tx.user(token.user_id), &token, &client, now)).await?;
         let refresh_token = match rotation {
@@ -142,22 +146,31 @@ impl Auth {
     /// signing out and a new password take effect at once.
     ///
     /// # Errors
-    /// `NotSignedIn`, `SessionEnded`, `Store`.
-    pub fn authenticate(&self, access_token: &str) -> Result<Identity, AuthError> {
+    /// `NotSignedIn`, `SessionEnded`; `AddressNotAllowed` when the person does not come from `address`;
+    /// `Store`.
+    pub fn authenticate(&self, access_token: &str, address: Option<IpAddr>) -> Result<Identity, AuthError> {
         let now = self.now();
         let bearer = self.tokens.check(access_token, now)?;
         self.store.read(|view| {
             let user = view.get(&USERS, &user_key(bearer.user_id))?.filter(|u| u.active).ok_or(AuthError::NotSignedIn)?;
             let open = session::find(&view.user(user.id), bearer.session_id, now)?.ok_or(AuthError::SessionEnded)?;
+            if !user.networks.admits(address) {
+                return Err(AuthError::AddressNotAllowed);
+            }
             let via = Via::Session { id: open.id, proved_at: open.proved_at };
             Ok(Identity { user_id: user.id, username: user.username, role: user.role, via })
         })
     }
 
-    /// Whether the session that proved this identity is still open; live sockets ask it regularly.
-    pub fn session_open(&self, who: &Identity) -> bool {
+    /// Whether the session that proved this identity is still open, and the person still comes from
+    /// `address`; live sockets ask it regularly.
+    pub fn session_open(&self, who: &Identity, address: Option<IpAddr>) -> bool {
         let (now, Some(id)) = (self.now(), who.session()) else { return false };
-        self.store.read(|view| Ok::<_, StoreError>(session::find(&view.user(who.user_id), id, now)?.is_some())).unwrap_or(false)
+        let open = self.store.read(|view| {
+            let admitted = require_user(view, who.user_id)?.networks.admits(address);
+            Ok::<_, AuthError>(admitted && session::find(&view.user(who.user_id), id, now)?.is_some())
+        });
+        self.admits(address) && open.unwrap_or(false)
     }
 
     /// Notes that the person at a session has just given the password again, or a code.

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod limits;
 pub mod message;
 pub mod money;
+pub mod network;
 pub mod night;
 pub mod order;
 pub mod remark;

@@ -94,6 +94,7 @@ pub fn user(id: UserId, at: Timestamp) -> User {
         active: true,
         verified: false,
         premium: false,
+        networks: Default::default(),
         language: Language::Ko,
         created_at: at,
         updated_at: at,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::id::UserId;
+use super::network::Networks;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +66,9 @@ pub struct User {
     /// The old system's mark of some users; kept and shown.
     #[serde(default)]
     pub premium: bool,
+    /// From where the person may sign in and come; empty = from everywhere.
+    #[serde(default)]
+    pub networks: Networks,
     #[serde(default)]
     pub language: Language,
     pub created_at: Timestamp,

@@ -10,6 +10,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::error::{ApiError, ErrorCode};
+use super::extract;
 use crate::app::App;
 use crate::auth::{AuthError, Identity, Via};
 use crate::domain::user::{Role, Scope};
@@ -148,7 +149,7 @@ fn state(req: &HttpRequest) -> Result<&AppData, ApiError> {
 /// 401 when nobody is signed in.
 pub fn identify(req: &HttpRequest) -> Result<Identity, ApiError> {
     let token = bearer_token(req).ok_or(AuthError::NotSignedIn)?;
-    Ok(state(req)?.auth.authenticate(token)?)
+    Ok(state(req)?.auth.authenticate(token, extract::origin(req).address)?)
 }
 
 fn bearer_token(req: &HttpRequest) -> Option<&str> {

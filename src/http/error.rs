@@ -60,6 +60,7 @@ codes! {
     RefreshReused 401 "refresh_reused" "The refresh token was used before";
     Forbidden 403 "forbidden" "Not allowed";
     StepUpRequired 403 "step_up_required" "Password or code once more";
+    AddressNotAllowed 403 "address_not_allowed" "Your address is not admitted";
     RegistrationClosed 403 "registration_closed" "Registration is closed";
     SetupCodeRequired 403 "setup_code_required" "The setup code is required";
     SetupCodeWrong 403 "setup_code_wrong" "The setup code is wrong";
@@ -371,6 +372,8 @@ impl From<AuthError> for ApiError {
             AuthError::SetupCodeWrong => Self::new(ErrorCode::SetupCodeWrong, text).at("/setup_code"),
             AuthError::RegistrationClosed => Self::new(ErrorCode::RegistrationClosed, text),
             AuthError::InviteUnknown => Self::new(ErrorCode::InviteUnknown, text).at("/invite"),
+            AuthError::AddressNotAllowed => Self::new(ErrorCode::AddressNotAllowed, text),
+            AuthError::LocksOut(_) => Self::conflict("locks_out", text).at("/networks"),
             AuthError::LastAdmin => Self::conflict("last_admin", text),
             AuthError::InvalidNote => Self::invalid("/note", text),
             AuthError::ResetUnknown => Self::new(ErrorCode::ResetUnknown, text),

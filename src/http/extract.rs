@@ -16,12 +16,17 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::access::AppData;
 use super::error::{ApiError, ErrorCode, FieldError};
 use crate::auth::Client;
 use crate::domain::money::decimal_from_f64;
+use crate::domain::network::Networks;
 
 /// Largest JSON body.
 const LARGEST_BODY: usize = 1 << 20;
+/// Objects and lists inside each other in a JSON body. Ours need six; a reader that follows thousands
+/// would run out of stack.
+const DEEPEST: usize = 32;
 /// Length of a page when none is asked for, and the longest.
 const PAGE: u32 = 50;
 const LONGEST_PAGE: u32 = 500;
@@ -122,10 +127,32 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         Some(b'[') => return Err(ApiError::invalid("", "the body is a list: send a JSON object")),
         Some(_) => {}
     }
+    if depth(body) > DEEPEST {
+        return Err(ApiError::new(ErrorCode::Malformed, format!("the body is nested more than {DEEPEST} levels deep")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| explain(body, &pointer(e.path()), e.inner()))?;
     deserializer.end().map_err(|e| explain(body, "", &e))?;
     Ok(value)
+}
+
+/// How many objects and lists lie inside each other; brackets in texts do not count.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut text, mut escaped) = (0_usize, 0, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if text => escaped = true,
+            b'"' => text = !text,
+            b'[' | b'{' if !text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// An object inside a request: serde alone would also take a list for its fields in their order.
@@ -291,22 +318,55 @@ impl<T> List<T> {
     }
 }
 
-/// The caller's address. A proxy on this machine (DSM's) says whom it speaks for; anybody else's
-/// claim is not believed.
-pub fn client_address(req: &HttpRequest) -> String {
-    let peer = req.peer_addr().map(|a| a.ip().to_canonical());
-    if behind_local_proxy(req)
-        && let Some(forwarded) = req.headers().get("x-forwarded-for").and_then(|v| v.to_str().ok())
-        && let Some(ip) = forwarded.rsplit(',').next().and_then(|t| t.trim().parse::<IpAddr>().ok())
-    {
-        return ip.to_canonical().to_string();
-    }
-    peer.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+/// Whom a request comes from, as far as that can be believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// `None` when the connection does not say.
+    pub address: Option<IpAddr>,
+    /// It came through a proxy that is believed.
+    pub proxied: bool,
 }
 
-/// Whether the connection comes from this machine, so that its forwarding headers count.
-pub(super) fn behind_local_proxy(req: &HttpRequest) -> bool {
-    req.peer_addr().is_some_and(|a| a.ip().to_canonical().is_loopback())
+/// The caller's address. A proxy that the configuration trusts says whom it speaks for; anybody else's
+/// claim is not believed. Of several addresses in the header the last one that is no such proxy counts:
+/// what stands before it was written by the caller.
+pub fn origin(req: &HttpRequest) -> Origin {
+    let Some(peer) = req.peer_addr().map(|a| a.ip().to_canonical()) else { return Origin::default() };
+    let trusted = match req.app_data::<AppData>() {
+        Some(app) => &app.config.trusted_proxies,
+        None => return Origin { address: Some(peer), proxied: false },
+    };
+    let forwarded = req.headers().get_all("x-forwarded-for").filter_map(|v| v.to_str().ok());
+    originator(peer, trusted, &forwarded.collect::<Vec<_>>().join(","))
+}
+
+fn originator(peer: IpAddr, trusted: &Networks, forwarded: &str) -> Origin {
+    if !trusted.contains(peer) {
+        return Origin { address: Some(peer), proxied: false };
+    }
+    let mut address = peer;
+    for hop in forwarded.rsplit(',').map(str::trim).filter(|hop| !hop.is_empty()) {
+        // What is behind an unreadable hop is not known.
+        let Ok(ip) = hop.parse::<IpAddr>() else { break };
+        address = ip.to_canonical();
+        if !trusted.contains(address) {
+            break;
+        }
+    }
+    Origin { address: Some(address), proxied: true }
+}
+
+/// The caller's address in words.
+pub fn client_address(req: &HttpRequest) -> String {
+    origin(req).address.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+}
+
+/// The networks of a request's field `networks`.
+///
+/// # Errors
+/// 422 names the one that is none.
+pub fn networks(texts: &[String]) -> Result<Networks, ApiError> {
+    Networks::parse(texts).map_err(|e| ApiError::invalid("/networks", e.to_string()))
 }
 
 /// The caller's program and address.
@@ -324,6 +384,38 @@ pub(super) fn is_web(req: &HttpRequest) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn only_trusted_proxies_say_whom_they_speak_for() {
+        let trusted = Networks::parse(&["127.0.0.0/8", "::1", "172.16.0.0/12"]).unwrap();
+        for (peer, forwarded, address, proxied) in [
+            ("203.0.113.9", "10.0.0.1", "203.0.113.9", false),
+            ("127.0.0.1", "", "127.0.0.1", true),
+            ("127.0.0.1", "203.0.113.9", "203.0.113.9", true),
+            ("::ffff:127.0.0.1", "203.0.113.9", "203.0.113.9", true),
+            // The caller wrote the first one itself.
+            ("127.0.0.1", "10.0.0.1, 203.0.113.9", "203.0.113.9", true),
+            ("127.0.0.1", "10.0.0.1, 203.0.113.9, 172.17.0.2", "203.0.113.9", true),
+            ("127.0.0.1", "::ffff:203.0.113.9", "203.0.113.9", true),
+            ("::1", "2001:db8::7", "2001:db8::7", true),
+            ("127.0.0.1", "10.0.0.1, nonsense", "127.0.0.1", true),
+            ("127.0.0.1", "10.0.0.1, nonsense, 172.17.0.2", "172.17.0.2", true),
+            ("127.0.0.1", "172.17.0.3, 172.17.0.2", "172.17.0.3", true),
+        ] {
+            let origin = originator(peer.parse::<IpAddr>().unwrap().to_canonical(), &trusted, forwarded);
+            assert_eq!(origin, Origin { address: address.parse().ok(), proxied }, "{peer} {forwarded}");
+        }
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_of_texts() {
+        for (text, expected) in [("{}", 1), (r#"{"a":[{"b":[]}]}"#, 4), (r#"{"a":"[[[{\"[["}"#, 1), ("[][]]]]{}", 1), ("\"", 0), ("", 0)] {
+            assert_eq!(depth(text.as_bytes()), expected, "{text}");
+        }
+        let deep = format!("{}{}{}", r#"{"a":"#.repeat(40), 1, "}".repeat(40));
+        let error = parse_json::<serde_json::Value>(deep.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("32 levels"), "{error}");
+    }
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -12,9 +12,10 @@ use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{Error, HttpServer};
 
 use super::access::AppData;
-use super::trace;
+use super::tls::{self, TlsError};
+use super::{perimeter, trace};
 use crate::app::App;
-use crate::app::config::{DEFAULT_PORT, Listen, Scheme};
+use crate::app::config::{DEFAULT_PORT, Listen};
 
 /// Threads that serve requests: enough for a NAS, small in memory.
 const WORKERS: usize = 2;
@@ -48,12 +49,16 @@ pub enum BindError {
     NotAllowed(SocketAddr),
     #[error("cannot listen on {0}: {1}")]
     Io(SocketAddr, io::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A server that has its port and waits to be run.
 pub struct Bound {
     /// Where it listens.
     pub address: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     server: actix_web::dev::Server,
 }
 
@@ -88,6 +93,7 @@ pub fn bind(app: &Arc<App>, Port { listener, address }: Port) -> Result<Bound, B
         let app = shared.clone();
         actix_web::App::new()
             .configure(|config| super::configure(&app, config))
+            .wrap(from_fn(perimeter::middleware))
             .wrap(Compress::default())
             .wrap(from_fn(security_headers))
             .wrap(from_fn(trace::middleware))
@@ -95,11 +101,15 @@ pub fn bind(app: &Arc<App>, Port { listener, address }: Port) -> Result<Bound, B
     .workers(WORKERS)
     .shutdown_timeout(PATIENCE)
     .client_request_timeout(SLOWEST_REQUEST)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|e| BindError::Io(address, e))?
-    .run();
-    Ok(Bound { address, server })
+    .disable_signals();
+    let tls = app.config.tls.as_ref().map(tls::server_config).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let listening = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        None => server.listen(listener),
+    };
+    let server = listening.map_err(|e| BindError::Io(address, e))?.run();
+    Ok(Bound { address, scheme, server })
 }
 
 /// Takes the port. It comes before everything that leaves something behind: a program that may not
@@ -131,7 +141,7 @@ fn open(address: SocketAddr) -> Result<Port, BindError> {
 
 async fn security_headers(req: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let api = req.path().starts_with("/api/");
-    let tls = req.app_data::<AppData>().is_some_and(|app| app.config.trusted_scheme == Scheme::Https);
+    let tls = req.app_data::<AppData>().is_some_and(|app| app.config.speaks_tls());
     let mut response = next.call(req).await?;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {

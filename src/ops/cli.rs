@@ -14,6 +14,7 @@ use super::import::{self, ImportCommand};
 use super::people::{self, UserCommand};
 use super::{demo, serve, simulate};
 use crate::app::config::{self, Flags};
+use crate::domain::network::Networks;
 use crate::http::openapi_document;
 
 /// Threads of the runtime beside those that serve requests.
@@ -51,6 +52,8 @@ enum Command {
     Verify(DataDir),
     /// Stop all new orders and cancel open ones, or lift that
     KillSwitch(KillSwitchArgs),
+    /// Show from which networks people may come, or set it
+    Networks(NetworksArgs),
     /// Ask the running server how it fares
     Health(DataDir),
     /// Print the description of the HTTP API
@@ -92,6 +95,19 @@ struct KillSwitchArgs {
     /// Read the password from standard input; lifting needs it
     #[arg(long)]
     password_stdin: bool,
+}
+
+/// Which networks are admitted.
+#[derive(Args)]
+struct NetworksArgs {
+    #[command(flatten)]
+    data: DataDir,
+    /// Networks such as 192.168.0.0/16 from which people may come from now on
+    #[arg(conflicts_with = "everywhere")]
+    networks: Vec<String>,
+    /// People may come from everywhere again
+    #[arg(long)]
+    everywhere: bool,
 }
 
 /// Reads the arguments and runs the command. Whatever it makes is for its own user only: files of
@@ -153,6 +169,12 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let dir = args.data_dir.clone();
             let report = control::run(&dir, Request::ExportEggmoney(args.request()?)).await?;
             print(json, &report, export::sentence)
+        }
+        Command::Networks(args) => {
+            let networks = Networks::parse(&args.networks).map_err(|e| e.to_string())?;
+            let networks = (args.everywhere || !networks.is_empty()).then_some(networks);
+            let answer = control::run(&args.data.data_dir, Request::Networks { networks }).await?;
+            print(json, &answer, |a| format!("people {}", people::admitted(a["networks"].as_array().map_or(&[], Vec::as_slice))))
         }
         Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
         Command::Health(data) => {

@@ -19,6 +19,7 @@ use super::people::{self, PeopleRequest};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Config};
 use crate::domain::id::UserId;
+use crate::domain::network::Networks;
 use crate::storage::{DATABASE_FILE, StoreError};
 use crate::trading::HaltScope;
 
@@ -39,6 +40,8 @@ pub enum Request {
     Verify,
     /// Looks after users.
     People(PeopleRequest),
+    /// Says from where people may come, or shows it.
+    Networks { networks: Option<Networks> },
     /// Throws, lifts or shows a kill switch.
     KillSwitch { action: SwitchAction, user: Option<String>, account: Option<String>, password: Option<String> },
     /// Brings an old account along.
@@ -69,9 +72,12 @@ impl Request {
     fn makes_data(&self) -> bool {
         match self {
             Request::People(people) => people.makes_data(),
-            Request::Health | Request::Verify | Request::KillSwitch { .. } | Request::ImportEggmoney(_) | Request::ExportEggmoney(_) => {
-                false
-            }
+            Request::Health
+            | Request::Verify
+            | Request::KillSwitch { .. }
+            | Request::Networks { .. }
+            | Request::ImportEggmoney(_)
+            | Request::ExportEggmoney(_) => false,
         }
     }
 
@@ -79,9 +85,12 @@ impl Request {
     fn needs_server(&self) -> bool {
         match self {
             Request::Health => true,
-            Request::Verify | Request::People(_) | Request::KillSwitch { .. } | Request::ImportEggmoney(_) | Request::ExportEggmoney(_) => {
-                false
-            }
+            Request::Verify
+            | Request::Networks { .. }
+            | Request::People(_)
+            | Request::KillSwitch { .. }
+            | Request::ImportEggmoney(_)
+            | Request::ExportEggmoney(_) => false,
         }
     }
 }
@@ -99,6 +108,13 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
             serialise(&report.map_err(|e| e.to_string())?)
         }
         Request::People(request) => people::execute(app, request).await,
+        Request::Networks { networks } => {
+            let settings = match networks {
+                Some(networks) => app.auth.set_networks(None, None, networks).await,
+                None => app.auth.settings(),
+            };
+            Ok(json!({ "networks": settings.map_err(|e| e.to_string())?.networks }))
+        }
         Request::KillSwitch { action, user, account, password } => kill_switch(app, action, user, account, password).await,
         Request::ImportEggmoney(request) => import::execute(app, request).await,
         Request::ExportEggmoney(request) => export::execute(app, request).await,

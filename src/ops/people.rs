@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::cli::DataDir;
 use crate::app::App;
 use crate::auth::{NewUser, RegistrationPolicy, UserPatch};
+use crate::domain::network::Networks;
 use crate::domain::user::{Role, User};
 
 /// How messages to people name whoever works on the command line.
@@ -28,6 +29,8 @@ pub(super) enum UserCommand {
     ResetLink(ResetLink),
     /// Make a link, good once and for a week, with which somebody registers
     Invite(Invite),
+    /// Say from which networks a user may come; none = from everywhere
+    Networks(UserNetworks),
     /// Say who may register: open for everybody, or closed but for invited people
     Registration(Registration),
 }
@@ -93,6 +96,17 @@ pub(super) struct Invite {
 }
 
 #[derive(Args)]
+pub(super) struct UserNetworks {
+    #[command(flatten)]
+    data: DataDir,
+    /// Name of the user
+    #[arg(long, value_name = "NAME")]
+    username: String,
+    /// Networks such as 192.168.0.0/16
+    networks: Vec<String>,
+}
+
+#[derive(Args)]
 pub(super) struct Registration {
     /// open or closed
     policy: RegistrationPolicy,
@@ -109,6 +123,7 @@ pub enum PeopleRequest {
     Change { username: String, role: Option<Role>, active: Option<bool>, verified: Option<bool>, premium: Option<bool> },
     ResetLink { username: String, drop_second_factor: bool },
     Invite { role: Role, note: Option<String> },
+    Networks { username: String, networks: Networks },
     Registration { policy: RegistrationPolicy },
 }
 
@@ -143,6 +158,10 @@ impl UserCommand {
                 (args.data.data_dir, request)
             }
             UserCommand::Invite(args) => (args.data.data_dir, PeopleRequest::Invite { role: args.role, note: args.note }),
+            UserCommand::Networks(args) => {
+                let networks = Networks::parse(&args.networks).map_err(|e| e.to_string())?;
+                (args.data.data_dir, PeopleRequest::Networks { username: args.username, networks })
+            }
             UserCommand::Registration(args) => (args.data.data_dir, PeopleRequest::Registration { policy: args.policy }),
         })
     }
@@ -183,6 +202,11 @@ pub(super) async fn execute(app: &Arc<App>, request: PeopleRequest) -> Result<Va
             let (invitation, word) = app.auth.invite(None, role, note).await.map_err(|e| e.to_string())?;
             Ok(json!({"path": format!("/#/register?invite={}", word.expose_secret()), "expires_at": invitation.expires_at}))
         }
+        PeopleRequest::Networks { username, networks } => {
+            let id = find(app, &username)?.id;
+            let user = app.auth.set_own_networks(None, id, None, networks).await.map_err(|e| e.to_string())?;
+            Ok(json!({"username": user.username, "networks": user.networks}))
+        }
         PeopleRequest::Registration { policy } => {
             let settings = app.auth.set_registration(None, policy).await.map_err(|e| e.to_string())?;
             Ok(json!({"registration": settings.registration}))
@@ -205,6 +229,14 @@ fn shown(user: &User, more: &Value) -> Value {
     row
 }
 
+/// A list of networks in words.
+pub(super) fn admitted(networks: &[Value]) -> String {
+    if networks.is_empty() {
+        return "may come from everywhere".to_owned();
+    }
+    format!("may come from {}", networks.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+}
+
 /// The answer in words.
 pub(super) fn sentence(answer: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -220,6 +252,9 @@ pub(super) fn sentence(answer: &Value) -> String {
     }
     if let Some(path) = answer["path"].as_str() {
         return format!("good once, until {}; append it to the server's address: {path}", text(&answer["expires_at"]));
+    }
+    if let Some(networks) = answer["networks"].as_array() {
+        return format!("{} {}", text(&answer["username"]), admitted(networks));
     }
     if answer["registration"].is_string() {
         return format!("registration is {}", text(&answer["registration"]));

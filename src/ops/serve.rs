@@ -32,7 +32,7 @@ pub(super) async fn run(app: Arc<App>, port: Port, second_line: Option<String>) 
     let mut stop = StopSignals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
     let background = startup::start(&app).await.map_err(|e| e.to_string())?;
     let control = tokio::spawn(control.serve(app.clone()));
-    super::announce(&format!("listening on http://{}", bound.address));
+    super::announce(&format!("listening on {}://{}", bound.scheme, bound.address));
     if let Some(line) = second_line {
         super::announce(&line);
     }

@@ -342,7 +342,7 @@ async fn a_proof_lasts_five_minutes_and_belongs_to_its_session() {
     let server = TestServer::start().await;
     let (anna, other) = (server.user("anna").await, server.login("anna").await);
     let proof = |caller: &Caller<'_>| {
-        let who = server.app.auth.authenticate(caller.token.as_deref().unwrap()).unwrap();
+        let who = server.app.auth.authenticate(caller.token.as_deref().unwrap(), None).unwrap();
         server.app.auth.require_proof(&who).is_ok()
     };
     assert!(!proof(&anna), "signing in is no proof");
@@ -351,7 +351,7 @@ async fn a_proof_lasts_five_minutes_and_belongs_to_its_session() {
     let (status, answer) = anna.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
     assert_eq!((status, answer["proved_until"].is_string()), (200, true), "{answer}");
     assert!(proof(&anna) && !proof(&other), "another device proves for itself");
-    let who = server.app.auth.authenticate(anna.token.as_deref().unwrap()).unwrap();
+    let who = server.app.auth.authenticate(anna.token.as_deref().unwrap(), None).unwrap();
     server.advance(Duration::from_secs(301));
     assert!(matches!(server.app.auth.require_proof(&who), Err(AuthError::StepUpRequired)));
 }

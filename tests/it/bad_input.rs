@@ -515,6 +515,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     t.on("PATCH /api/v1/users/profile", "/api/v1/users/profile", &fields, json!({"language": "en", "email": "chan@example.org"})).await;
     t.on("POST /api/v1/auth/step-up", "/api/v1/auth/step-up", &[may("password", Any), may("code", Any)], json!({"password": PASSWORD}))
         .await;
+    t.on("PUT /api/v1/users/networks", "/api/v1/users/networks", &[must("networks", List)], json!({"networks": ["127.0.0.1"]})).await;
     let seed = t.caller.post("/api/v1/users/second-factor", &Value::Null).await.1;
     let app = totp_rs::Totp::from_url(seed["url"].as_str().unwrap()).unwrap();
     let code = app.generate(u64::try_from(server.wall.now().as_second()).unwrap()).to_string();
@@ -576,7 +577,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let body = json!({"can_paper_trade": true, "can_real_trade": false, "daily_trade_limit": 5, "api_calls_limit": 1000,
         "allowed_products": ["stock", "etf"]});
     t.on("PUT /api/v1/admin/users/{id}/rules", &path, &fields, body).await;
-    t.on("PATCH /api/v1/admin/settings", "/api/v1/admin/settings", &[must("registration", Choice)], json!({"registration": "open"})).await;
+    t.on("PATCH /api/v1/admin/settings", "/api/v1/admin/settings", &[may("registration", Choice), may("networks", List)], json!({"registration": "open"})).await;
     let fields = [must("username", Words), must("password", Any), may("email", Label), may("invite", Any), may("setup_code", Any)];
     let body = json!({"username": "newcomer", "password": PASSWORD, "email": "new@example.org", "invite": null, "setup_code": null});
     t.on("POST /api/v1/auth/register", "/api/v1/auth/register", &fields, body).await;

@@ -25,6 +25,7 @@ mod night;
 mod no_live;
 mod notices;
 mod openapi;
+mod perimeter;
 mod private_files;
 mod scripts;
 mod simulated_broker;

@@ -36,6 +36,8 @@ const NAMELESS: &[&str] = &[
     "POST /api/v1/users/second-factor/recovery-codes",
     "POST /api/v1/users/password/confirm",
     "GET /api/v1/users/audit",
+    "GET /api/v1/users/networks",
+    "PUT /api/v1/users/networks",
     "GET /api/v1/admin/audit",
     "GET /api/v1/admin/invitations",
     "POST /api/v1/admin/invitations",

@@ -1,6 +1,6 @@
 //! The administrator's view: users and states, never holdings or keys.
 
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use crate::domain::id::UserId;
 use crate::domain::user::Role;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, List};
+use crate::http::extract::{self, Json, List};
 use crate::http::route::{Route, route};
 
 pub fn routes() -> Vec<Route> {
@@ -42,11 +42,16 @@ struct UserItem {
 struct SettingsView {
     /// `open` or `closed`
     registration: RegistrationPolicy,
+    /// Networks from which people may come, such as `192.168.0.0/16`; empty = from everywhere.
+    networks: Vec<String>,
+    /// The caller's own address, as the server sees it.
+    your_address: String,
 }
 
-impl From<Settings> for SettingsView {
-    fn from(settings: Settings) -> Self {
-        Self { registration: settings.registration }
+impl SettingsView {
+    fn new(settings: Settings, req: &HttpRequest) -> Self {
+        let Settings { registration, networks } = settings;
+        Self { registration, networks: networks.into(), your_address: extract::client_address(req) }
     }
 }
 
@@ -55,7 +60,11 @@ impl From<Settings> for SettingsView {
 #[serde(deny_unknown_fields)]
 struct SettingsPatch {
     /// `open` or `closed`
-    registration: RegistrationPolicy,
+    #[serde(default)]
+    registration: Option<RegistrationPolicy>,
+    /// Networks from which people may come; an empty list admits everybody. Yours must be among them.
+    #[serde(default)]
+    networks: Option<Vec<String>>,
 }
 
 /// All users.
@@ -77,20 +86,31 @@ async fn list_users(_: Require<perm::UsersManage>, app: AppData) -> Result<web::
 
 /// Settings of the installation.
 #[utoipa::path(get, path = "/api/v1/admin/settings", tag = "admin", responses((status = 200, body = SettingsView)))]
-async fn get_settings(_: Require<perm::SettingsManage>, app: AppData) -> Result<web::Json<SettingsView>, ApiError> {
-    Ok(web::Json(app.auth.settings()?.into()))
+async fn get_settings(_: Require<perm::SettingsManage>, app: AppData, req: HttpRequest) -> Result<web::Json<SettingsView>, ApiError> {
+    Ok(web::Json(SettingsView::new(app.auth.settings()?, &req)))
 }
 
-/// Opens or closes registration.
+/// Opens or closes registration, and says from where people may come, which needs password or code again.
 #[utoipa::path(patch, path = "/api/v1/admin/settings", tag = "admin", request_body = SettingsPatch,
     responses((status = 200, body = SettingsView)))]
 async fn update_settings(
     who: Require<perm::SettingsManage>,
     app: AppData,
+    req: HttpRequest,
     body: Json<SettingsPatch>,
 ) -> Result<web::Json<SettingsView>, ApiError> {
-    let settings = app.auth.set_registration(Some(who.user_id), body.0.registration).await?;
-    Ok(web::Json(settings.into()))
+    let SettingsPatch { registration, networks } = body.0;
+    let networks = networks.map(|texts| extract::networks(&texts)).transpose()?;
+    if networks.is_some() {
+        app.auth.require_proof(&who)?;
+    }
+    if let Some(policy) = registration {
+        app.auth.set_registration(Some(who.user_id), policy).await?;
+    }
+    if let Some(networks) = networks {
+        app.auth.set_networks(Some(who.user_id), Some(extract::origin(&req).address), networks).await?;
+    }
+    Ok(web::Json(SettingsView::new(app.auth.settings()?, &req)))
 }
 
 /// State of the installation in figures.

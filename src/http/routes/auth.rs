@@ -8,7 +8,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::config::Scheme;
 use crate::auth::{ACCESS_TOKEN_LIFE, AuthError, Proof, Registration, SignedIn};
 use crate::domain::id::UserId;
 use crate::domain::user::{Language, Role, User};
@@ -249,10 +248,10 @@ fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web: bool) -> H
     })
 }
 
-/// Whether the browser reached us over TLS, as configured or as the proxy on this machine says.
+/// Whether the browser reached us over TLS, as configured or as a trusted proxy says.
 fn secure(app: &AppData, req: &HttpRequest) -> bool {
     let proxied = || req.headers().get("x-forwarded-proto").is_some_and(|v| v == "https");
-    app.config.trusted_scheme == Scheme::Https || (extract::behind_local_proxy(req) && proxied())
+    app.config.speaks_tls() || (extract::origin(req).proxied && proxied())
 }
 
 fn cookie_name(secure: bool) -> &'static str {

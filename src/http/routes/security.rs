@@ -1,6 +1,6 @@
 //! What people do about their own sign-in: second factor, a password that was set for them, the audit log.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -8,9 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::SecondFactorState;
 use crate::domain::id::UserId;
+use crate::domain::user::User;
 use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, Query};
+use crate::http::extract::{self, Json, Query};
 use crate::http::route::{Route, route};
 use crate::storage::AuditRow;
 
@@ -22,6 +23,8 @@ pub fn routes() -> Vec<Route> {
         route::<__path_remove, _, _>(remove),
         route::<__path_renew_recovery_codes, _, _>(renew_recovery_codes),
         route::<__path_confirm_password, _, _>(confirm_password),
+        route::<__path_get_networks, _, _>(get_networks),
+        route::<__path_set_networks, _, _>(set_networks),
         route::<__path_own_audit, _, _>(own_audit),
         route::<__path_installation_audit, _, _>(installation_audit),
     ]
@@ -67,6 +70,28 @@ impl From<Vec<SecretString>> for RecoveryCodes {
     fn from(codes: Vec<SecretString>) -> Self {
         Self { recovery_codes: codes.iter().map(|c| c.expose_secret().to_owned()).collect() }
     }
+}
+
+/// From where the caller may sign in and come.
+#[derive(Serialize, ToSchema)]
+struct OwnNetworks {
+    /// Such as `192.168.0.0/16`; empty = from everywhere.
+    networks: Vec<String>,
+    /// The caller's present address, as the server sees it.
+    your_address: String,
+}
+
+impl OwnNetworks {
+    fn new(user: User, req: &HttpRequest) -> Self {
+        Self { networks: user.networks.into(), your_address: extract::client_address(req) }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOwnNetworks {
+    /// At most 64; the caller's present address must be among them. Empty = from everywhere.
+    networks: Vec<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -176,6 +201,27 @@ async fn renew_recovery_codes(who: Proved<perm::SessionsManage>, app: AppData) -
 async fn confirm_password(who: Proved<perm::SessionsManage>, app: AppData) -> Result<HttpResponse, ApiError> {
     app.auth.confirm_reset(&who).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// From where the caller may sign in and come.
+#[utoipa::path(get, path = "/api/v1/users/networks", tag = "users", responses((status = 200, body = OwnNetworks)))]
+async fn get_networks(who: Require<perm::SessionsManage>, app: AppData, req: HttpRequest) -> Result<web::Json<OwnNetworks>, ApiError> {
+    let user = app.auth.user(who.user_id)?.ok_or_else(|| ApiError::not_found("user"))?;
+    Ok(web::Json(OwnNetworks::new(user, &req)))
+}
+
+/// Says from where the caller may sign in and come; it counts for all requests from now on.
+#[utoipa::path(put, path = "/api/v1/users/networks", tag = "users", request_body = NewOwnNetworks, responses((status = 200, body = OwnNetworks)))]
+async fn set_networks(
+    who: Proved<perm::SessionsManage>,
+    app: AppData,
+    req: HttpRequest,
+    body: Json<NewOwnNetworks>,
+) -> Result<web::Json<OwnNetworks>, ApiError> {
+    let networks = extract::networks(&body.0.networks)?;
+    let caller = Some(extract::origin(&req).address);
+    let user = app.auth.set_own_networks(Some(who.user_id), who.user_id, caller, networks).await?;
+    Ok(web::Json(OwnNetworks::new(user, &req)))
 }
 
 /// What was done in the caller's name and to the caller's things, newest first.

@@ -1,6 +1,7 @@
 //! Live events over a websocket. The first frame carries the access token, because a browser cannot
 //! set headers on a socket; until it was checked nothing is sent.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use crate::auth::Identity;
 use crate::domain::order::Side;
 use crate::http::access::{AppData, Public};
+use crate::http::extract;
 use crate::http::route::{Route, route};
 use crate::http::views::alert::AlertView;
 use crate::http::views::order::OrderView;
@@ -42,11 +44,12 @@ enum Hello {
 #[utoipa::path(get, path = "/ws/events", tag = "live", responses((status = 101, description = "Frames of this form follow", body = Frame)))]
 async fn events(_: Public, app: AppData, req: HttpRequest, body: web::Payload) -> actix_web::Result<HttpResponse> {
     let (response, session, stream) = actix_ws::handle(&req, body)?;
-    actix_web::rt::spawn(serve(app, session, stream.max_frame_size(16 * 1024)));
+    let address = extract::origin(&req).address;
+    actix_web::rt::spawn(serve(app, address, session, stream.max_frame_size(16 * 1024)));
     Ok(response)
 }
 
-async fn serve(app: AppData, mut session: Session, mut stream: actix_ws::MessageStream) {
+async fn serve(app: AppData, address: Option<IpAddr>, mut session: Session, mut stream: actix_ws::MessageStream) {
     let token = match tokio::time::timeout(PATIENCE, stream.next()).await {
         Ok(Some(Ok(Message::Text(text)))) => match serde_json::from_str::<Hello>(&text) {
             Ok(Hello::Auth { token }) => token,
@@ -54,12 +57,12 @@ async fn serve(app: AppData, mut session: Session, mut stream: actix_ws::Message
         },
         _ => return refuse(session, "no token came").await,
     };
-    let who = match app.auth.authenticate(&token) {
+    let who = match app.auth.authenticate(&token, address) {
         Ok(who) => who,
         Err(error) => return refuse(session, &error.to_string()).await,
     };
     // Ends by itself when the peer is gone.
-    let _ = pump(&app, &who, &mut session, &mut stream).await;
+    let _ = pump(&app, &who, address, &mut session, &mut stream).await;
     let _ = session.close(None).await;
 }
 
@@ -68,7 +71,13 @@ async fn refuse(mut session: Session, detail: &str) {
     let _ = session.close(None).await;
 }
 
-async fn pump(app: &AppData, who: &Identity, session: &mut Session, stream: &mut actix_ws::MessageStream) -> Result<(), Closed> {
+async fn pump(
+    app: &AppData,
+    who: &Identity,
+    address: Option<IpAddr>,
+    session: &mut Session,
+    stream: &mut actix_ws::MessageStream,
+) -> Result<(), Closed> {
     let mut events = app.trading.bus().subscribe();
     session.text(Frame::Ready.text()).await?;
     let mut check = interval(RECHECK);
@@ -88,7 +97,7 @@ async fn pump(app: &AppData, who: &Identity, session: &mut Session, stream: &mut
                 Err(RecvError::Closed) => return Ok(()),
             },
             _ = check.tick() => {
-                if !app.auth.session_open(who) {
+                if !app.auth.session_open(who, address) {
                     return Ok(());
                 }
                 beats += 1;

@@ -338,6 +338,7 @@ mod tests {
             active: true,
             verified: false,
             premium: false,
+            networks: Default::default(),
             language: Language::Ko,
             created_at: at,
             updated_at: at,

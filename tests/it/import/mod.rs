@@ -74,6 +74,7 @@ impl World {
                         active: true,
                         verified: false,
                         premium: false,
+                        networks: Default::default(),
                         language: Language::Ko,
                         created_at: now(),
                         updated_at: now(),

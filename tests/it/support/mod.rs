@@ -64,7 +64,7 @@ impl TestServer {
     async fn open(dir: TempDir, config: Config, wall: Arc<SteppedClock>, market: Arc<SteppedClock>) -> Self {
         let app = App::open(config, wall.clone(), market.clone()).await.unwrap();
         let bound = server::bind(&app, server::open_port(Listen::At("127.0.0.1:0".parse().unwrap())).unwrap()).unwrap();
-        let base = format!("http://{}", bound.address);
+        let base = format!("{}://{}", bound.scheme, bound.address);
         let stop = bound.handle();
         tokio::spawn(bound.run());
         Self { app, dir: Some(dir), wall, market, base, client: client(), stop }

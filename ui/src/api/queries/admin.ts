@@ -2,6 +2,7 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tansta
 import { get, patch, post, put, remove } from '../client';
 import type {
   AdminSettings,
+  AdminSettingsPatch,
   AdminSystem,
   AdminUser,
   AuditPage,
@@ -37,7 +38,7 @@ export const useAdminSettings = () =>
 export function useSaveAdminSettings() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (input: AdminSettings) => patch<AdminSettings>('admin/settings', input),
+    mutationFn: (input: AdminSettingsPatch) => patch<AdminSettings>('admin/settings', input),
     onSuccess: (saved) => {
       client.setQueryData([...keys.admin, 'settings'], saved);
       void client.invalidateQueries({ queryKey: keys.system });

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { setLanguage } from '../../lib/i18n';
 import { readPreference } from '../../lib/storage';
-import { get, patch, post, postPublic, remove } from '../client';
+import { get, patch, post, postPublic, put, remove } from '../client';
 import { signedIn, signedOut, updateUser } from '../session';
 import type {
   AuditPage,
@@ -9,6 +9,7 @@ import type {
   Language,
   Login,
   LoginSession,
+  OwnNetworks,
   Page,
   PasswordSet,
   Profile,
@@ -104,6 +105,21 @@ export function useSecondFactor() {
   return useQuery({
     queryKey: keys.secondFactor,
     queryFn: ({ signal }) => get<SecondFactor>('users/second-factor', undefined, signal),
+  });
+}
+
+/** From where the caller may come. */
+export const useOwnNetworks = () =>
+  useQuery({
+    queryKey: keys.networks,
+    queryFn: ({ signal }) => get<OwnNetworks>('users/networks', undefined, signal),
+  });
+
+export function useSaveOwnNetworks() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (networks: string[]) => put<OwnNetworks>('users/networks', { networks }),
+    onSuccess: (saved) => client.setQueryData(keys.networks, saved),
   });
 }
 

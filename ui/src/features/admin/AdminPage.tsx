@@ -4,6 +4,7 @@ import { useSession } from '../../api/session';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Choice } from '../../components/ui/field';
+import { NetworksForm } from '../../components/ui/networks';
 import { Missing } from '../../components/ui/value';
 import { bytes } from '../../lib/format';
 import { InstallationAudit } from './InstallationAudit';
@@ -23,6 +24,7 @@ export function AdminPage() {
         <UsersCard />
         <InvitationsCard />
         <Registration />
+        <Networks />
         <System />
         <InstallationAudit />
       </div>
@@ -52,6 +54,28 @@ function Registration() {
             <p className="text-muted mt-2 text-sm">{t(`admin.${data.registration}Text`)}</p>
             {save.error && <ErrorNote error={save.error} />}
           </>
+        )}
+      </QueryView>
+    </Card>
+  );
+}
+
+function Networks() {
+  const { t } = useTranslation();
+  const query = useAdminSettings();
+  const save = useSaveAdminSettings();
+  return (
+    <Card title={t('networks.installation')}>
+      <p className="text-muted mb-3 text-sm">{t('networks.installationText')}</p>
+      <QueryView query={query} rows={2}>
+        {(data) => (
+          <NetworksForm
+            key={data.networks.join()}
+            networks={data.networks}
+            address={data.your_address}
+            save={{ ...save, mutate: (networks) => save.mutate({ networks }) }}
+            testId="installation-networks"
+          />
         )}
       </QueryView>
     </Card>

@@ -4,7 +4,9 @@ import {
   useLoginSessions,
   useLogout,
   useOwnAudit,
+  useOwnNetworks,
   useProfile,
+  useSaveOwnNetworks,
   useSaveProfile,
 } from '../../api/queries/auth';
 import { AuditCard } from '../../components/ui/audit';
@@ -13,6 +15,7 @@ import { Button } from '../../components/ui/button';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Choice } from '../../components/ui/field';
+import { NetworksForm } from '../../components/ui/networks';
 import { DataTable } from '../../components/ui/table';
 import { Missing, When } from '../../components/ui/value';
 import type { Locale } from '../../lib/format';
@@ -53,6 +56,7 @@ export function ProfilePage() {
         <PasswordCard />
         <SecondFactorCard />
         <Sessions />
+        <Networks />
         <OwnAudit />
       </div>
     </>
@@ -136,6 +140,28 @@ function Sessions() {
                   ),
               },
             ]}
+          />
+        )}
+      </QueryView>
+    </Card>
+  );
+}
+
+function Networks() {
+  const { t } = useTranslation();
+  const query = useOwnNetworks();
+  const save = useSaveOwnNetworks();
+  return (
+    <Card title={t('networks.own')}>
+      <p className="text-muted mb-3 text-sm">{t('networks.ownText')}</p>
+      <QueryView query={query} rows={2}>
+        {(data) => (
+          <NetworksForm
+            key={data.networks.join()}
+            networks={data.networks}
+            address={data.your_address}
+            save={save}
+            testId="own-networks"
           />
         )}
       </QueryView>
