@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::auth::CALLS_PER_SECOND;
 use crate::brokers::egress::Egress;
 use crate::domain::order::BrokerHost;
 
@@ -86,6 +87,8 @@ pub struct Config {
     pub simulation_speed: Option<f64>,
     /// Whom the server may speak to at all; a proof narrows it.
     pub egress: Egress,
+    /// Calls that each signed-in person and each API key may make per second; ten seconds' worth at once.
+    pub calls_per_second: u32,
 }
 
 impl Config {
@@ -107,6 +110,7 @@ impl Config {
             trusted_scheme: Scheme::Http,
             simulation_speed: None,
             egress: Egress::default(),
+            calls_per_second: CALLS_PER_SECOND,
         }
     }
 }
@@ -155,6 +159,7 @@ const SETTINGS: &[Setting] = &[
     Setting { key: "listen", variable: "EGGMONEY_LISTEN", flag: Some("--listen") },
     Setting { key: "trusted_scheme", variable: "EGGMONEY_TRUSTED_SCHEME", flag: None },
     Setting { key: "telegram_url", variable: "EGGMONEY_TELEGRAM_URL", flag: None },
+    Setting { key: "calls_per_second", variable: "EGGMONEY_CALLS_PER_SECOND", flag: None },
     Setting { key: "brokers.kis.live", variable: "EGGMONEY_KIS_LIVE", flag: None },
     Setting { key: "brokers.kis.mock", variable: "EGGMONEY_KIS_MOCK", flag: None },
     Setting { key: "brokers.kis.live_ws", variable: "EGGMONEY_KIS_LIVE_WS", flag: None },
@@ -170,6 +175,7 @@ struct FileConfig {
     listen: Option<String>,
     trusted_scheme: Option<String>,
     telegram_url: Option<String>,
+    calls_per_second: Option<u32>,
     #[serde(default)]
     brokers: FileBrokers,
 }
@@ -237,6 +243,7 @@ fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
         ("listen", file.listen),
         ("trusted_scheme", file.trusted_scheme),
         ("telegram_url", file.telegram_url),
+        ("calls_per_second", file.calls_per_second.map(|n| n.to_string())),
         ("brokers.kis.live", kis.live),
         ("brokers.kis.mock", kis.mock),
         ("brokers.kis.live_ws", kis.live_ws),
@@ -276,6 +283,15 @@ fn build(mut values: Values) -> Result<Config, ConfigError> {
                 });
             }
         };
+    }
+    if let Some((value, from)) = values.remove("calls_per_second") {
+        config.calls_per_second = value.parse().ok().filter(|n| *n > 0).ok_or(ConfigError::Value {
+            key: "calls_per_second",
+            value,
+            from,
+            problem: "is no number of calls",
+            remedy: "write a whole number from 1 on, for example 100",
+        })?;
     }
     let kis = &mut config.brokers.kis;
     for (key, target, web_socket) in [
@@ -354,6 +370,7 @@ mod tests {
             ("EGGMONEY_TRUSTED_SCHEME", "tls", ["trusted_scheme", "EGGMONEY_TRUSTED_SCHEME", "\"https\""]),
             ("EGGMONEY_KIS_MOCK", "localhost:1", ["brokers.kis.mock", "EGGMONEY_KIS_MOCK", "http://HOST"]),
             ("EGGMONEY_KIS_LIVE_WS", "http://localhost:1", ["brokers.kis.live_ws", "EGGMONEY_KIS_LIVE_WS", "ws://HOST"]),
+            ("EGGMONEY_CALLS_PER_SECOND", "0", ["calls_per_second", "EGGMONEY_CALLS_PER_SECOND", "from 1 on"]),
             ("EGGMONEY_TELEGRAM_URL", "https:///bot", ["telegram_url", "EGGMONEY_TELEGRAM_URL", "https://HOST"]),
         ] {
             let text = variable(name, value);

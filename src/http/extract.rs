@@ -21,7 +21,7 @@ use crate::auth::Client;
 use crate::domain::money::decimal_from_f64;
 
 /// Largest JSON body.
-const LARGEST_BODY: usize = 1 << 20;
+pub(super) const LARGEST_BODY: usize = 1 << 20;
 /// Length of a page when none is asked for, and the longest.
 const PAGE: u32 = 50;
 const LONGEST_PAGE: u32 = 500;

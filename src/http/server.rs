@@ -12,7 +12,7 @@ use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{Error, HttpServer};
 
 use super::access::AppData;
-use super::trace;
+use super::{by_key, trace};
 use crate::app::App;
 use crate::app::config::{DEFAULT_PORT, Listen, Scheme};
 
@@ -88,6 +88,7 @@ pub fn bind(app: &Arc<App>, Port { listener, address }: Port) -> Result<Bound, B
         let app = shared.clone();
         actix_web::App::new()
             .configure(|config| super::configure(&app, config))
+            .wrap(from_fn(by_key::middleware))
             .wrap(Compress::default())
             .wrap(from_fn(security_headers))
             .wrap(from_fn(trace::middleware))

@@ -14,6 +14,7 @@ use crate::support::{Caller, PASSWORD, TestServer, answer};
 /// Routes that take no body.
 const BODILESS: &[&str] = &[
     "DELETE /api/v1/users/sessions/{id}",
+    "DELETE /api/v1/users/api-keys/{id}",
     "DELETE /api/v1/trading/accounts/{id}/broker-key",
     "DELETE /api/v1/trading/accounts/{id}/telegram",
     "DELETE /api/v1/trading/bots/{id}",
