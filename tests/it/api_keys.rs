@@ -5,11 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use eggmoney::app::clock::SystemClock;
 use eggmoney::domain::clock::{Clock, SteppedClock};
 use eggmoney::domain::order::Environment;
 use eggmoney::domain::user::Role;
 use eggmoney::storage::tables::ACCOUNTS;
-use eggmoney::storage::{AuditRow, Key, UserTx, account_key};
+use eggmoney::storage::{AuditRow, UserTx, account_key};
 use serde_json::{Value, json};
 
 use super::support::keys::{ApiKey, Signed, make_key};
@@ -56,7 +57,8 @@ async fn a_key_is_shown_once_reads_and_places_orders_when_signed() {
     assert_eq!(key.call(&server, "PATCH", &order, &json!({"quantity": 5})).await.0, 202);
     assert_eq!(key.call(&server, "DELETE", &order, &Value::Null).await.0, 202);
     // What only showed itself may have been copied.
-    for (method, path) in [("POST", ORDERS.to_owned()), ("PATCH", order.clone()), ("DELETE", order), ("POST", format!("{ORDERS}/preview"))] {
+    for (method, path) in [("POST", ORDERS.to_owned()), ("PATCH", order.clone()), ("DELETE", order), ("POST", format!("{ORDERS}/preview"))]
+    {
         expect(401, "signature_missing", &key.shown(&server, method, &path).await);
     }
 
@@ -128,7 +130,7 @@ async fn what_is_not_signed_now_and_by_the_key_is_refused_with_its_reason() {
     server.advance(Duration::from_secs(90));
     let fresh = Signed::now(&server, "GET", ORDERS, &Value::Null);
     assert_eq!(fresh.send(&server, &key.header(&fresh)).await.0, 200);
-    server.wall.set(jiff::Timestamp::from_second(now).unwrap());
+    server.wall.set_back(Duration::from_secs(90));
     expect(401, "signature_replayed", &right.send(&server, &header).await);
     assert_eq!(anna.get(ORDERS).await.1["items"].as_array().unwrap().len(), 1);
 }
@@ -166,18 +168,18 @@ async fn a_scope_reaches_so_far_and_a_key_never_further_than_its_user() {
         make_key(&chan, &json!({"name": "c", "scope": "trade"})).await,
     ];
     let (user, account) = (server.app.auth.find_user("chan").unwrap().unwrap().id, owned.account);
-    let on = |environment: Environment| {
+    let on = async |environment: Environment| {
         let edit = move |tx: &mut UserTx<'_>| {
             let mut record = tx.require(&ACCOUNTS, &account_key(account))?;
             record.environment = environment;
             tx.put(&ACCOUNTS, &account_key(account), &record)
         };
-        server.app.store.user(user).write(edit)
+        server.app.store.user(user).write(edit).await.unwrap();
     };
     let order = json!({"account": account, "symbol": "TQQQ", "side": "buy", "quantity": 1, "price": 1});
     let preview = format!("{ORDERS}/preview");
     let cancel = json!({ "account": account });
-    on(Environment::Mock).await.unwrap();
+    on(Environment::Mock).await;
     for (method_path, body) in [(ORDERS, &order), (preview.as_str(), &order)] {
         expect(403, "forbidden", &read.call(server, "POST", method_path, body).await);
         for key in [&paper, &trade] {
@@ -185,7 +187,7 @@ async fn a_scope_reaches_so_far_and_a_key_never_further_than_its_user() {
             assert!(status != 401 && status != 403, "{method_path}: {status} {answer}");
         }
     }
-    on(Environment::Live).await.unwrap();
+    on(Environment::Live).await;
     let bots = chan.get(&format!("/api/v1/trading/bots?account_id={account}")).await.1;
     let sell = format!("/api/v1/trading/bots/{}/force-sell", bots["items"][0]["id"].as_str().unwrap());
     for (path, body) in [
@@ -205,7 +207,7 @@ async fn a_scope_reaches_so_far_and_a_key_never_further_than_its_user() {
     assert!((400..500).contains(&status), "{refused}");
     // Everywhere within reach is not everywhere.
     assert_eq!(paper.call(server, "POST", "/api/v1/trading/orders/cancel-all", &json!({})).await.0, 202);
-    on(Environment::Mock).await.unwrap();
+    on(Environment::Mock).await;
 
     // The emergency stop, which only the person lifts.
     let switch = "/api/v1/trading/kill-switch";
@@ -360,10 +362,8 @@ async fn the_calls_of_a_day_in_seoul_are_counted_and_end() {
     let server = settled().await;
     let admin = server.admin().await;
     let anna = server.user("anna").await;
-    let keys = [
-        make_key(&anna, &json!({"name": "a", "scope": "read"})).await,
-        make_key(&anna, &json!({"name": "b", "scope": "paper"})).await,
-    ];
+    let keys =
+        [make_key(&anna, &json!({"name": "a", "scope": "read"})).await, make_key(&anna, &json!({"name": "b", "scope": "paper"})).await];
     let id = server.app.auth.find_user("anna").unwrap().unwrap().id;
     let path = format!("/api/v1/admin/users/{id}/rules");
     let mut rules = admin.get(&path).await.1;
@@ -417,11 +417,10 @@ async fn keys_and_people_have_a_rate_each() {
 /// The examples of the help page, as they stand there.
 #[tokio::test]
 async fn the_examples_of_the_documentation_work() {
-    let server = TestServer::start().await;
     // Programs go by the machine's clock, and the server has been up for a while.
-    let machine = eggmoney::app::clock::SystemClock.now();
-    server.wall.set(machine);
-    server.wall.set(machine);
+    let a_while_ago = SystemClock.now() - jiff::SignedDuration::from_mins(2);
+    let server = TestServer::start_by(Arc::new(SteppedClock::new(a_while_ago))).await;
+    server.wall.advance_to(SystemClock.now());
     let anna = server.user("anna").await;
     let key = make_key(&anna, &json!({"name": "example", "scope": "paper"})).await;
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ui/src/features/help/examples/");
@@ -429,6 +428,7 @@ async fn the_examples_of_the_documentation_work() {
         let mut command = Command::new(program);
         command.arg(format!("{folder}{file}")).env("EGGMONEY_URL", &server.base).env("EGGMONEY_KEY", &key.text);
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("no_proxy", "*");
+        server.wall.advance_to(SystemClock.now());
         let said = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
         let said = said.unwrap_or_else(|e| panic!("this test needs {program}, curl and openssl: {e}"));
         let (out, complaints) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
@@ -438,7 +438,7 @@ async fn the_examples_of_the_documentation_work() {
 }
 
 #[tokio::test]
-async fn roles_beyond_user_and_audit_rows_of_another_are_not_touched_by_keys() {
+async fn a_viewers_key_reads_and_its_traces_are_the_viewers_alone() {
     let server = settled().await;
     server.create("eve", Role::Viewer).await;
     let eve = server.login("eve").await;
@@ -447,5 +447,4 @@ async fn roles_beyond_user_and_audit_rows_of_another_are_not_touched_by_keys() {
     expect(403, "forbidden", &key.call(&server, "POST", ORDERS, &ticket()).await);
     let rows: Vec<AuditRow> = server.app.auth.audit_of_installation(None, 100).unwrap();
     assert!(rows.iter().all(|r| !r.action.starts_with("api_key")));
-    let _ = (Arc::new(SteppedClock::new(server.wall.now())), Key::new());
 }

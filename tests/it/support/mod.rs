@@ -53,6 +53,13 @@ impl TestServer {
         Self::start_at(Arc::new(SteppedClock::new(START.parse().unwrap())), change).await
     }
 
+    /// Starts on a given wall clock.
+    pub async fn start_by(wall: Arc<SteppedClock>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::new(dir.path());
+        Self::open(dir, config, wall, Arc::new(SteppedClock::new(START.parse().unwrap()))).await
+    }
+
     /// Starts on a given market clock.
     pub async fn start_at(market: Arc<SteppedClock>, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();

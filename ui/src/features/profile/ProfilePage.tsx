@@ -19,6 +19,7 @@ import type { Locale } from '../../lib/format';
 import { setLanguage } from '../../lib/i18n';
 import { useLocale } from '../../lib/locale';
 import { setTheme, type Theme, useTheme } from '../../lib/theme';
+import { ApiKeysCard } from './ApiKeysCard';
 import { deviceName } from './device';
 import { PasswordCard } from './PasswordCard';
 import { SecondFactorCard } from './SecondFactorCard';
@@ -53,6 +54,7 @@ export function ProfilePage() {
         <PasswordCard />
         <SecondFactorCard />
         <Sessions />
+        <ApiKeysCard role={query.data?.role} />
         <OwnAudit />
       </div>
     </>
