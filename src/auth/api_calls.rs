@@ -139,11 +139,12 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn fixture(limit: Option<u32>) -> (Store, UserId) {
+    async fn fixture(limit: Option<u32>) -> (Store, UserId) {
         let (store, user) = (Store::in_memory().unwrap(), UserId(Uuid::now_v7()));
         let rules = UserRules { api_calls_limit: limit, ..UserRules::default() };
         let key = Key::new().text(RULES_ROW);
-        store.write_blocking(move |tx| tx.user(user).put(&USER_RULES, &key, &rules)).unwrap();
+        let rows = store.user(user);
+        rows.write(move |tx| tx.put(&USER_RULES, &key, &rules)).await.unwrap();
         (store, user)
     }
 
@@ -158,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_holds_for_a_day_in_seoul_and_over_restarts() {
-        let (store, user) = fixture(Some(1_000));
+        let (store, user) = fixture(Some(1_000)).await;
         let calls = ApiCalls::default();
         let evening = at("2026-11-20T14:59:59Z");
         assert_eq!(used(&calls, &store, user, evening, 500).await, 500);
@@ -181,17 +182,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_small_limit_is_exact_and_without_one_there_is_no_end() {
-        let (store, user) = fixture(Some(3));
+        let (store, user) = fixture(Some(3)).await;
         let now = at("2026-11-20T01:00:00Z");
         assert_eq!(used(&ApiCalls::default(), &store, user, now, 2).await, 2);
         assert_eq!(used(&ApiCalls::default(), &store, user, now, 9).await, 1, "also over a restart");
-        let (store, user) = fixture(None);
+        let (store, user) = fixture(None).await;
         assert_eq!(used(&ApiCalls::default(), &store, user, now, 500).await, 500);
     }
 
     #[tokio::test]
     async fn calls_at_the_same_moment_are_counted_one_by_one() {
-        let (store, user) = fixture(Some(120));
+        let (store, user) = fixture(Some(120)).await;
         let calls = ApiCalls::default();
         let now = at("2026-11-20T01:00:00Z");
         let all = (0..300).map(|_| calls.count(&store, user, now));

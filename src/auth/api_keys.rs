@@ -233,7 +233,7 @@ impl Auth {
     /// `Store`.
     pub fn api_keys(&self, user: UserId) -> Result<Vec<ApiKey>, AuthError> {
         let mut keys: Vec<ApiKey> = self.store.user(user).read(|v| v.list(&API_KEYS, &Key::new()))?;
-        keys.sort_by_key(|k| std::cmp::Reverse(k.created_at));
+        keys.sort_by_key(|k| std::cmp::Reverse((k.created_at, k.id)));
         for key in &mut keys {
             if let Some(last) = self.keys.last_use(key.id) {
                 (key.last_used_at, key.last_used_from) = (Some(last.at), Some(last.from));

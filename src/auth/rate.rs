@@ -42,10 +42,11 @@ impl Rates {
         let full = callers.entry(caller).or_insert(now);
         // A clock that was set back must not lock anybody out.
         let used = full.duration_since(now).clamp(SignedDuration::ZERO, BURST);
+        *full = now.saturating_add(used).unwrap_or(now);
         if used + self.cost > BURST {
             return Err(Duration::try_from(used + self.cost - BURST).unwrap_or(Duration::from_secs(1)));
         }
-        *full = now.saturating_add(used + self.cost).unwrap_or(now);
+        *full = full.saturating_add(self.cost).unwrap_or(now);
         Ok(())
     }
 }

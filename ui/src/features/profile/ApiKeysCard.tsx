@@ -19,7 +19,7 @@ const LIVES = ['30', '90', '365', '0'] as const;
 const DAY = 86_400_000;
 
 /** Keys with which programs speak for the person: making, seeing when they were used, revoking. */
-export function ApiKeysCard({ role }: { role?: Role }) {
+export function ApiKeysCard({ of: role }: { of?: Role }) {
   const { t } = useTranslation();
   const query = useApiKeys();
   const [making, setMaking] = useState(false);
@@ -51,7 +51,7 @@ export function ApiKeysCard({ role }: { role?: Role }) {
           </div>
         )}
       </QueryView>
-      {making && <KeyDialog role={role} onClose={() => setMaking(false)} />}
+      {making && <KeyDialog of={role} onClose={() => setMaking(false)} />}
       <ConfirmDialog
         open={ending !== null}
         onClose={() => setEnding(null)}
@@ -143,7 +143,7 @@ function KeyTable({ keys, onRevoke }: { keys: ApiKeyItem[]; onRevoke: (key: ApiK
   );
 }
 
-function KeyDialog({ role, onClose }: { role?: Role; onClose: () => void }) {
+function KeyDialog({ of: role, onClose }: { of?: Role; onClose: () => void }) {
   const { t } = useTranslation();
   const create = useCreateApiKey();
   const [name, setName] = useState('');

@@ -54,7 +54,7 @@ export function ProfilePage() {
         <PasswordCard />
         <SecondFactorCard />
         <Sessions />
-        <ApiKeysCard role={query.data?.role} />
+        <ApiKeysCard of={query.data?.role} />
         <OwnAudit />
       </div>
     </>
