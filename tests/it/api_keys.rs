@@ -74,6 +74,8 @@ async fn a_key_is_shown_once_reads_and_places_orders_when_signed() {
     assert!(!listed.to_string().contains(key.secret()));
     assert_eq!((&listed["calls_today"], &listed["calls_limit"]), (&json!(9), &Value::Null));
     assert_eq!(audited(&anna).await, ["api_key.first_used", "api_key.created"]);
+    let told = anna.get("/api/v1/alerts").await.1["items"].as_array().unwrap().clone();
+    assert!(told.iter().any(|a| a["code"] == "API_KEY_MADE" && a.to_string().contains("script")), "{told:?}");
     let file = fs_err::read(server.folder().join("eggmoney.redb")).unwrap();
     assert!(!file.windows(64).any(|w| w == key.secret().as_bytes()), "the database shows the secret");
     assert_eq!(server.app.store.verify().unwrap().differences, []);

@@ -1,6 +1,6 @@
 //! The caller's API keys.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::domain::id::ApiKeyId;
 use crate::domain::user::Scope;
 use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::Json;
+use crate::http::extract::{self, Json};
 use crate::http::route::{Route, route};
 
 pub fn routes() -> Vec<Route> {
@@ -102,13 +102,19 @@ async fn list_api_keys(who: Require<perm::KeysManage>, app: AppData) -> Result<w
 
 /// Makes an API key.
 #[utoipa::path(post, path = "/api/v1/users/api-keys", tag = "users", request_body = NewKeyRequest, responses((status = 201, body = NewKey)))]
-async fn create_api_key(who: Proved<perm::KeysManage>, app: AppData, body: Json<NewKeyRequest>) -> Result<HttpResponse, ApiError> {
+async fn create_api_key(
+    who: Proved<perm::KeysManage>,
+    app: AppData,
+    req: HttpRequest,
+    body: Json<NewKeyRequest>,
+) -> Result<HttpResponse, ApiError> {
     let NewKeyRequest { name, scope, expires_at, networks } = body.0;
     let parse = |(n, text): (usize, &String)| {
         text.parse().map_err(|e: crate::auth::NoNetwork| ApiError::invalid(format!("/networks/{n}"), e.to_string()))
     };
     let networks = networks.iter().enumerate().map(parse).collect::<Result<Vec<Network>, ApiError>>()?;
     let (key, shown) = app.auth.create_api_key(&who, NewApiKey { name, scope, expires_at, networks }).await?;
+    app.tell_of_api_key(who.user_id, &key.name, &extract::client_address(&req)).await?;
     Ok(HttpResponse::Created().json(NewKey { key: shown.expose_secret().to_owned(), item: key.into() }))
 }
 
