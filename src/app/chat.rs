@@ -43,6 +43,14 @@ impl App {
         self.tell(user, Notice::PasswordReset { address: address.to_owned() }).await
     }
 
+    /// Tells a person that an API key was made in their name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn tell_of_api_key(&self, user: UserId, name: &str, address: &str) -> Result<(), StoreError> {
+        self.tell(user, Notice::ApiKeyMade { name: name.to_owned(), address: address.to_owned() }).await
+    }
+
     async fn tell(&self, user: UserId, notice: Notice) -> Result<(), StoreError> {
         // Messages stand in market time, whatever the sessions go by.
         let now = self.market.now();

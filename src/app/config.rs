@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::auth::CALLS_PER_SECOND;
 use crate::brokers::egress::Egress;
 use crate::domain::network::Networks;
 use crate::domain::order::BrokerHost;
@@ -99,6 +100,8 @@ pub struct Config {
     pub simulation_speed: Option<f64>,
     /// Whom the server may speak to at all; a proof narrows it.
     pub egress: Egress,
+    /// Calls that each signed-in person and each API key may make per second; ten seconds' worth at once.
+    pub calls_per_second: u32,
 }
 
 impl Config {
@@ -122,6 +125,7 @@ impl Config {
             tls: None,
             simulation_speed: None,
             egress: Egress::default(),
+            calls_per_second: CALLS_PER_SECOND,
         }
     }
 
@@ -178,6 +182,7 @@ const SETTINGS: &[Setting] = &[
     Setting { key: "tls_certificate", variable: "EGGMONEY_TLS_CERTIFICATE", flag: None },
     Setting { key: "tls_key", variable: "EGGMONEY_TLS_KEY", flag: None },
     Setting { key: "telegram_url", variable: "EGGMONEY_TELEGRAM_URL", flag: None },
+    Setting { key: "calls_per_second", variable: "EGGMONEY_CALLS_PER_SECOND", flag: None },
     Setting { key: "brokers.kis.live", variable: "EGGMONEY_KIS_LIVE", flag: None },
     Setting { key: "brokers.kis.mock", variable: "EGGMONEY_KIS_MOCK", flag: None },
     Setting { key: "brokers.kis.live_ws", variable: "EGGMONEY_KIS_LIVE_WS", flag: None },
@@ -196,6 +201,7 @@ struct FileConfig {
     tls_certificate: Option<String>,
     tls_key: Option<String>,
     telegram_url: Option<String>,
+    calls_per_second: Option<u32>,
     #[serde(default)]
     brokers: FileBrokers,
 }
@@ -266,6 +272,7 @@ fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
         ("tls_certificate", file.tls_certificate),
         ("tls_key", file.tls_key),
         ("telegram_url", file.telegram_url),
+        ("calls_per_second", file.calls_per_second.map(|n| n.to_string())),
         ("brokers.kis.live", kis.live),
         ("brokers.kis.mock", kis.mock),
         ("brokers.kis.live_ws", kis.live_ws),
@@ -322,6 +329,15 @@ fn build(mut values: Values) -> Result<Config, ConfigError> {
         (Some((value, from)), None) => return Err(half_of_tls("tls_certificate", value, from, "set tls_key, too")),
         (None, Some((value, from))) => return Err(half_of_tls("tls_key", value, from, "set tls_certificate, too")),
     };
+    if let Some((value, from)) = values.remove("calls_per_second") {
+        config.calls_per_second = value.parse().ok().filter(|n| *n > 0).ok_or(ConfigError::Value {
+            key: "calls_per_second",
+            value,
+            from,
+            problem: "is no number of calls",
+            remedy: "write a whole number from 1 on, for example 100",
+        })?;
+    }
     let kis = &mut config.brokers.kis;
     for (key, target, web_socket) in [
         ("telegram_url", &mut config.telegram_url, false),
@@ -405,6 +421,7 @@ mod tests {
             ("EGGMONEY_TLS_KEY", "/k.pem", ["tls_key = \"/k.pem\"", "EGGMONEY_TLS_KEY", "set tls_certificate, too"]),
             ("EGGMONEY_KIS_MOCK", "localhost:1", ["brokers.kis.mock", "EGGMONEY_KIS_MOCK", "http://HOST"]),
             ("EGGMONEY_KIS_LIVE_WS", "http://localhost:1", ["brokers.kis.live_ws", "EGGMONEY_KIS_LIVE_WS", "ws://HOST"]),
+            ("EGGMONEY_CALLS_PER_SECOND", "0", ["calls_per_second", "EGGMONEY_CALLS_PER_SECOND", "from 1 on"]),
             ("EGGMONEY_TELEGRAM_URL", "https:///bot", ["telegram_url", "EGGMONEY_TELEGRAM_URL", "https://HOST"]),
         ] {
             let text = variable(name, value);

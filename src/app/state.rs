@@ -80,7 +80,7 @@ impl App {
         let master = MasterKey::load_or_create(dir, dir.join(DATABASE_FILE).exists())?;
         let store = Store::open(dir)?;
         let vault = Vault::new(&master);
-        let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?;
+        let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?.with_rate(config.calls_per_second);
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
         let hosts = config.brokers.kis.clone();

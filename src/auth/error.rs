@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::domain::id::UserId;
 use crate::storage::StoreError;
 
@@ -15,6 +17,38 @@ pub enum VaultError {
     Unreadable,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why a call with an API key is refused. Which keys there are, only who knows a key's secret learns.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    #[error("there is no such API key: it is wrong, was revoked, or its user was deactivated")]
+    Unknown,
+    #[error("this API key expired at {0}: make another one")]
+    Expired(Timestamp),
+    #[error("this API key may not be used from the address {0}")]
+    Address(String),
+    #[error("an API key in the address ends up in logs: send it in the header Authorization, and revoke this one")]
+    InAddress,
+    #[error("with an API key alone one may only read: this call must be signed, see the help page on the API")]
+    SignatureMissing,
+    #[error("the signature cannot be read: {0}")]
+    SignatureMalformed(&'static str),
+    #[error("the signature is wrong: key, secret or one of the signed parts is another one")]
+    SignatureWrong,
+    #[error("the timestamp is more than 30 s old: the server's clock says {server}")]
+    SignatureStale { server: i64 },
+    #[error("the timestamp is more than 30 s ahead: the server's clock says {server}")]
+    SignatureFuture { server: i64 },
+    #[error("a request with this nonce was taken already: make a new nonce for each")]
+    SignatureReplayed,
+    /// What was taken before the start is not known any more.
+    #[error("the server has just started and takes signed calls in {} s", retry_after.as_secs())]
+    JustStarted { retry_after: Duration },
+    #[error("today's {limit} calls by API key are used up: the next day begins at midnight in Seoul")]
+    CallsUsedUp { limit: u32, retry_after: Duration },
+    #[error("too many calls at once: try again in {} s", retry_after.as_secs().max(1))]
+    TooFast { retry_after: Duration },
 }
 
 /// Why an act of identity is refused.
@@ -75,6 +109,16 @@ pub enum AuthError {
     Hashing(String),
     #[error("cannot access {path}: {detail}")]
     File { path: String, detail: String },
+    #[error("a key's name has 1 to 60 characters and no control characters")]
+    InvalidKeyName,
+    #[error("a key expires in the future, within ten years")]
+    InvalidExpiry,
+    #[error("your role may only read: make a key that only reads")]
+    ScopeBeyondRole,
+    #[error("you have {} keys: revoke one first", super::api_keys::MOST_KEYS)]
+    TooManyKeys,
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error(transparent)]
     Vault(#[from] VaultError),
     #[error(transparent)]

@@ -8,17 +8,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::api_keys::KeyMemory;
 use super::code_file::{CodeFile, RECOVERY_CODE_FILE, SETUP_CODE_FILE};
 use super::error::AuthError;
 use super::password::Passwords;
 use super::perimeter::Perimeter;
 use super::random_bytes;
+use super::rate::{CALLS_PER_SECOND, Rates};
 use super::settings::{self, RegistrationPolicy, Settings};
 use super::throttle::Throttle;
 use super::token::Tokens;
 use super::vault::Vault;
 use crate::domain::clock::Clock;
 use crate::domain::id::{ApiKeyId, SessionId, UserId};
+use crate::domain::order::Environment;
 use crate::domain::user::{Role, Scope};
 use crate::storage::{Store, StoreError};
 
@@ -40,7 +43,8 @@ pub enum Via {
     /// A signed-in device, and when its person last gave password or code in the session.
     Session { id: SessionId, proved_at: Option<Timestamp> },
     /// A program with a key of its user.
-    Key { id: ApiKeyId, scope: Scope },
+    /// `signed`: it signed this call, and did not only show itself.
+    Key { id: ApiKeyId, scope: Scope, signed: bool },
 }
 
 impl Identity {
@@ -49,6 +53,16 @@ impl Identity {
         match self.via {
             Via::Session { id, .. } => Some(id),
             Via::Key { .. } => None,
+        }
+    }
+
+    /// Whether orders of accounts of an environment lie within reach. What the account's rules say of
+    /// them is asked later.
+    pub fn reaches(&self, environment: Environment) -> bool {
+        match (self.via, environment) {
+            (Via::Session { .. }, _) => true,
+            (Via::Key { scope, .. }, Environment::Own | Environment::Mock) => scope >= Scope::Paper,
+            (Via::Key { scope, .. }, Environment::Live) => scope >= Scope::Trade,
         }
     }
 }
@@ -64,6 +78,8 @@ pub struct Auth {
     pub(super) perimeter: Arc<Perimeter>,
     pub(super) setup_code: CodeFile,
     pub(super) recovery_code: CodeFile,
+    pub(super) keys: Arc<KeyMemory>,
+    pub(super) rates: Rates,
     pub(super) wall: Arc<dyn Clock>,
 }
 
@@ -91,6 +107,8 @@ impl Auth {
             perimeter: Arc::new(Perimeter::new(store.read(settings::read)?.networks)),
             setup_code: CodeFile::in_folder(data_dir, SETUP_CODE_FILE),
             recovery_code: CodeFile::in_folder(data_dir, RECOVERY_CODE_FILE),
+            keys: Arc::new(KeyMemory::starting(wall.now())),
+            rates: Rates::per_second(CALLS_PER_SECOND),
             store,
             vault,
             wall,
@@ -101,6 +119,12 @@ impl Auth {
             auth.setup_code.remove()?
         }
         Ok(auth)
+    }
+
+    /// With another rate for each key and each signed-in person.
+    #[must_use]
+    pub fn with_rate(self, calls_per_second: u32) -> Self {
+        Self { rates: Rates::per_second(calls_per_second), ..self }
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -3,35 +3,44 @@
 //! [`Auth`] holds the use cases (register, sign in, refresh, sign out); [`Vault`] seals broker keys
 //! and other secrets. Both are cheap to clone.
 
+mod api_calls;
+mod api_keys;
 mod code_file;
 mod error;
 mod identity;
 mod invitations;
 mod master_key;
+mod nonces;
 mod one_time;
 mod password;
 mod people;
 mod perimeter;
+mod rate;
 mod recovery;
 mod second_factor;
 mod session;
 mod settings;
 mod sign_in;
+mod signature;
 mod throttle;
 mod token;
 mod vault;
 
+pub use api_calls::CallsToday;
+pub use api_keys::{ApiKey, NewApiKey};
 pub use code_file::{RECOVERY_CODE_FILE, SETUP_CODE_FILE};
-pub use error::{AuthError, VaultError};
+pub use error::{AuthError, KeyError, VaultError};
 pub use identity::{Auth, Identity, PROOF_LASTS, Via};
 pub use invitations::Invitation;
 pub use master_key::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
 pub use people::{NewUser, Registration, UserPatch};
+pub use rate::CALLS_PER_SECOND;
 pub use recovery::ResetLink;
 pub use second_factor::{Enrolment, SecondFactorState};
 pub use session::{Client, Session, SessionView};
 pub use settings::{RegistrationPolicy, Settings};
 pub use sign_in::{Proof, SignedIn};
+pub use signature::{KEY_PREFIX, SIGNATURE_SCHEME, SIGNATURE_WINDOW, SignatureHeader, SignedParts, key_name};
 pub use token::ACCESS_TOKEN_LIFE;
 pub use vault::Vault;
 

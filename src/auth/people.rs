@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::api_keys;
 use super::error::AuthError;
 use super::identity::Auth;
 use super::one_time::{self, Purpose};
@@ -55,12 +56,13 @@ pub struct UserPatch {
 }
 
 impl Auth {
-    /// Changes a user's role or marks. A new role and a deactivation end all of the user's sessions.
+    /// Changes a user's role or marks. A new role and a deactivation end all of the user's sessions,
+    /// and the API keys that reach further than what the user may do then.
     ///
     /// # Errors
     /// `NotFound`; `LastAdmin` when nobody could look after the installation afterwards.
     pub async fn update_user(&self, by: Option<UserId>, id: UserId, patch: UserPatch) -> Result<User, AuthError> {
-        let now = self.now();
+        let (now, vault) = (self.now(), self.vault.clone());
         let updated = self.store.write(move |tx| {
             let before = require_user(&tx.view(), id)?;
             let user = User {
@@ -87,6 +89,7 @@ impl Auth {
             if user.role != before.role || !user.active {
                 session::revoke_others(&mut rows, None)?;
             }
+            api_keys::revoke_beyond(&mut rows, &vault, &user, now, by)?;
             rows.audit(now, by, "user.changed", detail)?;
             Ok(user)
         });

@@ -6,9 +6,10 @@ use std::sync::{PoisonError, RwLock};
 
 use serde_json::json;
 
-use super::error::AuthError;
+use super::error::{AuthError, KeyError};
 use super::identity::Auth;
 use super::people::{require_user, user_key};
+use super::rate;
 use super::settings::{self, Settings};
 use crate::domain::id::UserId;
 use crate::domain::network::Networks;
@@ -37,6 +38,15 @@ impl Auth {
     /// Whether the installation admits an address.
     pub fn admits(&self, address: Option<IpAddr>) -> bool {
         self.perimeter.admits(address)
+    }
+
+    /// Counts a call against the rate of an address.
+    ///
+    /// # Errors
+    /// `TooFast`.
+    pub fn admit_address(&self, address: Option<IpAddr>) -> Result<(), KeyError> {
+        let Some(address) = address else { return Ok(()) };
+        self.rates.of_addresses.take(rate::place(address), self.now()).map_err(|retry_after| KeyError::TooFast { retry_after })
     }
 
     /// Replaces the installation's list. Whoever does that over the network from `caller` must be on it.

@@ -10,7 +10,8 @@ use super::identity::{Auth, Identity};
 use super::one_time::{self, Purpose};
 use super::people::{require_user, user_key};
 use super::session::Client;
-use super::{password, second_factor, session};
+use super::vault::Vault;
+use super::{api_keys, password, second_factor, session};
 use crate::domain::id::UserId;
 use crate::domain::user::{LiveHold, Role, User};
 use crate::storage::tables::{LIVE_HOLDS, USERS};
@@ -65,7 +66,7 @@ impl Auth {
             let Some(Purpose::Reset { user, drop_second_factor }) = one_time::take(tx, &word, now)?.map(|row| row.purpose) else {
                 return Err(AuthError::ResetUnknown);
             };
-            let person = set_password(tx, user, &password_hash, now)?;
+            let person = set_password(tx, &vault, user, &password_hash, now)?;
             let mut rows = tx.user(user);
             if drop_second_factor && second_factor::is_on(&rows.view())? {
                 second_factor::drop_factor(&mut rows, &vault)?;
@@ -138,7 +139,7 @@ impl Auth {
         // Before anything else, so that the code counts once.
         self.recovery_code.remove()?;
         let recovered = self.store.write(move |tx| {
-            let person = set_password(tx, user, &password_hash, now)?;
+            let person = set_password(tx, &vault, user, &password_hash, now)?;
             let mut rows = tx.user(user);
             if second_factor::is_on(&rows.view())? {
                 second_factor::drop_factor(&mut rows, &vault)?;
@@ -151,14 +152,15 @@ impl Auth {
     }
 }
 
-/// Sets a password that its user has not given, ends all sessions and holds live trading.
-fn set_password(tx: &mut Tx<'_>, user: UserId, password_hash: &str, now: Timestamp) -> Result<User, AuthError> {
+/// Sets a password that its user has not given, ends all sessions and API keys and holds live trading.
+fn set_password(tx: &mut Tx<'_>, vault: &Vault, user: UserId, password_hash: &str, now: Timestamp) -> Result<User, AuthError> {
     let mut person = require_user(&tx.view(), user)?;
     password_hash.clone_into(&mut person.password_hash);
     person.updated_at = now;
     tx.put(&USERS, &user_key(user), &person)?;
     let mut rows = tx.user(user);
     session::revoke_others(&mut rows, None)?;
+    api_keys::revoke_where(&mut rows, vault, now, None, |_| true)?;
     rows.put(&LIVE_HOLDS, &Key::new(), &LiveHold { since: now })?;
     Ok(person)
 }

@@ -43,6 +43,12 @@ impl SteppedClock {
         }
     }
 
+    /// Sets it back, as somebody may do with a machine's clock.
+    pub fn set_back(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        *now = now.saturating_sub(jiff::SignedDuration::try_from(by).unwrap_or_default()).unwrap_or(Timestamp::MIN);
+    }
+
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let mut now = self.0.lock().unwrap_or_else(|e| e.into_inner());

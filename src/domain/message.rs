@@ -263,6 +263,12 @@ pub enum Notice {
         /// Where from.
         address: String,
     },
+    /// Somebody signed in as the person made an API key.
+    ApiKeyMade {
+        name: String,
+        /// Where from.
+        address: String,
+    },
     /// The live account came to the paper rung: its bots trade in an account of our own paper.
     PaperStarted {
         /// That account's name.
@@ -345,6 +351,7 @@ impl Notice {
             | Notice::CashDiffers { .. }
             | Notice::BotHeld { .. }
             | Notice::ResetLinkMade { .. }
+            | Notice::ApiKeyMade { .. }
             | Notice::PasswordReset { .. }
             | Notice::SessionRevoked { .. } => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::AnotherProgram { .. } => {

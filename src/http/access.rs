@@ -5,14 +5,15 @@ use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use super::error::{ApiError, ErrorCode};
 use super::extract;
 use crate::app::App;
-use crate::auth::{AuthError, Identity, Via};
+use crate::auth::{AuthError, Identity, KeyError, Via};
+use crate::domain::order::Environment;
 use crate::domain::user::{Role, Scope};
 
 /// What a caller must be allowed to do.
@@ -47,6 +48,8 @@ const ADMIN: &[Role] = &[Role::Admin];
 permissions! {
     /// Own name, language, address, password.
     ProfileManage "profile.manage" EVERYBODY None;
+    /// Own API keys.
+    KeysManage "keys.manage" EVERYBODY None;
     /// Own sessions.
     SessionsManage "sessions.manage" EVERYBODY None;
     /// Own accounts, schedules and runs.
@@ -59,6 +62,8 @@ permissions! {
     BotsManage "bots.manage" TRADERS None;
     /// Own orders, positions and history.
     OrdersRead "orders.read" EVERYBODY Some(Scope::Read);
+    /// Emergency stop of own accounts. Lifting it needs the person.
+    AccountsHalt "accounts.halt" TRADERS Some(Scope::Paper);
     /// Own orders.
     OrdersPlace "orders.place" TRADERS Some(Scope::Paper);
     /// Corrections of own books.
@@ -99,7 +104,12 @@ impl<P: Permission> FromRequest for Require<P> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(identify(req).and_then(|identity| allow::<P>(&identity).map(|()| Self { identity, permission: PhantomData })))
+        let allowed = |identity: Identity| -> Result<Self, ApiError> {
+            allow::<P>(&identity)?;
+            signed_to_change(req, &identity)?;
+            Ok(Self { identity, permission: PhantomData })
+        };
+        ready(identify(req).and_then(allowed))
     }
 }
 
@@ -110,10 +120,35 @@ fn allow<P: Permission>(identity: &Identity) -> Result<(), ApiError> {
     }
     match (identity.via, P::SCOPE) {
         (Via::Session { .. }, _) => Ok(()),
-        (Via::Key { scope, .. }, Some(needed)) if scope >= needed => Ok(()),
+        (Via::Key { scope, signed, .. }, Some(needed)) if scope >= needed => {
+            if signed || needed == Scope::Read {
+                Ok(())
+            } else {
+                Err(KeyError::SignatureMissing.into())
+            }
+        }
         (Via::Key { .. }, Some(_)) => forbidden(format!("this needs the permission {}, which lies beyond this key's scope", P::NAME)),
         (Via::Key { .. }, None) => forbidden(format!("{} needs a signed-in person: no key reaches it", P::NAME)),
     }
+}
+
+/// A key that only shows itself can be copied from wherever it was shown: it reads, and no more.
+fn signed_to_change(req: &HttpRequest, identity: &Identity) -> Result<(), ApiError> {
+    match identity.via {
+        Via::Key { signed: false, .. } if !req.method().is_safe() => Err(KeyError::SignatureMissing.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Lets a key only pass to accounts that its scope reaches.
+///
+/// # Errors
+/// 403 `beyond_scope`.
+pub fn within_reach(who: &Identity, environment: Environment) -> Result<(), ApiError> {
+    if who.reaches(environment) {
+        return Ok(());
+    }
+    Err(ApiError::new(ErrorCode::BeyondScope, "this key reaches accounts that trade on paper only: live ones need the scope trade"))
 }
 
 /// A caller with the permission `P` who gave password or code within the last five minutes.
@@ -146,13 +181,21 @@ fn state(req: &HttpRequest) -> Result<&AppData, ApiError> {
 /// Who sent a request.
 ///
 /// # Errors
-/// 401 when nobody is signed in.
+/// 401 when nobody is signed in; 429 when a person asks too fast.
 pub fn identify(req: &HttpRequest) -> Result<Identity, ApiError> {
+    // Keys were looked at before anything of the request was handled.
+    if let Some(identity) = req.extensions().get::<Identity>() {
+        return Ok(identity.clone());
+    }
     let token = bearer_token(req).ok_or(AuthError::NotSignedIn)?;
-    Ok(state(req)?.auth.authenticate(token, extract::origin(req).address)?)
+    let auth = &state(req)?.auth;
+    let identity = auth.authenticate(token, extract::origin(req).address)?;
+    auth.admit_caller(identity.user_id.0)?;
+    Ok(identity)
 }
 
-fn bearer_token(req: &HttpRequest) -> Option<&str> {
+/// The token of a header `Authorization: Bearer …`.
+pub(super) fn bearer_token(req: &HttpRequest) -> Option<&str> {
     let value = req.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::trace;
 use crate::app::credentials::TryError;
-use crate::auth::{AuthError, VaultError};
+use crate::auth::{AuthError, KeyError, VaultError};
 use crate::brokers::BrokerError;
 use crate::domain::remark::Remark;
 use crate::storage::StoreError;
@@ -58,9 +58,19 @@ codes! {
     WrongCode 401 "wrong_code" "The code is wrong";
     SessionEnded 401 "session_ended" "The session has ended";
     RefreshReused 401 "refresh_reused" "The refresh token was used before";
+    ApiKeyWrong 401 "api_key_wrong" "There is no such API key";
+    ApiKeyExpired 401 "api_key_expired" "The API key has expired";
+    ApiKeyInAddress 400 "api_key_in_address" "An API key does not belong into the address";
+    SignatureMissing 401 "signature_missing" "This call must be signed";
+    SignatureMalformed 400 "signature_malformed" "The signature cannot be read";
+    SignatureWrong 401 "signature_wrong" "The signature is wrong";
+    SignatureStale 401 "signature_stale" "The timestamp is too old";
+    SignatureFuture 401 "signature_future" "The timestamp lies in the future";
+    SignatureReplayed 401 "signature_replayed" "The request was taken already";
+    AddressNotAllowed 403 "address_not_allowed" "Not from this address";
+    BeyondScope 403 "beyond_scope" "Beyond the scope of the API key";
     Forbidden 403 "forbidden" "Not allowed";
     StepUpRequired 403 "step_up_required" "Password or code once more";
-    AddressNotAllowed 403 "address_not_allowed" "Your address is not admitted";
     RegistrationClosed 403 "registration_closed" "Registration is closed";
     SetupCodeRequired 403 "setup_code_required" "The setup code is required";
     SetupCodeWrong 403 "setup_code_wrong" "The setup code is wrong";
@@ -84,8 +94,10 @@ codes! {
     WrongCurrentPassword 422 "wrong_current_password" "The current password is wrong";
     BrokerRejected 422 "broker_rejected" "The broker refused";
     TooManyRequests 429 "too_many_requests" "Too many requests";
+    ApiCallsUsedUp 429 "api_calls_used_up" "The calls of this day are used up";
     Internal 500 "internal" "Something went wrong in the server";
     Busy 503 "busy" "The server is busy";
+    JustStarted 503 "just_started" "The server has just started";
     DiskFull 503 "disk_full" "The disk is full";
     BrokerUnreachable 503 "broker_unreachable" "The broker cannot be reached";
 }
@@ -385,8 +397,34 @@ impl From<AuthError> for ApiError {
             AuthError::WrongCurrentPassword => Self::new(ErrorCode::WrongCurrentPassword, text).at("/current"),
             AuthError::NotFound(what) => Self::not_found(what),
             AuthError::Hashing(_) | AuthError::File { .. } => Self::internal(text),
+            AuthError::InvalidKeyName => Self::invalid("/name", text),
+            AuthError::InvalidExpiry => Self::invalid("/expires_at", text),
+            AuthError::ScopeBeyondRole => Self::new(ErrorCode::BeyondScope, text).at("/scope"),
+            AuthError::TooManyKeys => Self::conflict("too_many_keys", text),
+            AuthError::Key(error) => error.into(),
             AuthError::Vault(error) => error.into(),
             AuthError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let text = error.to_string();
+        match error {
+            KeyError::Unknown => Self::new(ErrorCode::ApiKeyWrong, text),
+            KeyError::Expired(_) => Self::new(ErrorCode::ApiKeyExpired, text),
+            KeyError::Address(_) => Self::new(ErrorCode::AddressNotAllowed, text),
+            KeyError::InAddress => Self::new(ErrorCode::ApiKeyInAddress, text),
+            KeyError::SignatureMissing => Self::new(ErrorCode::SignatureMissing, text),
+            KeyError::SignatureMalformed(_) => Self::new(ErrorCode::SignatureMalformed, text),
+            KeyError::SignatureWrong => Self::new(ErrorCode::SignatureWrong, text),
+            KeyError::SignatureStale { .. } => Self::new(ErrorCode::SignatureStale, text),
+            KeyError::SignatureFuture { .. } => Self::new(ErrorCode::SignatureFuture, text),
+            KeyError::SignatureReplayed => Self::new(ErrorCode::SignatureReplayed, text),
+            KeyError::JustStarted { retry_after } => Self::new(ErrorCode::JustStarted, text).retry_after(retry_after),
+            KeyError::CallsUsedUp { retry_after, .. } => Self::new(ErrorCode::ApiCallsUsedUp, text).retry_after(retry_after),
+            KeyError::TooFast { retry_after } => Self::new(ErrorCode::TooManyRequests, text).retry_after(retry_after),
         }
     }
 }

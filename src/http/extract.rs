@@ -20,10 +20,10 @@ use super::access::AppData;
 use super::error::{ApiError, ErrorCode, FieldError};
 use crate::auth::Client;
 use crate::domain::money::decimal_from_f64;
-use crate::domain::network::Networks;
+use crate::domain::network::{Networks, NetworksError};
 
 /// Largest JSON body.
-const LARGEST_BODY: usize = 1 << 20;
+pub(super) const LARGEST_BODY: usize = 1 << 20;
 /// Objects and lists inside each other in a JSON body. Ours need six; a reader that follows thousands
 /// would run out of stack.
 const DEEPEST: usize = 32;
@@ -366,7 +366,10 @@ pub fn client_address(req: &HttpRequest) -> String {
 /// # Errors
 /// 422 names the one that is none.
 pub fn networks(texts: &[String]) -> Result<Networks, ApiError> {
-    Networks::parse(texts).map_err(|e| ApiError::invalid("/networks", e.to_string()))
+    Networks::parse(texts).map_err(|error| match error {
+        NetworksError::Entry(place, error) => ApiError::invalid(format!("/networks/{place}"), error.to_string()),
+        error @ NetworksError::TooMany(_) => ApiError::invalid("/networks", error.to_string()),
+    })
 }
 
 /// The caller's program and address.

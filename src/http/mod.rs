@@ -6,6 +6,7 @@
 
 pub mod access;
 mod answers;
+mod by_key;
 pub mod error;
 pub mod extract;
 mod openapi;

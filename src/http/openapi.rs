@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::openapi::schema::{ArrayItems, SchemaType, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, path::Operation, path::PathItem};
 
 use super::access::Access;
@@ -14,6 +14,10 @@ use super::error::Problem;
 use super::routes;
 
 const BEARER: &str = "bearer";
+const SIGNATURE: &str = "signature";
+const SIGNATURE_TEXT: &str = "`EGG-HMAC-SHA256 key=egg_…, timestamp=SECONDS, nonce=…, signature=HEX`: HMAC-SHA-256 under the API key's \
+    secret over these lines: EGG-HMAC-SHA256, method, path, sorted query, SHA-256 of the body in hex, timestamp, nonce. \
+    The help page has examples.";
 const SCHEMAS: &str = "\"#/components/schemas/";
 
 /// Builds the document.
@@ -34,8 +38,14 @@ pub fn document() -> OpenApi {
     let mut nested = Vec::new();
     <Problem as utoipa::ToSchema>::schemas(&mut nested);
     components.schemas.extend(nested);
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("An access token; to read, an API key does as well."))
+        .build();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    let signature = ApiKeyValue::with_description("Authorization", SIGNATURE_TEXT);
+    components.add_security_scheme(SIGNATURE, SecurityScheme::ApiKey(ApiKey::Header(signature)));
     for route in &all {
         if let Some(operation) = api.paths.paths.get_mut(&route.path).and_then(|item| operation(item, route.method.as_str())) {
             complete(operation, route.access);
@@ -124,7 +134,10 @@ fn complete(operation: &mut Operation, access: Access) {
     operation.responses.responses.insert("default".to_owned(), RefOr::T(problem));
     match access {
         Access::Public => operation.security = Some(Vec::new()),
-        Access::Permission { .. } => operation.security = Some(vec![SecurityRequirement::new(BEARER, [] as [&str; 0])]),
+        Access::Permission { scope, .. } => {
+            let by = |scheme: &str| SecurityRequirement::new(scheme, [] as [&str; 0]);
+            operation.security = Some([Some(by(BEARER)), scope.map(|_| by(SIGNATURE))].into_iter().flatten().collect());
+        }
     }
 }
 

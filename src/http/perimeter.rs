@@ -13,14 +13,26 @@ use super::extract;
 /// Signs of life for whoever watches the process; they say nothing about anybody.
 const OPEN_TO_ALL: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Refuses addresses that are not on the installation's list.
-pub(super) async fn middleware<B: MessageBody>(req: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let address = extract::origin(req.request()).address;
-    let admitted = OPEN_TO_ALL.contains(&req.path()) || req.app_data::<AppData>().is_none_or(|app| app.auth.admits(address));
-    if admitted {
-        return Ok(next.call(req).await?.map_into_left_body());
+/// Refuses addresses that are not on the installation's list, and those that ask too fast.
+pub(super) async fn middleware(
+    req: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    match admit(&req) {
+        Ok(()) => Ok(next.call(req).await?.map_into_left_body()),
+        Err(error) => Ok(req.into_response(error.error_response()).map_into_right_body()),
     }
-    let error = ApiError::new(ErrorCode::AddressNotAllowed, "this installation does not admit your address");
-    let refusal = error.error_response();
-    Ok(req.into_response(refusal).map_into_right_body())
+}
+
+fn admit(req: &ServiceRequest) -> Result<(), ApiError> {
+    let Some(app) = req.app_data::<AppData>() else { return Ok(()) };
+    if OPEN_TO_ALL.contains(&req.path()) {
+        return Ok(());
+    }
+    let address = extract::origin(req.request()).address;
+    if !app.auth.admits(address) {
+        return Err(ApiError::new(ErrorCode::AddressNotAllowed, "this installation does not admit your address"));
+    }
+    // Files of the pages cost next to nothing, and a page has many.
+    if req.path().starts_with("/api/") { Ok(app.auth.admit_address(address)?) } else { Ok(()) }
 }

@@ -13,7 +13,7 @@ use actix_web::{Error, HttpServer};
 
 use super::access::AppData;
 use super::tls::{self, TlsError};
-use super::{perimeter, trace};
+use super::{by_key, perimeter, trace};
 use crate::app::App;
 use crate::app::config::{DEFAULT_PORT, Listen};
 
@@ -93,6 +93,7 @@ pub fn bind(app: &Arc<App>, Port { listener, address }: Port) -> Result<Bound, B
         let app = shared.clone();
         actix_web::App::new()
             .configure(|config| super::configure(&app, config))
+            .wrap(from_fn(by_key::middleware))
             .wrap(from_fn(perimeter::middleware))
             .wrap(Compress::default())
             .wrap(from_fn(security_headers))

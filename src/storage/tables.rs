@@ -171,6 +171,8 @@ pub const DAY_USE: UserTable<DayUse> = UserTable::new("day_use");
 pub const DAY_PARENTS: UserTable<Number> = UserTable::new("day_parents");
 /// One row: what an administrator allows the user.
 pub const USER_RULES: UserTable<UserRules> = UserTable::new("user_rules");
+/// Key of the one row of [`USER_RULES`] and of [`INSTALL_RULES`].
+pub const RULES_ROW: &str = "rules";
 /// One row, while live trading waits for the user's word that a new password is theirs.
 pub const LIVE_HOLDS: UserTable<LiveHold> = UserTable::new("live_holds");
 /// `user`, or `account` · account: kill switches that are on.

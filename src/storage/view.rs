@@ -3,8 +3,9 @@
 use super::key::Key;
 use super::port::{Batch, ReadView, StoreError, prefix_end};
 use super::record::{Record, decode, encode};
-use super::tables::{ACCOUNTS, SystemTable, USERS, UserTable};
+use super::tables::{ACCOUNTS, RULES_ROW, SystemTable, USER_RULES, USERS, UserTable};
 use crate::domain::id::UserId;
+use crate::domain::limits::UserRules;
 
 /// Page size of scans that read everything.
 const ALL: usize = usize::MAX;
@@ -148,6 +149,11 @@ impl UserView<'_> {
     /// This user's accounts.
     pub fn accounts(&self) -> Result<Vec<crate::domain::account::Account>, StoreError> {
         self.list(&ACCOUNTS, &Key::new())
+    }
+
+    /// What an administrator allows this user.
+    pub fn rules(&self) -> Result<UserRules, StoreError> {
+        Ok(self.get(&USER_RULES, &Key::new().text(RULES_ROW))?.unwrap_or_default())
     }
 }
 

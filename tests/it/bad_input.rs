@@ -8,12 +8,14 @@ use eggmoney::domain::user::Role;
 use eggmoney::http::routes;
 use serde_json::{Value, json};
 
+use crate::support::keys::{Signed, make_key};
 use crate::support::old::{Night, fixtures};
 use crate::support::{Caller, PASSWORD, TestServer, answer};
 
 /// Routes that take no body.
 const BODILESS: &[&str] = &[
     "DELETE /api/v1/users/sessions/{id}",
+    "DELETE /api/v1/users/api-keys/{id}",
     "DELETE /api/v1/trading/accounts/{id}/broker-key",
     "DELETE /api/v1/trading/accounts/{id}/telegram",
     "DELETE /api/v1/trading/bots/{id}",
@@ -259,6 +261,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
             list("sheets"),
             "/api/v1/alerts".to_owned(),
             "/api/v1/users/profile".to_owned(),
+            "/api/v1/users/api-keys".to_owned(),
         ],
         tried: BTreeSet::new(),
         faults: Vec::new(),
@@ -522,6 +525,24 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let path = "/api/v1/users/second-factor/confirm";
     t.on(&format!("POST {path}"), path, &[must("code", Any)], json!({ "code": code })).await;
     assert_eq!(t.caller.delete("/api/v1/users/second-factor").await.0, 204);
+    let path = "/api/v1/users/api-keys";
+    let body = json!({"name": "script", "scope": "paper", "expires_at": "2027-01-01T00:00:00Z", "networks": ["203.0.113.7"]});
+    for (field, wrong) in [
+        ("expires_at", json!("2020-01-01T00:00:00Z")),
+        ("expires_at", json!("2999-01-01T00:00:00Z")),
+        ("expires_at", json!("tomorrow")),
+        ("networks", json!(vec!["203.0.113.7"; 21])),
+        ("networks", json!(["203.0.113.7", "nowhere"])),
+        ("networks", json!(["203.0.113.7/33"])),
+        ("scope", json!("admin")),
+        ("name", json!("x".repeat(61))),
+    ] {
+        let mut bad = body.clone();
+        bad[field] = wrong;
+        t.refused(&format!("a key with {bad}"), t.caller.request("POST", path).json(&bad), Some(&format!("/{field}"))).await;
+    }
+    let fields = [must("name", Words), must("scope", Choice), may("expires_at", Any), may("networks", List)];
+    t.on(&format!("POST {path}"), path, &fields, body).await;
     let fields = [must("current", Any), must("new", Any)];
     t.on("POST /api/v1/users/password", "/api/v1/users/password", &fields, json!({"current": PASSWORD, "new": format!("{PASSWORD} new")}))
         .await;
@@ -577,7 +598,13 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let body = json!({"can_paper_trade": true, "can_real_trade": false, "daily_trade_limit": 5, "api_calls_limit": 1000,
         "allowed_products": ["stock", "etf"]});
     t.on("PUT /api/v1/admin/users/{id}/rules", &path, &fields, body).await;
-    t.on("PATCH /api/v1/admin/settings", "/api/v1/admin/settings", &[may("registration", Choice), may("networks", List)], json!({"registration": "open"})).await;
+    t.on(
+        "PATCH /api/v1/admin/settings",
+        "/api/v1/admin/settings",
+        &[may("registration", Choice), may("networks", List)],
+        json!({"registration": "open"}),
+    )
+    .await;
     let fields = [must("username", Words), must("password", Any), may("email", Label), may("invite", Any), may("setup_code", Any)];
     let body = json!({"username": "newcomer", "password": PASSWORD, "email": "new@example.org", "invite": null, "setup_code": null});
     t.on("POST /api/v1/auth/register", "/api/v1/auth/register", &fields, body).await;
@@ -773,4 +800,120 @@ async fn uploads_that_are_none_leave_nothing_behind() {
     let left = fs_err::read_dir(&staging).map(|entries| entries.count()).unwrap_or(0);
     assert_eq!(left, 0, "no half upload stays, it may hold credentials");
     t.finish();
+}
+
+/// A header and the data of a token, signed with nothing or with something that is no key of ours.
+fn token(header: &Value, claims: &Value, signature: &[u8]) -> String {
+    use data_encoding::BASE64URL_NOPAD as BASE64;
+    let part = |v: &Value| BASE64.encode(v.to_string().as_bytes());
+    format!("{}.{}.{}", part(header), part(claims), BASE64.encode(signature))
+}
+
+#[tokio::test]
+async fn tokens_and_signatures_that_are_none_are_refused_and_tell_nothing() {
+    use std::time::Duration;
+    let server = TestServer::start().await;
+    server.advance(Duration::from_secs(32));
+    let mut t = Attack { caller: server.user("chan").await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
+    const ORDERS: &str = "/api/v1/trading/orders";
+    let key = make_key(&t.caller, &json!({"name": "script", "scope": "paper"})).await;
+    let order = json!({"symbol": "005930", "side": "buy", "quantity": 10, "price": 70000});
+    let right = Signed::now(&server, "POST", ORDERS, &order);
+    let header = key.header(&right);
+    let mine = t.caller.token.clone().unwrap();
+    let parts: Vec<&str> = mine.split('.').collect();
+    let claims: Value = serde_json::from_slice(&data_encoding::BASE64URL_NOPAD.decode(parts[1].as_bytes()).unwrap()).unwrap();
+    let hash = |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref().to_vec();
+    let (name, secret) = (key.name(), key.secret());
+    let signature = header.rsplit_once('=').unwrap().1.to_owned();
+    let now = right.timestamp;
+    let mut values: Vec<Vec<u8>> = [
+        // Tokens of other algorithms, or of none.
+        format!("Bearer {}", token(&json!({"alg": "none", "typ": "JWT"}), &claims, b"")),
+        format!("Bearer {}", token(&json!({"alg": "HS512", "typ": "JWT"}), &claims, &hash(&mine))),
+        format!("Bearer {}", token(&json!({"alg": "RS256", "typ": "JWT"}), &claims, &hash(&mine))),
+        format!("Bearer {}", token(&json!({"alg": "HS256", "typ": "JWT", "jwk": {"kty": "oct", "k": "AA"}}), &claims, &hash(&mine))),
+        format!("Bearer {}", token(&json!({"alg": "hs256", "typ": "JWT"}), &claims, &hash(&mine))),
+        format!("Bearer {}.{}.", parts[0], parts[1]),
+        format!("Bearer {mine}.{}", parts[2]),
+        format!("Bearer {}", "a.".repeat(3_000)),
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        format!("Basic {mine}"),
+        format!("Token {mine}"),
+        // Keys that are none.
+        "Bearer egg_".to_owned(),
+        format!("Bearer {name}"),
+        format!("Bearer {name}_"),
+        format!("Bearer {name}_{}", secret.to_uppercase()),
+        format!("Bearer {}", key.text.to_uppercase()),
+        format!("Bearer {name}_{secret}0"),
+        format!("Bearer {}_{secret}", name.to_uppercase()),
+        format!("Bearer egg_{mine}"),
+        format!("Bearer {header}"),
+        format!("Basic {}", key.text),
+        // Signatures of other algorithms, of another time, or in disguise.
+        header.replace("SHA256", "SHA1"),
+        header.replace("SHA256", "SHA512"),
+        header.replace("EGG-HMAC-SHA256", "HMAC-SHA256"),
+        header.replace("EGG-HMAC-SHA256", "none"),
+        header.replace(&signature, ""),
+        header.replace(&signature, &"0".repeat(64)),
+        header.replace(&signature, &format!("{}F", &signature[..63])),
+        header.replace(&signature, &signature[..62]),
+        header.replace(", nonce", ", alg=none, nonce"),
+        format!("{header}, signature={signature}"),
+        header.replace(&format!("timestamp={now}"), &format!("timestamp={}", now + 1)),
+        header.replace(&format!("timestamp={now}"), &format!("timestamp={now}.0")),
+        header.replace(&format!("timestamp={now}"), &format!("timestamp={now}000")),
+        header.replace(&format!("timestamp={now}"), "timestamp="),
+        header.replace(&format!("timestamp={now}"), "timestamp=-1"),
+        header.replace(name, &key.text),
+        header.replace(name, &format!("{name}0")),
+        header.replace(name, "egg_../../etc/passwd"),
+        header.replace(name, &format!("egg_{}", "0".repeat(32))),
+        header.replace(&right.nonce, "x"),
+        header.replace(&right.nonce, &"x".repeat(4_000)),
+        header.replace(", ", ";"),
+        header.replace('=', ": "),
+        "EGG-HMAC-SHA256".to_owned(),
+        "EGG-HMAC-SHA256 ".to_owned(),
+        "EGG-HMAC-SHA256 ,,,,".to_owned(),
+    ]
+    .map(String::into_bytes)
+    .into();
+    // No text at all.
+    values.push([header.as_bytes(), b"\xff\xfe"].concat());
+    values.push([b"Bearer ", key.text.as_bytes(), b"\xed\xa0\x80"].concat());
+    values.push("Bearer egg_가".as_bytes().to_vec());
+    let body = order.to_string();
+    for value in values {
+        let what = String::from_utf8_lossy(&value).chars().take(90).collect::<String>();
+        let request = server.client.post(server.url(ORDERS)).header("authorization", value.as_slice());
+        let request = request.header("content-type", "application/json").body(body.clone());
+        let (status, _) = t.refused(&what, request, None).await;
+        if status != 401 && status != 400 {
+            t.faults.push(format!("{what}: {status}"));
+        }
+    }
+    // Two callers at once.
+    let two = server.client.post(server.url(ORDERS)).header("authorization", &header).header("authorization", format!("Bearer {mine}"));
+    t.refused("a signature and a token", two.header("content-type", "application/json").body(body), None).await;
+    // A flood of headers is cut off by the server itself.
+    let mut flood = server.client.get(server.url(ORDERS));
+    for n in 0..300 {
+        flood = flood.header(format!("x-flood-{n}"), "x".repeat(100));
+    }
+    let status = flood.send().await.map_or(400, |answer| answer.status().as_u16());
+    assert!((400..500).contains(&status), "{status}");
+    t.finish();
+    let (_, orders) = t.caller.get(ORDERS).await;
+    assert_eq!(orders["items"], json!([]), "nothing was placed");
+    assert_eq!(t.caller.get("/api/v1/users/api-keys").await.1["calls_today"], 0);
+    // It was right all the time, and counts once.
+    assert_eq!(right.send(&server, &header).await.0, 201);
+    assert_eq!(right.send(&server, &header).await.1["code"], "signature_replayed");
+    server.advance(Duration::from_secs(16 * 60));
+    assert_eq!(right.send(&server, &header).await.1["code"], "signature_stale");
+    assert_eq!(t.caller.get(ORDERS).await.0, 401, "an access token lives a quarter of an hour");
 }

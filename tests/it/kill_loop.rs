@@ -112,6 +112,8 @@ fn the_server_that_is_killed() {
     config.brokers.kis.live = told("live");
     config.brokers.kis.mock = told("mock");
     config.simulation_speed = orders["speed"].as_f64();
+    // Nobody is slowed down here: what is proved is what a crash leaves.
+    config.calls_per_second = 1_000_000;
     let market: Arc<dyn Clock> = Arc::new(SharedClock::open(Path::new(&told("clock"))));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {

@@ -1,6 +1,7 @@
 //! One integration-test binary: linking is what costs time.
 
 mod accounts;
+mod api_keys;
 mod architecture;
 mod auth;
 mod bad_input;

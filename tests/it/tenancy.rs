@@ -38,6 +38,8 @@ const NAMELESS: &[&str] = &[
     "GET /api/v1/users/audit",
     "GET /api/v1/users/networks",
     "PUT /api/v1/users/networks",
+    "GET /api/v1/users/api-keys",
+    "POST /api/v1/users/api-keys",
     "GET /api/v1/admin/audit",
     "GET /api/v1/admin/invitations",
     "POST /api/v1/admin/invitations",
@@ -385,6 +387,14 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     }
     let upload = t.upload().await;
     t.of("DELETE /api/v1/imports/{id}", &format!("/api/v1/imports/{upload}"), &upload, Value::Null).await;
+
+    // An API key.
+    let (status, answer) = t.owner.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
+    assert_eq!(status, 200, "{answer}");
+    let (status, made) = t.owner.post("/api/v1/users/api-keys", &json!({"name": "script", "scope": "read"})).await;
+    assert_eq!(status, 201, "{made}");
+    let key = id(&made["item"]);
+    t.of("DELETE /api/v1/users/api-keys/{id}", &format!("/api/v1/users/api-keys/{key}"), &key, Value::Null).await;
 
     // The session of another device.
     server.login("chan").await;

@@ -74,6 +74,8 @@ const families: [family: string, schema: keyof typeof api.components.schemas][] 
   ['source', 'RateSource'],
   ['role', 'Role'],
   ['roleText', 'Role'],
+  ['scope', 'Scope'],
+  ['scopeText', 'Scope'],
 ];
 
 const server = join(__dirname, '../../src');

@@ -51,7 +51,7 @@ struct SettingsView {
 impl SettingsView {
     fn new(settings: Settings, req: &HttpRequest) -> Self {
         let Settings { registration, networks } = settings;
-        Self { registration, networks: networks.into(), your_address: extract::client_address(req) }
+        Self { registration, networks: networks.texts(), your_address: extract::client_address(req) }
     }
 }
 

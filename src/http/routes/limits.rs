@@ -10,7 +10,7 @@ use crate::auth::{AuthError, Identity};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::{AccountLimits, Halt, Product, UserRules};
 use crate::http::access::{AppData, Require, perm};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorCode};
 use crate::http::extract::{self, Amount, Json, Object};
 use crate::http::route::{Route, route};
 use crate::http::views::account::AccountView;
@@ -182,7 +182,7 @@ async fn get_kill_switch(who: Require<perm::AccountsRead>, app: AppData) -> Resu
 #[utoipa::path(post, path = "/api/v1/trading/kill-switch", tag = "trading", request_body = KillSwitchChange,
     responses((status = 200, body = KillSwitch)))]
 async fn set_kill_switch(
-    who: Require<perm::AccountsManage>,
+    who: Require<perm::AccountsHalt>,
     app: AppData,
     req: actix_web::HttpRequest,
     body: Json<KillSwitchChange>,
@@ -192,6 +192,9 @@ async fn set_kill_switch(
         app.trading.account(who.user_id, id)?;
     }
     if !on {
+        if who.session().is_none() {
+            return Err(ApiError::new(ErrorCode::Forbidden, "an API key may throw the kill switch, but only a signed-in person lifts it"));
+        }
         confirm(&app, &who, &req, password).await?;
     }
     let scope = account.map_or(HaltScope::User(who.user_id), |account| HaltScope::Account(who.user_id, account));

@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod alerts;
+mod api_keys;
 mod auth;
 mod bots;
 mod corrections;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Route> {
         recovery::routes(),
         users::routes(),
         security::routes(),
+        api_keys::routes(),
         admin::routes(),
         people::routes(),
         accounts::routes(),

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::schedule_input::ScheduleInput;
-use super::tickets::request_key;
+use super::tickets::{named_within_reach, request_key};
 use crate::auth::Identity;
 use crate::domain::id::{AccountId, BotId, OrderId};
 use crate::domain::order::Side;
@@ -265,6 +265,7 @@ async fn force_sell(
 ) -> Result<HttpResponse, ApiError> {
     let key = request_key(&req, &body.0.ratio_percent.0.normalize().to_string())?;
     let account = app.trading.account_of_bot(who.user_id, *id)?;
+    named_within_reach(&app, &who, Some(account))?;
     let ratio = crate::domain::money::f64_from_decimal(body.0.ratio_percent.0);
     let order = app.trading.force_sell(who.user_id, account, *id, ratio, key).await?;
     Ok(HttpResponse::Accepted().json(OrderView::from(&order)))

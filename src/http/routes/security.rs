@@ -83,7 +83,7 @@ struct OwnNetworks {
 
 impl OwnNetworks {
     fn new(user: User, req: &HttpRequest) -> Self {
-        Self { networks: user.networks.into(), your_address: extract::client_address(req) }
+        Self { networks: user.networks.texts(), your_address: extract::client_address(req) }
     }
 }
 

@@ -7,12 +7,13 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::auth::Identity;
 use crate::brokers::PowerBasis;
 use crate::domain::account::UsFunds;
 use crate::domain::id::{AccountId, OrderId};
 use crate::domain::instrument::Market;
 use crate::domain::order::{Environment, OrderKind, OrderState, Side, Venue};
-use crate::http::access::{AppData, Require, perm};
+use crate::http::access::{AppData, Require, perm, within_reach};
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::extract::{Amount, Json, List};
 use crate::http::route::{Route, route};
@@ -162,6 +163,23 @@ pub(super) fn request_key(req: &HttpRequest, request: &str) -> Result<Option<Req
     Ok(Some(RequestKey::new(key, format!("{} {} {request}", req.method(), req.path()).as_bytes())?))
 }
 
+/// Whether the caller's key reaches the account that a request names. What is not named is paper.
+pub(super) fn named_within_reach(app: &AppData, who: &Identity, account: Option<AccountId>) -> Result<(), ApiError> {
+    match account {
+        Some(id) if who.session().is_none() => within_reach(who, app.trading.account(who.user_id, id)?.environment),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the caller's key reaches an order's account.
+fn order_within_reach(app: &AppData, who: &Identity, id: OrderId) -> Result<(), ApiError> {
+    if who.session().is_some() {
+        return Ok(());
+    }
+    let (order, _) = app.trading.order_with_facts(who.user_id, id)?;
+    within_reach(who, order.intent.environment)
+}
+
 /// Places an order.
 ///
 /// With the header `Idempotency-Key` the same request can be sent again without placing a second
@@ -176,6 +194,7 @@ async fn place_order(
     body: Json<OrderRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let new = body.0.checked()?;
+    named_within_reach(&app, &who, new.account)?;
     let key = request_key(&req, &format!("{new:?}"))?;
     let order = app.trading.place_ticket(who.user_id, new, key).await?;
     match &order.reason {
@@ -200,7 +219,9 @@ async fn preview_order(
     app: AppData,
     body: Json<OrderRequest>,
 ) -> Result<web::Json<OrderPreview>, ApiError> {
-    let preview = app.trading.preview_ticket(who.user_id, body.0.checked()?).await?;
+    let new = body.0.checked()?;
+    named_within_reach(&app, &who, new.account)?;
+    let preview = app.trading.preview_ticket(who.user_id, new).await?;
     Ok(web::Json(OrderPreview {
         account_id: preview.account.id.0,
         environment: preview.account.environment,
@@ -231,7 +252,18 @@ async fn preview_order(
 #[utoipa::path(post, path = "/api/v1/trading/orders/cancel-all", tag = "trading", request_body = CancelAll,
     responses((status = 202, body = List<OrderView>)))]
 async fn cancel_all(who: Require<perm::OrdersPlace>, app: AppData, body: Json<CancelAll>) -> Result<HttpResponse, ApiError> {
-    let orders = app.trading.cancel_all(who.user_id, body.0.account).await?;
+    named_within_reach(&app, &who, body.0.account)?;
+    let accounts: Vec<AccountId> = match body.0.account {
+        Some(named) => vec![named],
+        None => {
+            let all = app.store.user(who.user_id).read(|v| v.accounts())?;
+            all.into_iter().filter(|a| who.reaches(a.environment)).map(|a| a.id).collect()
+        }
+    };
+    let mut orders = Vec::new();
+    for account in accounts {
+        orders.extend(app.trading.cancel_all(who.user_id, Some(account)).await?);
+    }
     Ok(HttpResponse::Accepted().json(List::whole(orders.iter().map(OrderView::from).collect())))
 }
 
@@ -248,6 +280,7 @@ async fn amend_order(
     if quantity.is_none() && limit.is_none() {
         return Err(ApiError::invalid("", "say what changes: quantity, price or both"));
     }
+    order_within_reach(&app, &who, *id)?;
     let quantity = quantity.map(|q| shares(q, "/quantity")).transpose()?;
     let order = app.trading.amend_ticket(who.user_id, *id, quantity, price(limit, "/price")?).await?;
     Ok(HttpResponse::Accepted().json(OrderView::from(&order)))
@@ -257,6 +290,7 @@ async fn amend_order(
 #[utoipa::path(delete, path = "/api/v1/trading/orders/{id}", tag = "trading", params(("id" = uuid::Uuid, Path)),
     responses((status = 202, body = OrderView)))]
 async fn cancel_order(who: Require<perm::OrdersPlace>, app: AppData, id: web::Path<OrderId>) -> Result<HttpResponse, ApiError> {
+    order_within_reach(&app, &who, *id)?;
     let order = app.trading.cancel_ticket(who.user_id, *id).await?;
     Ok(HttpResponse::Accepted().json(OrderView::from(&order)))
 }

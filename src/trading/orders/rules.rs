@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::{Halt, InstallRules, UserRules};
 use crate::domain::message::Notice;
-use crate::storage::tables::{ACCOUNTS, HALTS, INSTALL_RULES, USER_RULES};
+use crate::storage::tables::{ACCOUNTS, HALTS, INSTALL_RULES, RULES_ROW, USER_RULES};
 use crate::storage::{Key, StoreError, UserTx, UserView, View, account_key};
 use crate::trading::bus::LiveEvent;
 use crate::trading::error::TradingError;
@@ -40,7 +40,7 @@ pub struct Halts {
 }
 
 fn one_row() -> Key {
-    Key::new().text("rules")
+    Key::new().text(RULES_ROW)
 }
 
 fn user_switch() -> Key {
@@ -56,7 +56,7 @@ pub(in crate::trading) fn install(tx: &UserTx<'_>) -> Result<InstallRules, Store
 }
 
 pub(in crate::trading) fn user(view: &UserView<'_>) -> Result<UserRules, StoreError> {
-    Ok(view.get(&USER_RULES, &one_row())?.unwrap_or_default())
+    view.rules()
 }
 
 /// The widest switch that is on for an account. A live account's switch stops its paper twin, too.

@@ -1,6 +1,7 @@
 //! A real server over a temporary data folder, with clocks that tests step.
 
 pub mod chat;
+pub mod keys;
 pub mod old;
 
 use std::sync::Arc;
@@ -52,10 +53,19 @@ impl TestServer {
         Self::start_at(Arc::new(SteppedClock::new(START.parse().unwrap())), change).await
     }
 
+    /// Starts on a given wall clock.
+    pub async fn start_by(wall: Arc<SteppedClock>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::new(dir.path());
+        Self::open(dir, config, wall, Arc::new(SteppedClock::new(START.parse().unwrap()))).await
+    }
+
     /// Starts on a given market clock.
     pub async fn start_at(market: Arc<SteppedClock>, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::new(dir.path());
+        // The clocks stand still between two steps, so nobody's rate recovers.
+        config.calls_per_second = 1_000_000;
         change(&mut config);
         let wall = Arc::new(SteppedClock::new(START.parse().unwrap()));
         Self::open(dir, config, wall, market).await

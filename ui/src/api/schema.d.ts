@@ -1310,6 +1310,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's API keys, newest first. */
+        get: operations["list_api_keys"];
+        put?: never;
+        /** Makes an API key. */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of the caller's API keys at once. */
+        delete: operations["revoke_api_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/audit": {
         parameters: {
             query?: never;
@@ -1665,6 +1700,48 @@ export interface components {
              */
             old_shares?: number | null;
             price?: components["schemas"]["Amount"] | null;
+        };
+        /** @description An API key without its secret. */
+        ApiKeyItem: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description `null` = never.
+             */
+            expires_at: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description What a signature names as its key: `egg_…`. It is no secret. */
+            key: string;
+            /** Format: date-time */
+            last_used_at: string | null;
+            last_used_from: string | null;
+            name: string;
+            /** @description Where it may be used from; empty = anywhere. */
+            networks: string[];
+            /** Format: date-time */
+            revoked_at: string | null;
+            scope: components["schemas"]["Scope"];
+        };
+        /** @description The caller's keys, and how many calls they have made today. */
+        ApiKeys: {
+            /**
+             * Format: int32
+             * @description Most calls per day; `null` = no limit.
+             */
+            calls_limit: number | null;
+            /**
+             * Format: int32
+             * @description Calls with all keys since midnight in Seoul.
+             */
+            calls_today: number;
+            /**
+             * Format: date-time
+             * @description When the next day begins.
+             */
+            calls_until: string;
+            items: components["schemas"]["ApiKeyItem"][];
         };
         AtView: {
             /** Format: date-time */
@@ -3031,6 +3108,23 @@ export interface components {
             note?: string | null;
             role: components["schemas"]["Role"];
         };
+        /** @description A new key. It is not shown again. */
+        NewKey: {
+            item: components["schemas"]["ApiKeyItem"];
+            /** @description `egg_…_…`: the key's name, and after the second underscore the secret. */
+            key: string;
+        };
+        NewKeyRequest: {
+            /**
+             * Format: date-time
+             * @description Never when absent.
+             */
+            expires_at?: string | null;
+            name: string;
+            /** @description Addresses and networks of both families, at most 20; anywhere when absent or empty. */
+            networks?: string[];
+            scope: components["schemas"]["Scope"];
+        };
         NewReset: {
             /** @description The phone is lost, too: the second factor goes with the old password. */
             drop_second_factor?: boolean;
@@ -3611,6 +3705,11 @@ export interface components {
             seasons: components["schemas"]["SeasonalTimes"];
             upcoming: components["schemas"]["SessionTimes"][];
         };
+        /**
+         * @description How far an API key reaches; each includes the ones before it.
+         * @enum {string}
+         */
+        Scope: "read" | "paper" | "trade";
         /** @description Korean times (`HH:MM`) of a regular session. */
         SeasonClock: {
             closing_buy: string;
@@ -7049,6 +7148,94 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["List_SheetView"];
                 };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_api_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeys"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKeyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem details */
             default: {

@@ -4,12 +4,15 @@ import { readPreference } from '../../lib/storage';
 import { get, patch, post, postPublic, put, remove } from '../client';
 import { signedIn, signedOut, updateUser } from '../session';
 import type {
+  ApiKeys,
   AuditPage,
   Enrolment,
   Language,
   Login,
   LoginSession,
   OwnNetworks,
+  NewKey,
+  NewKeyRequest,
   Page,
   PasswordSet,
   Profile,
@@ -155,6 +158,29 @@ export function useEndSession() {
   return useMutation({
     mutationFn: (id: string) => remove<void>(`users/sessions/${id}`),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.sessions }),
+  });
+}
+
+export function useApiKeys() {
+  return useQuery({
+    queryKey: keys.apiKeys,
+    queryFn: ({ signal }) => get<ApiKeys>('users/api-keys', undefined, signal),
+  });
+}
+
+export function useCreateApiKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (key: NewKeyRequest) => post<NewKey>('users/api-keys', key),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.apiKeys }),
+  });
+}
+
+export function useRevokeApiKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => remove<void>(`users/api-keys/${id}`),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.apiKeys }),
   });
 }
 

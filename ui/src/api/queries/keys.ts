@@ -6,6 +6,7 @@ export const keys = {
   secondFactor: ['second-factor'] as const,
   networks: ['networks'] as const,
   ownAudit: ['own-audit'] as const,
+  apiKeys: ['api-keys'] as const,
   accounts: ['accounts'] as const,
   goingLive: (account: string) => ['accounts', account, 'going-live'] as const,
   nights: (account: string) => ['accounts', account, 'nights'] as const,

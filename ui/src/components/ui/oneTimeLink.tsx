@@ -8,33 +8,42 @@ import { TextField } from './field';
 export const pageLink = (page: string, query: Record<string, string>) =>
   `${location.origin}${location.pathname}#/${page}?${new URLSearchParams(query)}`;
 
-/** A link that is shown once: to copy, or to scan with a phone. */
-export function OneTimeLink({ label, link }: { label: string; link: string }) {
+/** A text that is shown once, to be copied. */
+export function OneTimeText({ label, text, testId }: { label: string; text: string; testId: string }) {
   const { t } = useTranslation();
   const [copied, setCopied] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   const copy = async () => {
     field.current?.select();
     // Without TLS, as in a home network, browsers offer only the older way.
-    const done = await (navigator.clipboard?.writeText(link).then(() => true) ?? document.execCommand('copy'));
+    const done = await (navigator.clipboard?.writeText(text).then(() => true) ?? document.execCommand('copy'));
     setCopied(done);
   };
   return (
+    <div className="flex items-end gap-2">
+      <TextField
+        ref={field}
+        label={label}
+        className="min-w-0 flex-1"
+        value={text}
+        readOnly
+        autoComplete="off"
+        data-testid={testId}
+        onFocus={(event) => event.target.select()}
+      />
+      <Button onClick={() => void copy().catch(() => undefined)} data-testid="link-copy">
+        <span role="status">{t(copied ? 'link.copied' : 'link.copy')}</span>
+      </Button>
+    </div>
+  );
+}
+
+/** A link that is shown once: to copy, or to scan with a phone. */
+export function OneTimeLink({ label, link }: { label: string; link: string }) {
+  const { t } = useTranslation();
+  return (
     <div className="space-y-3">
-      <div className="flex items-end gap-2">
-        <TextField
-          ref={field}
-          label={label}
-          className="min-w-0 flex-1"
-          value={link}
-          readOnly
-          data-testid="one-time-link"
-          onFocus={(event) => event.target.select()}
-        />
-        <Button onClick={() => void copy().catch(() => undefined)} data-testid="link-copy">
-          <span role="status">{t(copied ? 'link.copied' : 'link.copy')}</span>
-        </Button>
-      </div>
+      <OneTimeText label={label} text={link} testId="one-time-link" />
       <QrCode text={link} label={t('link.qr')} />
     </div>
   );

@@ -50,16 +50,20 @@ function RulesForm({ user, rules, onClose }: { user: AdminUser; rules: UserRules
   const [products, setProducts] = useState<readonly Product[]>(rules.allowed_products ?? PRODUCTS);
   const [dailyText, setDailyText] = useState(String(rules.daily_trade_limit ?? ''));
   const daily = readLimit(dailyText);
-  const refused = refusedFields(save.error, ['daily_trade_limit']);
+  const [callsText, setCallsText] = useState(String(rules.api_calls_limit ?? ''));
+  const calls = readLimit(callsText);
+  const refused = refusedFields(save.error, ['daily_trade_limit', 'api_calls_limit']);
+  const refusal = (field: string) => refused.find((fault) => fault.field === field)?.detail;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (daily.error) return;
+    if (daily.error || calls.error) return;
     save.mutate(
       {
         ...rules,
         can_paper_trade: paper,
         can_real_trade: real,
         daily_trade_limit: daily.value,
+        api_calls_limit: calls.value,
         allowed_products: products.length === PRODUCTS.length ? null : [...products],
       },
       {
@@ -90,12 +94,23 @@ function RulesForm({ user, rules, onClose }: { user: AdminUser; rules: UserRules
         label={t('rules.daily_trade_limit')}
         hint={t('rules.daily_trade_limit_hint')}
         value={dailyText}
-        error={refused[0]?.detail ?? issueText(t, daily.error ?? undefined)}
+        error={refusal('daily_trade_limit') ?? issueText(t, daily.error ?? undefined)}
         inputMode="numeric"
         autoComplete="off"
         placeholder={t('limits.none')}
         data-testid="rules-daily_trade_limit"
         onChange={(event) => setDailyText(event.target.value)}
+      />
+      <TextField
+        label={t('rules.api_calls_limit')}
+        hint={t('rules.api_calls_limit_hint')}
+        value={callsText}
+        error={refusal('api_calls_limit') ?? issueText(t, calls.error ?? undefined)}
+        inputMode="numeric"
+        autoComplete="off"
+        placeholder={t('limits.none')}
+        data-testid="rules-api_calls_limit"
+        onChange={(event) => setCallsText(event.target.value)}
       />
       {PRODUCTS.map((product) => (
         <SwitchField

@@ -1,5 +1,8 @@
 import { useTranslation } from 'react-i18next';
 import { Card, PageHead } from '../../components/ui/card';
+// The files that a test runs against a server.
+import python from './examples/orders.py?raw';
+import shell from './examples/orders.sh?raw';
 
 /** The guide. Each section is a list of sentences in the locale files: `help.<section>.1`, `.2`, … */
 const sections: Record<string, number> = {
@@ -11,6 +14,7 @@ const sections: Record<string, number> = {
   orders: 4,
   killSwitch: 3,
   corrections: 3,
+  api: 6,
   words: 6,
 };
 
@@ -40,10 +44,40 @@ export function HelpPage() {
                   <li key={`${name} ${index + 1}`}>{t(`help.${name}.${index + 1}`)}</li>
                 ))}
               </ul>
+              {name === 'api' && <Examples />}
             </Card>
           </div>
         ))}
       </div>
     </>
+  );
+}
+
+/** Programs that call the API, as they can be saved and run. */
+function Examples() {
+  const { t } = useTranslation();
+  const examples = [
+    { title: t('help.api.shell'), text: shell, testId: 'example-shell' },
+    { title: t('help.api.python'), text: python, testId: 'example-python' },
+  ];
+  return (
+    <div className="mt-3 space-y-2 text-sm">
+      {examples.map(({ title, text, testId }) => (
+        <details key={testId} data-testid={testId}>
+          <summary className="cursor-pointer font-medium">{title}</summary>
+          <pre
+            lang="en"
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no mouse scrolls it, too
+            tabIndex={0}
+            className="bg-sunken border-line mt-2 max-h-96 overflow-auto rounded-lg border p-3 text-xs"
+          >
+            {text}
+          </pre>
+        </details>
+      ))}
+      <a className="underline" href="api/docs">
+        {t('help.api.docs')}
+      </a>
+    </div>
   );
 }

@@ -22,6 +22,7 @@ import type { Locale } from '../../lib/format';
 import { setLanguage } from '../../lib/i18n';
 import { useLocale } from '../../lib/locale';
 import { setTheme, type Theme, useTheme } from '../../lib/theme';
+import { ApiKeysCard } from './ApiKeysCard';
 import { deviceName } from './device';
 import { PasswordCard } from './PasswordCard';
 import { SecondFactorCard } from './SecondFactorCard';
@@ -57,6 +58,7 @@ export function ProfilePage() {
         <SecondFactorCard />
         <Sessions />
         <Networks />
+        <ApiKeysCard of={query.data?.role} />
         <OwnAudit />
       </div>
     </>
