@@ -156,11 +156,10 @@ pub(super) fn revoke_beyond(tx: &mut UserTx<'_>, vault: &Vault, user: &User, now
     revoke_where(tx, vault, now, by, |key| !user.active || key.scope > reach_of(user.role)).map(drop)
 }
 
-/// Drops what ended long ago.
-fn sweep(tx: &mut Tx<'_>, vault: &Vault, user: UserId, now: Timestamp) -> Result<(), VaultError> {
-    let over = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) > SHOWN_AFTERWARDS);
+/// Removes keys of a user without a trace but for the audit log: those that `which` names.
+pub(super) fn forget_where(tx: &mut Tx<'_>, vault: &Vault, user: UserId, which: impl Fn(&ApiKey) -> bool) -> Result<(), VaultError> {
     let keys = tx.view().user(user).list(&API_KEYS, &Key::new())?;
-    for key in keys.into_iter().filter(|k| over(k.revoked_at) || over(k.expires_at)) {
+    for key in keys.into_iter().filter(which) {
         tx.remove(&API_KEY_OWNERS, &row(key.id))?;
         let mut rows = tx.user(user);
         vault.remove(&mut rows, place(key.id), SECRET)?;
@@ -203,7 +202,8 @@ impl Auth {
         let (user, vault) = (who.user_id, self.vault.clone());
         let (made, sealed) = (key.clone(), secret.clone());
         let write = self.store.write(move |tx| {
-            sweep(tx, &vault, user, now)?;
+            let long_over = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) > SHOWN_AFTERWARDS);
+            forget_where(tx, &vault, user, |k| long_over(k.revoked_at) || long_over(k.expires_at))?;
             if tx.view().user(user).list(&API_KEYS, &Key::new())?.iter().filter(|k| k.counts(now)).count() >= MOST_KEYS {
                 return Err(AuthError::TooManyKeys);
             }

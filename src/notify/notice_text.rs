@@ -253,7 +253,7 @@ fn korean(notice: &Notice) -> String {
             "🔐 {address}에서 링크나 복구 코드로 비밀번호를 새로 정했습니다. 모든 기기에서 로그아웃했고, 보안 페이지에서 확인할 때까지 실전 주문을 멈춥니다."
         ),
         Notice::ApiKeyMade { name, address } => format!(
-            "🔑 {address}에서 API 키 '{name}'을(를) 만들었습니다. 본인이 아니라면 프로필 페이지에서 키를 폐기하고 비밀번호를 바꿔 주세요."
+            "🔑 {address}에서 API 키 '{name}'을(를) 만들었습니다. 본인이 아니라면 내 정보 페이지에서 키를 폐기하고 비밀번호를 바꿔 주세요."
         ),
         Notice::SessionRevoked { address } => {
             format!(
