@@ -241,7 +241,7 @@ async fn a_scope_reaches_so_far_and_a_key_never_further_than_its_user() {
 #[tokio::test]
 async fn expiry_address_revocation_and_the_users_own_state_end_a_key_at_once() {
     let server = settled().await;
-    let admin = server.admin().await;
+    server.admin().await;
     let anna = server.user("anna").await;
     let now = server.wall.now();
     let later = (now + jiff::SignedDuration::from_hours(2)).to_string();
@@ -266,6 +266,8 @@ async fn expiry_address_revocation_and_the_users_own_state_end_a_key_at_once() {
     let id = server.app.auth.find_user("anna").unwrap().unwrap().id;
     let user = format!("/api/v1/admin/users/{id}");
     let change = async |body: Value| {
+        // An access token lives a quarter of an hour.
+        let admin = server.login("root-admin").await;
         let (status, answer) = admin.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
         assert_eq!(status, 200, "{answer}");
         let (status, answer) = admin.patch(&user, &body).await;
@@ -462,6 +464,8 @@ async fn each_route_takes_the_keys_that_it_says() {
     let expected = [
         "DELETE /api/v1/trading/orders/{id}",
         "PATCH /api/v1/trading/orders/{id}",
+        // Reads at the broker.
+        "POST /api/v1/trading/accounts/{id}/balance",
         "POST /api/v1/trading/bots/{id}/force-sell",
         "POST /api/v1/trading/kill-switch",
         "POST /api/v1/trading/orders",
