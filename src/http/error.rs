@@ -421,6 +421,7 @@ impl From<TradingError> for ApiError {
         match error {
             TradingError::Store(error) => error.into(),
             TradingError::Broker(error) => error.into(),
+            TradingError::Refused { code: "step_up_required", detail } => Self::new(ErrorCode::StepUpRequired, detail),
             TradingError::Refused { code, detail } => Self::refused(code, detail),
             TradingError::Gate(reason) => {
                 let answer = Self::refused(reason.code, reason.message);

@@ -246,7 +246,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let at = format!("/api/v1/trading/accounts/{account}");
     let list = |what: &str| format!("/api/v1/trading/{what}?account_id={account}");
     let mut t = Attack {
-        caller: server.login("chan").await,
+        caller: server.login("chan").await.proved().await,
         watched: vec![
             "/api/v1/trading/accounts".to_owned(),
             at.clone(),
@@ -466,12 +466,11 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let path = "/api/v1/trading/orders/cancel-all";
     t.on(&format!("POST {path}"), path, &[may("account", Id)], json!({"account": paper})).await;
     let path = format!("/api/v1/trading/accounts/{paper}");
-    let body = json!({"version": version(&t.caller.get(&path).await.1), "password": PASSWORD, "limits": {"max_daily_trades": 100,
+    let body = json!({"version": version(&t.caller.get(&path).await.1), "limits": {"max_daily_trades": 100,
         "daily_trade_limit": 100, "max_position_size": "1000000", "max_order_value": 1000000, "max_daily_value": 1000000,
         "orders_per_second": 10, "price_collar": 5}});
     let fields = [
         must("version", Version),
-        must("password", Any),
         must("limits", Object),
         may("limits.max_daily_trades", Whole),
         may("limits.daily_trade_limit", Whole),
@@ -482,7 +481,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         may("limits.price_collar", Positive),
     ];
     t.on("PUT /api/v1/trading/accounts/{id}/limits", &format!("{path}/limits"), &fields, body).await;
-    let fields = [must("on", Flag), may("account", Id), may("password", Any)];
+    let fields = [must("on", Flag), may("account", Id)];
     t.on("POST /api/v1/trading/kill-switch", "/api/v1/trading/kill-switch", &fields, json!({"on": true, "account": paper})).await;
 
     // A second import for its questions.
@@ -502,7 +501,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let fields = [must("type", Choice), must("name", Any), must("action", Choice)];
     t.on("POST /api/v1/trading/accounts/{id}/settle", &format!("{at}/settle"), &fields, body).await;
 
-    let fields = [must("rung", Choice), may("bot_id", Id), may("password", Any), may("old_server_stopped", Flag), may("skip_night", Flag)];
+    let fields = [must("rung", Choice), may("bot_id", Id), may("old_server_stopped", Flag), may("skip_night", Flag)];
     t.on("POST /api/v1/trading/accounts/{id}/going-live", &format!("{at}/going-live"), &fields, json!({"rung": "observe"})).await;
 
     // Messages and the person.
@@ -543,8 +542,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         watched: vec!["/api/v1/admin/settings".into(), "/api/v1/admin/users".into()],
         ..t
     };
-    let (status, _) = t.caller.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
-    assert_eq!(status, 200);
+    t.caller.prove().await;
     let path = "/api/v1/admin/invitations";
     t.on(&format!("POST {path}"), path, &[must("role", Choice), may("note", Label)], json!({"role": "user", "note": "for 아버지"})).await;
     let chan = server.app.auth.find_user("chan").unwrap().unwrap().id;
@@ -564,7 +562,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let path = "/api/v1/admin/live-trading";
     t.on(&format!("PUT {path}"), path, &[must("allowed", Flag)], json!({"allowed": false})).await;
     let path = "/api/v1/admin/kill-switch";
-    t.on(&format!("POST {path}"), path, &[must("on", Flag), may("password", Any)], json!({"on": true})).await;
+    t.on(&format!("POST {path}"), path, &[must("on", Flag)], json!({"on": true})).await;
     let path = format!("/api/v1/admin/users/{}/rules", server.app.auth.find_user("chan").unwrap().unwrap().id);
     let fields = [
         must("can_paper_trade", Flag),
@@ -614,7 +612,7 @@ fn objects_within(api: &Value, schema: &Value, at: &str, found: &mut BTreeSet<St
 async fn an_object_is_never_read_from_a_list_of_its_fields() {
     let night = Night::start("2026-05-15T14:58:00Z").await;
     let owned = night.bring("chan", "chan", 30_000).await;
-    let caller = night.server.login("chan").await;
+    let caller = night.server.login("chan").await.proved().await;
     let account = format!("/api/v1/trading/accounts/{}", owned.account);
     let bots = caller.get(&format!("/api/v1/trading/bots?account_id={}", owned.account)).await.1;
     let bot = format!("/api/v1/trading/bots/{}", bots["items"][0]["id"].as_str().unwrap());
@@ -630,7 +628,7 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
         (
             "PUT /api/v1/trading/accounts/{id}/limits",
             format!("{account}/limits"),
-            json!({"version": 1, "password": PASSWORD, "limits": {"max_daily_trades": 5}}),
+            json!({"version": 1, "limits": {"max_daily_trades": 5}}),
         ),
         (
             "POST /api/v1/trading/bots/renewal",
@@ -672,7 +670,7 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
 async fn queries_and_addresses_are_checked_too() {
     let night = Night::start("2026-05-15T14:58:00Z").await;
     let owned = night.bring("chan", "chan", 30_000).await;
-    let mut t = Attack { caller: night.server.login("chan").await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
+    let mut t = Attack { caller: night.server.login("chan").await.proved().await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
     let account = owned.account;
     const LISTS: [&str; 3] = ["trading/orders", "trading/history", "alerts"];
     const OF_ACCOUNT: [&str; 6] =

@@ -28,7 +28,7 @@ struct Desk<'s> {
 
 impl<'s> Desk<'s> {
     async fn open(server: &'s TestServer) -> Self {
-        let caller = server.user("kim00").await;
+        let caller = server.user("kim00").await.proved().await;
         let made = caller.post("/api/v1/trading/accounts", &json!({"name": "main", "environment": "mock"})).await;
         let account = made.1["id"].as_str().unwrap().to_owned();
         let user = server.app.auth.users().unwrap().into_iter().find(|u| u.username == "kim00").unwrap().id;

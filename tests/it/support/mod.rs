@@ -152,6 +152,18 @@ pub struct Caller<'s> {
 }
 
 impl Caller<'_> {
+    /// Gives the password once more; counts for five minutes.
+    pub async fn prove(&self) {
+        let (status, answer) = self.post("/api/v1/auth/step-up", &json!({ "password": PASSWORD })).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// The same, for one line.
+    pub async fn proved(self) -> Self {
+        self.prove().await;
+        self
+    }
+
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let request = self.server.client.request(method.parse().unwrap(), self.server.url(path));
         match &self.token {
