@@ -60,6 +60,7 @@ codes! {
     RefreshReused 401 "refresh_reused" "The refresh token was used before";
     Forbidden 403 "forbidden" "Not allowed";
     StepUpRequired 403 "step_up_required" "Password or code once more";
+    DisclosureRequired 403 "disclosure_required" "A disclosure must be accepted first";
     RegistrationClosed 403 "registration_closed" "Registration is closed";
     SetupCodeRequired 403 "setup_code_required" "The setup code is required";
     SetupCodeWrong 403 "setup_code_wrong" "The setup code is wrong";
@@ -340,7 +341,8 @@ impl From<VaultError> for ApiError {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::AppKeyTaken => Self::new(ErrorCode::AppKeyTaken, error.to_string()).at("/app_key"),
-            VaultError::Unreadable => Self::internal(error),
+            VaultError::DisclosureRequired => Self::new(ErrorCode::DisclosureRequired, error.to_string()),
+            VaultError::Unreadable | VaultError::File(_) => Self::internal(error),
             VaultError::Store(error) => error.into(),
         }
     }
@@ -371,6 +373,7 @@ impl From<AuthError> for ApiError {
             AuthError::SetupCodeWrong => Self::new(ErrorCode::SetupCodeWrong, text).at("/setup_code"),
             AuthError::RegistrationClosed => Self::new(ErrorCode::RegistrationClosed, text),
             AuthError::InviteUnknown => Self::new(ErrorCode::InviteUnknown, text).at("/invite"),
+            AuthError::DisclosureChanged => Self::conflict("disclosure_changed", text),
             AuthError::LastAdmin => Self::conflict("last_admin", text),
             AuthError::InvalidNote => Self::invalid("/note", text),
             AuthError::ResetUnknown => Self::new(ErrorCode::ResetUnknown, text),

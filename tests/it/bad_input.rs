@@ -510,6 +510,9 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let alert = t.caller.get("/api/v1/alerts").await.1["items"].as_array().unwrap().first().map(id).unwrap();
     t.on("POST /api/v1/alerts/read", "/api/v1/alerts/read", &[may("ids", List), may("all", Flag)], json!({"ids": [alert], "all": false}))
         .await;
+    let fields = [must("name", Choice), must("version", Version)];
+    let path = "/api/v1/users/disclosures";
+    t.on(&format!("POST {path}"), path, &fields, json!({"name": "broker_key", "version": 1})).await;
     let fields = [may("language", Choice), may("email", Label)];
     t.on("PATCH /api/v1/users/profile", "/api/v1/users/profile", &fields, json!({"language": "en", "email": "chan@example.org"})).await;
     t.on("POST /api/v1/auth/step-up", "/api/v1/auth/step-up", &[may("password", Any), may("code", Any)], json!({"password": PASSWORD}))

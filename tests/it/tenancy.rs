@@ -35,6 +35,8 @@ const NAMELESS: &[&str] = &[
     "POST /api/v1/users/second-factor/confirm",
     "POST /api/v1/users/second-factor/recovery-codes",
     "POST /api/v1/users/password/confirm",
+    "GET /api/v1/users/disclosures",
+    "POST /api/v1/users/disclosures",
     "GET /api/v1/users/audit",
     "GET /api/v1/admin/audit",
     "GET /api/v1/admin/invitations",

@@ -8,6 +8,7 @@ mod bots;
 mod corrections;
 mod credentials;
 mod differences;
+mod disclosures;
 mod exports;
 mod going_live;
 mod history;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Route> {
         recovery::routes(),
         users::routes(),
         security::routes(),
+        disclosures::routes(),
         admin::routes(),
         people::routes(),
         accounts::routes(),

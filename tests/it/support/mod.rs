@@ -115,10 +115,13 @@ impl TestServer {
         self.login(username).await
     }
 
-    /// Makes a user as the command line does.
+    /// Makes a user as the command line does, who has accepted what there is to accept.
     pub async fn create(&self, username: &str, role: eggmoney::domain::user::Role) {
         let new = eggmoney::auth::NewUser { username: username.to_owned(), password: PASSWORD.to_owned().into(), email: None, role };
-        self.app.auth.create_user(new, None).await.unwrap();
+        let made = self.app.auth.create_user(new, None).await.unwrap();
+        for (disclosure, _) in self.app.auth.disclosures(made.id, role).unwrap() {
+            self.app.auth.accept(made.id, role, disclosure, disclosure.present().0).await.unwrap();
+        }
     }
 
     /// Signs in with [`PASSWORD`].

@@ -10,6 +10,7 @@ import { Loading } from '../ui/feedback';
 import { Icon } from '../ui/icon';
 import { AccountProvider, AccountSwitch, useCurrentAccount } from './account';
 import { SimulationBanner } from './banner';
+import { AdministrationReminder, DisclosureDialog } from './Disclosure';
 import { KillSwitchBanner, KillSwitchButton, KillSwitchProvider } from './KillSwitch';
 import { LanguageSwitch } from './language';
 import { type NavItem, others, tabs } from './nav';
@@ -56,6 +57,7 @@ function Frame() {
           className="min-w-0 flex-1 px-3 pt-4 pb-24 outline-none sm:px-6 md:pb-10"
         >
           <TwinBanner />
+          <AdministrationReminder />
           <Suspense fallback={<Loading />}>
             <Outlet />
           </Suspense>
@@ -63,6 +65,7 @@ function Frame() {
       </div>
       <TabBar />
       <ProofDialog />
+      <DisclosureDialog />
     </div>
   );
 }

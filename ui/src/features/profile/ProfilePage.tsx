@@ -7,6 +7,7 @@ import {
   useProfile,
   useSaveProfile,
 } from '../../api/queries/auth';
+import { DisclosureCard } from '../../components/layout/Disclosure';
 import { AuditCard } from '../../components/ui/audit';
 import { Badge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
@@ -53,6 +54,7 @@ export function ProfilePage() {
         <PasswordCard />
         <SecondFactorCard />
         <Sessions />
+        <DisclosureCard name="broker_key" keep />
         <OwnAudit />
       </div>
     </>
