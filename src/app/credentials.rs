@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::state::App;
 use crate::auth::{Disclosure, Vault, VaultError, accepted_at};
 use crate::brokers::{Broker, BrokerError, OrderGateway, PowerBasis};
-use crate::domain::account::{Account, AccountMode};
+use crate::domain::account::{Account, AccountMode, masked_number};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::{Exchange, Market};
 use crate::domain::order::{BrokerHost, Order, Side};
@@ -167,12 +167,11 @@ impl App {
     pub fn masked_key(&self, user: UserId, account: AccountId) -> Result<Option<MaskedKey>, VaultError> {
         self.store.user(user).read(|v| {
             let Some(app_key) = self.vault.open(v, account, secret::APP_KEY)? else { return Ok(None) };
-            let cano = self.vault.open(v, account, secret::CANO)?.map(|c| c.expose_secret().to_owned()).unwrap_or_default();
-            let tail: String = cano.chars().skip(6).collect();
+            let shown = |kind| self.vault.open(v, account, kind).map(|s| s.map(|s| s.expose_secret().to_owned()).unwrap_or_default());
             Ok(Some(MaskedKey {
                 present: true,
                 masked_app_key: mask(app_key.expose_secret()),
-                masked_account: format!("••••••{tail}"),
+                masked_account: masked_number(&shown(secret::CANO)?, &shown(secret::PRODUCT)?),
                 has_hts_id: self.vault.open(v, account, secret::HTS_ID)?.is_some(),
             }))
         })

@@ -63,6 +63,8 @@ pub struct Auth {
     pub(super) setup_code: CodeFile,
     pub(super) recovery_code: CodeFile,
     pub(super) wall: Arc<dyn Clock>,
+    /// Held while the master key is replaced.
+    pub(super) rotating: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl std::fmt::Debug for Auth {
@@ -91,7 +93,10 @@ impl Auth {
             store,
             vault,
             wall,
+            rotating: Arc::default(),
         };
+        auth.complete_data_keys().await?;
+        auth.sweep_key_files()?;
         if auth.setup_required()? {
             auth.setup_code.ensure()?
         } else {

@@ -4,14 +4,18 @@
 //! and other secrets. Both are cheap to clone.
 
 mod code_file;
+mod disclosures;
 mod error;
 mod identity;
 mod invitations;
+mod keyring;
 mod master_key;
 mod one_time;
 mod password;
 mod people;
 mod recovery;
+mod rotation;
+mod seal;
 mod second_factor;
 mod session;
 mod settings;
@@ -21,12 +25,15 @@ mod token;
 mod vault;
 
 pub use code_file::{RECOVERY_CODE_FILE, SETUP_CODE_FILE};
+pub use disclosures::{Disclosure, accepted_at};
 pub use error::{AuthError, VaultError};
 pub use identity::{Auth, Identity, PROOF_LASTS, Via};
 pub use invitations::Invitation;
-pub use master_key::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
+pub use keyring::USER_KEYS_FOLDER;
+pub use master_key::{MASTER_KEY_FILE, MasterKey, MasterKeyError, NEXT_MASTER_KEY_FILE, Passphrase};
 pub use people::{NewUser, Registration, UserPatch};
 pub use recovery::ResetLink;
+pub use rotation::{RotationError, open_vault};
 pub use second_factor::{Enrolment, SecondFactorState};
 pub use session::{Client, Session, SessionView};
 pub use settings::{RegistrationPolicy, Settings};

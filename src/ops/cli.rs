@@ -49,6 +49,9 @@ enum Command {
     Export(ExportCommand),
     /// Recompute every balance from its facts and report the first difference
     Verify(DataDir),
+    /// Replace the keys that protect stored secrets
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Stop all new orders and cancel open ones, or lift that
     KillSwitch(KillSwitchArgs),
     /// Ask the running server how it fares
@@ -92,6 +95,36 @@ struct KillSwitchArgs {
     /// Read the password from standard input; lifting needs it
     #[arg(long)]
     password_stdin: bool,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Put everything under a new master key; works while the server runs
+    RotateMaster(RotateMaster),
+    /// Seal the secrets of one user, or of everybody, under a new data key; works while the server runs
+    RotateUser(RotateUser),
+}
+
+#[derive(Args)]
+struct RotateMaster {
+    #[command(flatten)]
+    data: DataDir,
+    /// Make the key from a passphrase that is read from standard input; each start needs it in
+    /// EGGMONEY_MASTER_PASSPHRASE or in the file that EGGMONEY_MASTER_PASSPHRASE_FILE names
+    #[arg(long, conflicts_with = "to_file")]
+    passphrase_stdin: bool,
+    /// Keep a random key in the data folder again, after one from a passphrase
+    #[arg(long)]
+    to_file: bool,
+}
+
+#[derive(Args)]
+struct RotateUser {
+    #[command(flatten)]
+    data: DataDir,
+    /// Only this user; everybody when absent
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -153,6 +186,19 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let made = control::run(&args.data.data_dir, request).await?;
             print(json, &made, |made| format!("made the user {}", text(&made["username"])))
         }
+        Command::Keys(KeysCommand::RotateMaster(args)) => {
+            let passphrase = args.passphrase_stdin.then(password_from_stdin).transpose()?;
+            let request = Request::RotateMasterKey { passphrase, to_file: args.to_file };
+            let done = control::run(&args.data.data_dir, request).await?;
+            print(json, &done, |done| match done["from_passphrase"] == true {
+                true => "everything is under a new master key; each start needs its passphrase now".to_owned(),
+                false => "everything is under a new master key".to_owned(),
+            })
+        }
+        Command::Keys(KeysCommand::RotateUser(args)) => {
+            let done = control::run(&args.data.data_dir, Request::RotateDataKeys { user: args.user }).await?;
+            print(json, &done, |done| format!("sealed the secrets of {} users under new data keys", done["users"]))
+        }
         Command::KillSwitch(args) => {
             let password = args.password_stdin.then(password_from_stdin).transpose()?;
             let request = Request::KillSwitch { action: args.action, user: args.user, account: args.account, password };
@@ -176,6 +222,19 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let dir = args.data_dir.clone();
             let report = control::run(&dir, Request::ExportEggmoney(args.request()?)).await?;
             print(json, &report, export::sentence)
+        }
+        Command::Import(ImportCommand::User(args)) => {
+            let request = Request::ImportUser { user: args.user, file: absolute(args.file)? };
+            let report = control::run(&args.data_dir, request).await?;
+            print(json, &report, |r| {
+                let names: Vec<&str> = r["accounts"].as_array().into_iter().flatten().map(text).collect();
+                format!("imported {} of {}: all of them observe, and broker keys are to be entered", names.join(", "), text(&r["username"]))
+            })
+        }
+        Command::Export(ExportCommand::User(args)) => {
+            let request = Request::ExportUser { user: args.user, to: absolute(args.to)? };
+            let report = control::run(&args.data_dir, request).await?;
+            print(json, &report, |r| format!("exported {} accounts, {} rows", r["accounts"], r["rows"]))
         }
         Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
         Command::Health(data) => {
@@ -226,6 +285,11 @@ fn print(json: bool, value: &Value, sentence: impl Fn(&Value) -> String) -> Resu
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// The server may run elsewhere.
+fn absolute(path: PathBuf) -> Result<PathBuf, String> {
+    std::path::absolute(&path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The first line of standard input, so that the password is in no process list.

@@ -16,8 +16,8 @@ use tokio::net::{UnixListener, UnixStream};
 use super::export::{self, EggmoneyExport};
 use super::import::{self, EggmoneyImport};
 use crate::app::clock::SystemClock;
-use crate::app::{App, Config};
-use crate::auth::NewUser;
+use crate::app::{App, Config, config};
+use crate::auth::{MasterKey, NewUser, Passphrase};
 use crate::domain::id::UserId;
 use crate::domain::user::Role;
 use crate::storage::{DATABASE_FILE, StoreError};
@@ -42,6 +42,14 @@ pub enum Request {
     UserCreate { username: String, password: String, role: Role },
     /// Throws, lifts or shows a kill switch.
     KillSwitch { action: SwitchAction, user: Option<String>, account: Option<String>, password: Option<String> },
+    /// Replaces the master key: by one from this passphrase, or by a random one in its file.
+    RotateMasterKey { passphrase: Option<String>, to_file: bool },
+    /// Seals everything of a user, or of everybody, under a new data key.
+    RotateDataKeys { user: Option<String> },
+    /// Writes everything of a user into one file.
+    ExportUser { user: String, to: PathBuf },
+    /// Brings such a file into a user who has no accounts.
+    ImportUser { user: String, file: PathBuf },
     /// Brings an old account along.
     ImportEggmoney(EggmoneyImport),
     /// Writes an account for the old program.
@@ -70,9 +78,15 @@ impl Request {
     fn makes_data(&self) -> bool {
         match self {
             Request::UserCreate { .. } => true,
-            Request::Health | Request::Verify | Request::KillSwitch { .. } | Request::ImportEggmoney(_) | Request::ExportEggmoney(_) => {
-                false
-            }
+            Request::Health
+            | Request::Verify
+            | Request::KillSwitch { .. }
+            | Request::RotateMasterKey { .. }
+            | Request::RotateDataKeys { .. }
+            | Request::ExportUser { .. }
+            | Request::ImportUser { .. }
+            | Request::ImportEggmoney(_)
+            | Request::ExportEggmoney(_) => false,
         }
     }
 
@@ -83,6 +97,10 @@ impl Request {
             Request::Verify
             | Request::UserCreate { .. }
             | Request::KillSwitch { .. }
+            | Request::RotateMasterKey { .. }
+            | Request::RotateDataKeys { .. }
+            | Request::ExportUser { .. }
+            | Request::ImportUser { .. }
             | Request::ImportEggmoney(_)
             | Request::ExportEggmoney(_) => false,
         }
@@ -107,9 +125,42 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
             Ok(json!({"id": user.id, "username": user.username, "role": user.role}))
         }
         Request::KillSwitch { action, user, account, password } => kill_switch(app, action, user, account, password).await,
+        Request::RotateMasterKey { passphrase, to_file } => rotate_master_key(app, passphrase, to_file).await,
+        Request::RotateDataKeys { user } => rotate_data_keys(app, user).await,
+        Request::ExportUser { user, to } => {
+            let id = named(app, &user)?;
+            serialise(&app.export_user_to(id, to).await.map_err(|e| e.to_string())?)
+        }
+        Request::ImportUser { user, file } => {
+            let id = named(app, &user)?;
+            serialise(&app.import_user(id, None, file).await.map_err(|e| e.to_string())?)
+        }
         Request::ImportEggmoney(request) => import::execute(app, request).await,
         Request::ExportEggmoney(request) => export::execute(app, request).await,
     }
+}
+
+/// A key that was made from a passphrase never falls back to a file unasked.
+async fn rotate_master_key(app: &Arc<App>, passphrase: Option<String>, to_file: bool) -> Result<Value, String> {
+    let dir = &app.config.data_dir;
+    if passphrase.is_none() && !to_file && MasterKey::needs_passphrase(dir) {
+        return Err("the master key is made from a passphrase: add --passphrase-stdin for a new one, or --to-file".to_owned());
+    }
+    let from_passphrase = passphrase.is_some();
+    let passphrase = passphrase.map(|text| Passphrase::new(text.into()));
+    let generation = app.auth.rotate_master_key(dir, passphrase).await.map_err(|e| e.to_string())?;
+    Ok(json!({ "generation": generation, "from_passphrase": from_passphrase }))
+}
+
+async fn rotate_data_keys(app: &Arc<App>, user: Option<String>) -> Result<Value, String> {
+    let users = match user {
+        Some(name) => vec![app.auth.find_user(&name).map_err(|e| e.to_string())?.ok_or_else(|| format!("there is no user '{name}'"))?],
+        None => app.auth.users().map_err(|e| e.to_string())?,
+    };
+    for user in &users {
+        app.auth.rotate_data_key(None, user.id).await.map_err(|e| format!("{}: {e}", user.username))?;
+    }
+    Ok(json!({ "users": users.len() }))
 }
 
 /// Lifting needs the password of the person whose switch it is, or of an administrator when it is the
@@ -159,6 +210,11 @@ async fn kill_switch(
     Ok(json!({ "on": on, "installation": halts.installation, "user": halts.user }))
 }
 
+fn named(app: &Arc<App>, username: &str) -> Result<UserId, String> {
+    let user = app.auth.find_user(username).map_err(|e| e.to_string())?;
+    user.map(|u| u.id).ok_or_else(|| format!("there is no user '{username}'"))
+}
+
 fn serialise(value: &impl Serialize) -> Result<Value, String> {
     serde_json::to_value(value).map_err(|e| e.to_string())
 }
@@ -177,7 +233,9 @@ pub async fn run(data_dir: &Path, request: Request) -> Result<Value, String> {
             if !request.makes_data() && !data_dir.join(DATABASE_FILE).exists() {
                 return Err(format!("{} holds no EggMoney data: check --data-dir", data_dir.display()));
             }
-            let app = App::open(Config::new(data_dir), Arc::new(SystemClock), Arc::new(SystemClock)).await.map_err(|e| e.to_string())?;
+            let master_passphrase = config::passphrase(|name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
+            let config = Config { master_passphrase, ..Config::new(data_dir) };
+            let app = App::open(config, Arc::new(SystemClock), Arc::new(SystemClock)).await.map_err(|e| e.to_string())?;
             execute(&app, request).await
         }
         Err(e) => Err(format!("cannot speak to the server over {}: {e}", data_dir.join(SOCKET_FILE).display())),
@@ -331,6 +389,40 @@ mod tests {
             assert!(read.is_ok() && answer.contains("same version"), "{answer}");
         }
         task.abort();
+    }
+
+    #[tokio::test]
+    async fn keys_rotate_with_and_without_a_server_and_the_data_open_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        run(dir.path(), create("anna")).await.unwrap();
+        let master = || Request::RotateMasterKey { passphrase: None, to_file: false };
+        assert_eq!(run(dir.path(), master()).await.unwrap()["generation"], 2);
+        let (app, task) = server(dir.path()).await;
+        assert_eq!(run(dir.path(), master()).await.unwrap()["generation"], 3);
+        assert_eq!(run(dir.path(), Request::RotateDataKeys { user: None }).await.unwrap()["users"], 1);
+        let unknown = run(dir.path(), Request::RotateDataKeys { user: Some("ben".to_owned()) }).await.unwrap_err();
+        assert!(unknown.contains("no user 'ben'"), "{unknown}");
+        let phrase = Some("words that nobody guesses".to_owned());
+        let short = Request::RotateMasterKey { passphrase: Some("short".to_owned()), to_file: false };
+        assert!(run(dir.path(), short).await.unwrap_err().contains("too short"));
+        let moved = run(dir.path(), Request::RotateMasterKey { passphrase: phrase.clone(), to_file: false }).await.unwrap();
+        assert_eq!((&moved["generation"], &moved["from_passphrase"]), (&json!(4), &json!(true)));
+        assert!(run(dir.path(), master()).await.unwrap_err().contains("--to-file"));
+        task.abort();
+        let _ = task.await;
+        drop(app);
+
+        let open = async |text: Option<&str>| {
+            let master_passphrase = text.map(|t| Passphrase::new(t.to_owned().into()));
+            let config = Config { master_passphrase, ..Config::new(dir.path()) };
+            App::open(config, Arc::new(SystemClock), Arc::new(SystemClock)).await.map_err(|e| e.to_string())
+        };
+        assert!(open(None).await.unwrap_err().contains("EGGMONEY_MASTER_PASSPHRASE"));
+        assert!(open(Some("words that somebody guesses")).await.unwrap_err().contains("passphrase is wrong"));
+        let app = open(phrase.as_deref()).await.unwrap();
+        execute(&app, Request::RotateMasterKey { passphrase: None, to_file: true }).await.unwrap();
+        drop(app);
+        assert!(open(None).await.unwrap().auth.find_user("anna").unwrap().is_some());
     }
 
     #[tokio::test]

@@ -15,6 +15,21 @@ use crate::storage::StoreError;
 pub(super) enum ExportCommand {
     /// Write an account as database and settings of the old EggMoney program
     Eggmoney(ExportEggmoney),
+    /// Write everything of a user into one file that another installation imports
+    User(ExportUser),
+}
+
+#[derive(Args)]
+pub(super) struct ExportUser {
+    /// Folder that holds all data
+    #[arg(long, value_name = "DIR", env = "EGGMONEY_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Whose data
+    #[arg(long, value_name = "NAME")]
+    pub user: String,
+    /// The file to write; it must not exist yet
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
 }
 
 #[derive(Args)]

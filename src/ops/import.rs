@@ -14,6 +14,21 @@ use crate::importers::eggmoney::{self as egg, ImportError, ImportRequest, OldFil
 pub(super) enum ImportCommand {
     /// Import an account of the old EggMoney program
     Eggmoney(ImportEggmoney),
+    /// Import what `export user` of another installation wrote, into a user who has no accounts
+    User(ImportUser),
+}
+
+#[derive(Args)]
+pub(super) struct ImportUser {
+    /// Folder that holds all data
+    #[arg(long, value_name = "DIR", env = "EGGMONEY_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// User who gets the data
+    #[arg(long, value_name = "NAME")]
+    pub user: String,
+    /// The file
+    #[arg(long, value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 #[derive(Args)]

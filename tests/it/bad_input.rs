@@ -32,8 +32,8 @@ const BODILESS: &[&str] = &[
     "POST /api/v1/users/password/confirm",
     "DELETE /api/v1/admin/invitations/{id}",
 ];
-/// Has a form instead of JSON; it is tried in a test of its own.
-const UPLOAD: &str = "POST /api/v1/imports/eggmoney";
+/// Have a form instead of JSON; they are tried in tests of their own.
+const UPLOADS: [&str; 2] = ["POST /api/v1/imports/eggmoney", "POST /api/v1/imports/user"];
 
 /// What a field takes.
 #[derive(Clone, Copy, PartialEq)]
@@ -559,9 +559,15 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     assert_eq!(t.caller.post("/api/v1/auth/recovery", &Value::Null).await.0, 204);
     let code = fs_err::read_to_string(server.folder().join("recovery-code")).unwrap().lines().next().unwrap().to_owned();
     server.create("second-admin", Role::Admin).await;
+    server.create("doomed", Role::User).await;
+    let doomed = server.app.auth.find_user("doomed").unwrap().unwrap().id;
+    assert_eq!(t.caller.patch(&format!("/api/v1/admin/users/{doomed}"), &json!({"active": false})).await.0, 200);
     let fields = [must("username", Any), must("code", Any), must("password", Any)];
     let body = json!({"username": "second-admin", "code": code, "password": format!("{PASSWORD} newer")});
     t.on("POST /api/v1/auth/recovery/confirm", "/api/v1/auth/recovery/confirm", &fields, body).await;
+    let path = format!("/api/v1/admin/users/{}/erase", server.app.auth.find_user("doomed").unwrap().unwrap().id);
+    let fields = [must("username", Words), may("leave_orders", Flag)];
+    t.on("POST /api/v1/admin/users/{id}/erase", &path, &fields, json!({"username": "doomed", "leave_orders": false})).await;
     let path = "/api/v1/admin/live-trading";
     t.on(&format!("PUT {path}"), path, &[must("allowed", Flag)], json!({"allowed": false})).await;
     let path = "/api/v1/admin/kill-switch";
@@ -582,9 +588,15 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let body = json!({"username": "newcomer", "password": PASSWORD, "email": "new@example.org", "invite": null, "setup_code": null});
     t.on("POST /api/v1/auth/register", "/api/v1/auth/register", &fields, body).await;
 
+    server.create("leaving", Role::User).await;
+    let mut t = Attack { caller: server.login("leaving").await.proved().await, watched: Vec::new(), ..t };
+    let fields = [must("username", Words), may("leave_orders", Flag)];
+    let body = json!({"username": "leaving", "leave_orders": false});
+    t.on("POST /api/v1/users/erase", "/api/v1/users/erase", &fields, body).await;
+
     t.finish();
     let all: BTreeSet<String> = routes::all().iter().filter(|r| r.method != "GET").map(|r| format!("{} {}", r.method, r.path)).collect();
-    let decided: BTreeSet<String> = BODILESS.iter().chain(&[UPLOAD]).map(|r| (*r).to_owned()).chain(t.tried).collect();
+    let decided: BTreeSet<String> = BODILESS.iter().chain(&UPLOADS).map(|r| (*r).to_owned()).chain(t.tried).collect();
     let open: Vec<_> = decided.symmetric_difference(&all).collect();
     assert!(open.is_empty(), "each route is either tried here or said to take no body: {open:?}");
     assert_eq!(server.app.store.verify().unwrap().differences, []);
@@ -628,11 +640,7 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
         ("PUT /api/v1/trading/accounts/{id}/schedule", format!("{account}/schedule"), json!({"version": 1, "schedule": schedule})),
         ("POST /api/v1/trading/bots", "/api/v1/trading/bots".to_owned(), new_bot),
         ("PATCH /api/v1/trading/bots/{id}", bot, json!({"version": 1, "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}]})),
-        (
-            "PUT /api/v1/trading/accounts/{id}/limits",
-            format!("{account}/limits"),
-            json!({"version": 1, "limits": {"max_daily_trades": 5}}),
-        ),
+        ("PUT /api/v1/trading/accounts/{id}/limits", format!("{account}/limits"), json!({"version": 1, "limits": {"max_daily_trades": 5}})),
         (
             "POST /api/v1/trading/bots/renewal",
             "/api/v1/trading/bots/renewal".to_owned(),
@@ -673,7 +681,8 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
 async fn queries_and_addresses_are_checked_too() {
     let night = Night::start("2026-05-15T14:58:00Z").await;
     let owned = night.bring("chan", "chan", 30_000).await;
-    let mut t = Attack { caller: night.server.login("chan").await.proved().await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
+    let mut t =
+        Attack { caller: night.server.login("chan").await.proved().await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
     let account = owned.account;
     const LISTS: [&str; 3] = ["trading/orders", "trading/history", "alerts"];
     const OF_ACCOUNT: [&str; 6] =

@@ -16,8 +16,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
-use super::support::old::{Night, Owned};
 use super::support::Caller;
+use super::support::old::{Night, Owned};
 
 /// The old program asks nobody.
 #[derive(Debug)]
@@ -209,10 +209,7 @@ async fn an_observed_night_is_compared_and_the_owner_climbs_over_paper_to_one_sh
     let (status, problem) = kim.post(&climb, &paper(json!({}))).await;
     assert_eq!((status, &problem["code"]), (403, &json!("step_up_required")), "{problem}");
     kim.prove().await;
-    for (body, code) in [
-        (up(json!({})), "rung_skipped"),
-        (paper(json!({"skip_night": false})), "clean_night_missing"),
-    ] {
+    for (body, code) in [(up(json!({})), "rung_skipped"), (paper(json!({"skip_night": false})), "clean_night_missing")] {
         let (status, problem) = kim.post(&climb, &body).await;
         assert_eq!((status, problem["code"].as_str()), (422, Some(code)), "{problem}");
     }

@@ -3,8 +3,8 @@
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpResponse, web};
 
-use crate::domain::id::AccountId;
 use crate::auth::Identity;
+use crate::domain::id::AccountId;
 use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::ApiError;
 use crate::http::route::{Route, route};

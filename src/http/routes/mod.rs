@@ -13,6 +13,7 @@ mod exports;
 mod going_live;
 mod history;
 mod imports;
+mod leaving;
 mod limits;
 mod market;
 mod orders;
@@ -45,6 +46,7 @@ pub fn all() -> Vec<Route> {
         credentials::routes(),
         differences::routes(),
         imports::routes(),
+        leaving::routes(),
         exports::routes(),
         going_live::routes(),
         history::routes(),

@@ -25,7 +25,7 @@ pub(super) fn observer(world: &mut World, bots: Vec<(Bot, f64, f64)>) -> Client 
 
 pub(super) fn with_key(world: &World, client: &Client) {
     let (user, key) = (client.user, account_key(client.account).text(secret::APP_SECRET));
-    world.write(move |tx| tx.user(user).put(&SECRETS, &key, &Sealed { key_version: 1, ciphertext: String::new() }));
+    world.write(move |tx| tx.user(user).put(&SECRETS, &key, &Sealed { key_version: 1, in_two_parts: false, ciphertext: String::new() }));
 }
 
 pub(super) async fn allow(world: &World, client: &Client) {

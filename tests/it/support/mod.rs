@@ -109,6 +109,12 @@ impl TestServer {
         self.login("root-admin").await
     }
 
+    /// An administrator of an installation that has users already, signed in.
+    pub async fn admin_made(&self) -> Caller<'_> {
+        self.create("root-admin", eggmoney::domain::user::Role::Admin).await;
+        self.login("root-admin").await
+    }
+
     /// Makes a user and signs in. The first administrator need not exist.
     pub async fn user(&self, username: &str) -> Caller<'_> {
         self.create(username, eggmoney::domain::user::Role::User).await;

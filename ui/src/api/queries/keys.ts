@@ -4,6 +4,7 @@ export const keys = {
   profile: ['profile'] as const,
   sessions: ['sessions'] as const,
   secondFactor: ['second-factor'] as const,
+  remaining: ['remaining'] as const,
   disclosures: ['disclosures'] as const,
   ownAudit: ['own-audit'] as const,
   accounts: ['accounts'] as const,

@@ -21,6 +21,7 @@ import { setLanguage } from '../../lib/i18n';
 import { useLocale } from '../../lib/locale';
 import { setTheme, type Theme, useTheme } from '../../lib/theme';
 import { deviceName } from './device';
+import { LeavingCard } from './LeavingCard';
 import { PasswordCard } from './PasswordCard';
 import { SecondFactorCard } from './SecondFactorCard';
 
@@ -56,6 +57,7 @@ export function ProfilePage() {
         <Sessions />
         <DisclosureCard name="broker_key" keep />
         <OwnAudit />
+        <LeavingCard />
       </div>
     </>
   );
