@@ -77,7 +77,9 @@ function AccountSheet({ account }: { account: Account }) {
       <dl className="grid gap-x-4 gap-y-1 text-sm sm:grid-cols-[10rem_1fr]">
         <dt className="text-muted">{t('emergency.broker')}</dt>
         <dd>
-          {account.environment === 'own' ? t('environment.own') : `${t('emergency.kis')} · ${t(`environment.${account.environment}`)}`}
+          {account.environment === 'own'
+            ? t('environment.own')
+            : `${t('emergency.kis')} · ${t(`environment.${account.environment}`)}`}
         </dd>
         <dt className="text-muted">{t('brokerKey.accountNo')}</dt>
         <dd className="num">{key?.present ? key.masked_account : t('common.none')}</dd>
@@ -97,7 +99,9 @@ function AccountSheet({ account }: { account: Account }) {
             : open.map((order) => (
                 <p key={order.id}>
                   {t(`side.${order.side}`)} {order.symbol} <Shares value={order.quantity} unit />{' '}
-                  {order.price !== null && <Money value={order.price} currency={order.market === 'KRX' ? 'KRW' : 'USD'} />}{' '}
+                  {order.price !== null && (
+                    <Money value={order.price} currency={order.market === 'KRX' ? 'KRW' : 'USD'} />
+                  )}{' '}
                   {order.broker_order_no && t('emergency.number', { number: order.broker_order_no })}
                 </p>
               ))}
