@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::control::{self, Request, SwitchAction};
 use super::export::{self, ExportCommand};
 use super::import::{self, ImportCommand};
-use super::{demo, serve, simulate};
+use super::keys::{self, KeysCommand};
+use super::people::{self, UserCommand};
+use super::{demo, serve, simulate, transfer};
 use crate::app::config::{self, Flags};
-use crate::domain::user::Role;
 use crate::http::openapi_document;
 
 /// Threads of the runtime beside those that serve requests.
@@ -74,10 +75,10 @@ struct ServeArgs {
 }
 
 #[derive(Args)]
-struct DataDir {
+pub(super) struct DataDir {
     /// Folder that holds all data
     #[arg(long, value_name = "DIR", env = "EGGMONEY_DATA_DIR")]
-    data_dir: PathBuf,
+    pub(super) data_dir: PathBuf,
 }
 
 #[derive(Args)]
@@ -94,57 +95,6 @@ struct KillSwitchArgs {
     account: Option<String>,
     /// Read the password from standard input; lifting needs it
     #[arg(long)]
-    password_stdin: bool,
-}
-
-#[derive(Subcommand)]
-enum KeysCommand {
-    /// Put everything under a new master key; works while the server runs
-    RotateMaster(RotateMaster),
-    /// Seal the secrets of one user, or of everybody, under a new data key; works while the server runs
-    RotateUser(RotateUser),
-}
-
-#[derive(Args)]
-struct RotateMaster {
-    #[command(flatten)]
-    data: DataDir,
-    /// Make the key from a passphrase that is read from standard input; each start needs it in
-    /// EGGMONEY_MASTER_PASSPHRASE or in the file that EGGMONEY_MASTER_PASSPHRASE_FILE names
-    #[arg(long, conflicts_with = "to_file")]
-    passphrase_stdin: bool,
-    /// Keep a random key in the data folder again, after one from a passphrase
-    #[arg(long)]
-    to_file: bool,
-}
-
-#[derive(Args)]
-struct RotateUser {
-    #[command(flatten)]
-    data: DataDir,
-    /// Only this user; everybody when absent
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-}
-
-#[derive(Subcommand)]
-enum UserCommand {
-    /// Make a user
-    Create(UserCreate),
-}
-
-#[derive(Args)]
-struct UserCreate {
-    #[command(flatten)]
-    data: DataDir,
-    /// Name to sign in with
-    #[arg(long, value_name = "NAME")]
-    username: String,
-    /// admin or user
-    #[arg(long, value_name = "ROLE")]
-    role: Role,
-    /// Read the password from standard input
-    #[arg(long, required = true)]
     password_stdin: bool,
 }
 
@@ -180,24 +130,13 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         }
         Command::Demo(args) => demo::demo(args).await.map(|()| ExitCode::SUCCESS),
         Command::Simulate(args) => simulate::simulate(args).await.map(|()| ExitCode::SUCCESS),
-        Command::User(UserCommand::Create(args)) => {
-            debug_assert!(args.password_stdin, "clap demands it");
-            let request = Request::UserCreate { username: args.username, password: password_from_stdin()?, role: args.role };
-            let made = control::run(&args.data.data_dir, request).await?;
-            print(json, &made, |made| format!("made the user {}", text(&made["username"])))
+        Command::User(command) => {
+            let (dir, request) = command.request(password_from_stdin)?;
+            print(json, &control::run(&dir, Request::People(request)).await?, people::sentence)
         }
-        Command::Keys(KeysCommand::RotateMaster(args)) => {
-            let passphrase = args.passphrase_stdin.then(password_from_stdin).transpose()?;
-            let request = Request::RotateMasterKey { passphrase, to_file: args.to_file };
-            let done = control::run(&args.data.data_dir, request).await?;
-            print(json, &done, |done| match done["from_passphrase"] == true {
-                true => "everything is under a new master key; each start needs its passphrase now".to_owned(),
-                false => "everything is under a new master key".to_owned(),
-            })
-        }
-        Command::Keys(KeysCommand::RotateUser(args)) => {
-            let done = control::run(&args.data.data_dir, Request::RotateDataKeys { user: args.user }).await?;
-            print(json, &done, |done| format!("sealed the secrets of {} users under new data keys", done["users"]))
+        Command::Keys(command) => {
+            let (dir, request) = command.request(password_from_stdin)?;
+            print(json, &control::run(&dir, Request::Keys(request)).await?, keys::sentence)
         }
         Command::KillSwitch(args) => {
             let password = args.password_stdin.then(password_from_stdin).transpose()?;
@@ -224,17 +163,12 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             print(json, &report, export::sentence)
         }
         Command::Import(ImportCommand::User(args)) => {
-            let request = Request::ImportUser { user: args.user, file: absolute(args.file)? };
-            let report = control::run(&args.data_dir, request).await?;
-            print(json, &report, |r| {
-                let names: Vec<&str> = r["accounts"].as_array().into_iter().flatten().map(text).collect();
-                format!("imported {} of {}: all of them observe, and broker keys are to be entered", names.join(", "), text(&r["username"]))
-            })
+            let (dir, request) = args.request()?;
+            print(json, &control::run(&dir, Request::Transfer(request)).await?, transfer::sentence)
         }
         Command::Export(ExportCommand::User(args)) => {
-            let request = Request::ExportUser { user: args.user, to: absolute(args.to)? };
-            let report = control::run(&args.data_dir, request).await?;
-            print(json, &report, |r| format!("exported {} accounts, {} rows", r["accounts"], r["rows"]))
+            let (dir, request) = args.request()?;
+            print(json, &control::run(&dir, Request::Transfer(request)).await?, transfer::sentence)
         }
         Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
         Command::Health(data) => {
@@ -285,11 +219,6 @@ fn print(json: bool, value: &Value, sentence: impl Fn(&Value) -> String) -> Resu
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
-}
-
-/// The server may run elsewhere.
-fn absolute(path: PathBuf) -> Result<PathBuf, String> {
-    std::path::absolute(&path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The first line of standard input, so that the password is in no process list.

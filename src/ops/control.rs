@@ -15,11 +15,12 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::export::{self, EggmoneyExport};
 use super::import::{self, EggmoneyImport};
+use super::keys::{self, KeysRequest};
+use super::people::{self, PeopleRequest};
+use super::transfer::{self, TransferRequest};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Config, config};
-use crate::auth::{MasterKey, NewUser, Passphrase};
 use crate::domain::id::UserId;
-use crate::domain::user::Role;
 use crate::storage::{DATABASE_FILE, StoreError};
 use crate::trading::HaltScope;
 
@@ -38,18 +39,14 @@ pub enum Request {
     Health,
     /// Recomputes every fold from its facts.
     Verify,
-    /// Makes a user.
-    UserCreate { username: String, password: String, role: Role },
+    /// Looks after users.
+    People(PeopleRequest),
     /// Throws, lifts or shows a kill switch.
     KillSwitch { action: SwitchAction, user: Option<String>, account: Option<String>, password: Option<String> },
-    /// Replaces the master key: by one from this passphrase, or by a random one in its file.
-    RotateMasterKey { passphrase: Option<String>, to_file: bool },
-    /// Seals everything of a user, or of everybody, under a new data key.
-    RotateDataKeys { user: Option<String> },
-    /// Writes everything of a user into one file.
-    ExportUser { user: String, to: PathBuf },
-    /// Brings such a file into a user who has no accounts.
-    ImportUser { user: String, file: PathBuf },
+    /// Replaces keys.
+    Keys(KeysRequest),
+    /// Takes a user's data out, or brings them in.
+    Transfer(TransferRequest),
     /// Brings an old account along.
     ImportEggmoney(EggmoneyImport),
     /// Writes an account for the old program.
@@ -77,14 +74,12 @@ impl Request {
     /// Some commands make a data folder, others need one.
     fn makes_data(&self) -> bool {
         match self {
-            Request::UserCreate { .. } => true,
+            Request::People(people) => people.makes_data(),
             Request::Health
             | Request::Verify
             | Request::KillSwitch { .. }
-            | Request::RotateMasterKey { .. }
-            | Request::RotateDataKeys { .. }
-            | Request::ExportUser { .. }
-            | Request::ImportUser { .. }
+            | Request::Keys(_)
+            | Request::Transfer(_)
             | Request::ImportEggmoney(_)
             | Request::ExportEggmoney(_) => false,
         }
@@ -95,12 +90,10 @@ impl Request {
         match self {
             Request::Health => true,
             Request::Verify
-            | Request::UserCreate { .. }
+            | Request::People(_)
             | Request::KillSwitch { .. }
-            | Request::RotateMasterKey { .. }
-            | Request::RotateDataKeys { .. }
-            | Request::ExportUser { .. }
-            | Request::ImportUser { .. }
+            | Request::Keys(_)
+            | Request::Transfer(_)
             | Request::ImportEggmoney(_)
             | Request::ExportEggmoney(_) => false,
         }
@@ -119,48 +112,13 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
             let report = tokio::task::spawn_blocking(move || store.verify()).await.map_err(|e| e.to_string())?;
             serialise(&report.map_err(|e| e.to_string())?)
         }
-        Request::UserCreate { username, password, role } => {
-            let new = NewUser { username, password: SecretString::from(password), email: None, role };
-            let user = app.auth.create_user(new, None).await.map_err(|e| e.to_string())?;
-            Ok(json!({"id": user.id, "username": user.username, "role": user.role}))
-        }
+        Request::People(request) => people::execute(app, request).await,
         Request::KillSwitch { action, user, account, password } => kill_switch(app, action, user, account, password).await,
-        Request::RotateMasterKey { passphrase, to_file } => rotate_master_key(app, passphrase, to_file).await,
-        Request::RotateDataKeys { user } => rotate_data_keys(app, user).await,
-        Request::ExportUser { user, to } => {
-            let id = named(app, &user)?;
-            serialise(&app.export_user_to(id, to).await.map_err(|e| e.to_string())?)
-        }
-        Request::ImportUser { user, file } => {
-            let id = named(app, &user)?;
-            serialise(&app.import_user(id, None, file).await.map_err(|e| e.to_string())?)
-        }
+        Request::Keys(request) => keys::execute(app, request).await,
+        Request::Transfer(request) => transfer::execute(app, request).await,
         Request::ImportEggmoney(request) => import::execute(app, request).await,
         Request::ExportEggmoney(request) => export::execute(app, request).await,
     }
-}
-
-/// A key that was made from a passphrase never falls back to a file unasked.
-async fn rotate_master_key(app: &Arc<App>, passphrase: Option<String>, to_file: bool) -> Result<Value, String> {
-    let dir = &app.config.data_dir;
-    if passphrase.is_none() && !to_file && MasterKey::needs_passphrase(dir) {
-        return Err("the master key is made from a passphrase: add --passphrase-stdin for a new one, or --to-file".to_owned());
-    }
-    let from_passphrase = passphrase.is_some();
-    let passphrase = passphrase.map(|text| Passphrase::new(text.into()));
-    let generation = app.auth.rotate_master_key(dir, passphrase).await.map_err(|e| e.to_string())?;
-    Ok(json!({ "generation": generation, "from_passphrase": from_passphrase }))
-}
-
-async fn rotate_data_keys(app: &Arc<App>, user: Option<String>) -> Result<Value, String> {
-    let users = match user {
-        Some(name) => vec![app.auth.find_user(&name).map_err(|e| e.to_string())?.ok_or_else(|| format!("there is no user '{name}'"))?],
-        None => app.auth.users().map_err(|e| e.to_string())?,
-    };
-    for user in &users {
-        app.auth.rotate_data_key(None, user.id).await.map_err(|e| format!("{}: {e}", user.username))?;
-    }
-    Ok(json!({ "users": users.len() }))
 }
 
 /// Lifting needs the password of the person whose switch it is, or of an administrator when it is the
@@ -172,10 +130,7 @@ async fn kill_switch(
     account: Option<String>,
     password: Option<String>,
 ) -> Result<Value, String> {
-    let person = match &user {
-        Some(name) => Some(app.auth.find_user(name).map_err(|e| e.to_string())?.ok_or_else(|| format!("there is no user '{name}'"))?),
-        None => None,
-    };
+    let person = user.as_ref().map(|name| people::find(app, name)).transpose()?;
     let scope = match (&person, &account) {
         (None, Some(_)) => return Err("--account needs --user: whose account is it?".to_owned()),
         (None, None) => HaltScope::Installation,
@@ -208,11 +163,6 @@ async fn kill_switch(
         HaltScope::Account(_, id) => halts.accounts.iter().any(|(account, _)| *account == id),
     };
     Ok(json!({ "on": on, "installation": halts.installation, "user": halts.user }))
-}
-
-fn named(app: &Arc<App>, username: &str) -> Result<UserId, String> {
-    let user = app.auth.find_user(username).map_err(|e| e.to_string())?;
-    user.map(|u| u.id).ok_or_else(|| format!("there is no user '{username}'"))
 }
 
 fn serialise(value: &impl Serialize) -> Result<Value, String> {
@@ -340,6 +290,7 @@ async fn handle(stream: UnixStream, app: &Arc<App>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Passphrase;
 
     async fn server(dir: &Path) -> (Arc<App>, tokio::task::JoinHandle<()>) {
         let app = App::open(Config::new(dir), Arc::new(SystemClock), Arc::new(SystemClock)).await.unwrap();
@@ -349,7 +300,8 @@ mod tests {
     }
 
     fn create(username: &str) -> Request {
-        Request::UserCreate { username: username.to_owned(), password: "correct horse battery".to_owned(), role: Role::User }
+        let (username, password) = (username.to_owned(), "correct horse battery".to_owned());
+        Request::People(PeopleRequest::Create { username, password, role: crate::domain::user::Role::User })
     }
 
     #[tokio::test]
@@ -395,19 +347,19 @@ mod tests {
     async fn keys_rotate_with_and_without_a_server_and_the_data_open_afterwards() {
         let dir = tempfile::tempdir().unwrap();
         run(dir.path(), create("anna")).await.unwrap();
-        let master = || Request::RotateMasterKey { passphrase: None, to_file: false };
-        assert_eq!(run(dir.path(), master()).await.unwrap()["generation"], 2);
+        let master = || KeysRequest::Master { passphrase: None, to_file: false };
+        assert_eq!(run(dir.path(), Request::Keys(master())).await.unwrap()["generation"], 2);
         let (app, task) = server(dir.path()).await;
-        assert_eq!(run(dir.path(), master()).await.unwrap()["generation"], 3);
-        assert_eq!(run(dir.path(), Request::RotateDataKeys { user: None }).await.unwrap()["users"], 1);
-        let unknown = run(dir.path(), Request::RotateDataKeys { user: Some("ben".to_owned()) }).await.unwrap_err();
+        assert_eq!(run(dir.path(), Request::Keys(master())).await.unwrap()["generation"], 3);
+        assert_eq!(run(dir.path(), Request::Keys(KeysRequest::Users { user: None })).await.unwrap()["users"], 1);
+        let unknown = run(dir.path(), Request::Keys(KeysRequest::Users { user: Some("ben".to_owned()) })).await.unwrap_err();
         assert!(unknown.contains("no user 'ben'"), "{unknown}");
         let phrase = Some("words that nobody guesses".to_owned());
-        let short = Request::RotateMasterKey { passphrase: Some("short".to_owned()), to_file: false };
-        assert!(run(dir.path(), short).await.unwrap_err().contains("too short"));
-        let moved = run(dir.path(), Request::RotateMasterKey { passphrase: phrase.clone(), to_file: false }).await.unwrap();
+        let short = KeysRequest::Master { passphrase: Some("short".to_owned()), to_file: false };
+        assert!(run(dir.path(), Request::Keys(short)).await.unwrap_err().contains("too short"));
+        let moved = run(dir.path(), Request::Keys(KeysRequest::Master { passphrase: phrase.clone(), to_file: false })).await.unwrap();
         assert_eq!((&moved["generation"], &moved["from_passphrase"]), (&json!(4), &json!(true)));
-        assert!(run(dir.path(), master()).await.unwrap_err().contains("--to-file"));
+        assert!(run(dir.path(), Request::Keys(master())).await.unwrap_err().contains("--to-file"));
         task.abort();
         let _ = task.await;
         drop(app);
@@ -420,7 +372,7 @@ mod tests {
         assert!(open(None).await.unwrap_err().contains("EGGMONEY_MASTER_PASSPHRASE"));
         assert!(open(Some("words that somebody guesses")).await.unwrap_err().contains("passphrase is wrong"));
         let app = open(phrase.as_deref()).await.unwrap();
-        execute(&app, Request::RotateMasterKey { passphrase: None, to_file: true }).await.unwrap();
+        execute(&app, Request::Keys(KeysRequest::Master { passphrase: None, to_file: true })).await.unwrap();
         drop(app);
         assert!(open(None).await.unwrap().auth.find_user("anna").unwrap().is_some());
     }

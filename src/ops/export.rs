@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::transfer::ExportUser;
 use crate::app::App;
 use crate::importers::eggmoney::OldCopy;
 use crate::storage::StoreError;
@@ -17,19 +18,6 @@ pub(super) enum ExportCommand {
     Eggmoney(ExportEggmoney),
     /// Write everything of a user into one file that another installation imports
     User(ExportUser),
-}
-
-#[derive(Args)]
-pub(super) struct ExportUser {
-    /// Folder that holds all data
-    #[arg(long, value_name = "DIR", env = "EGGMONEY_DATA_DIR")]
-    pub data_dir: PathBuf,
-    /// Whose data
-    #[arg(long, value_name = "NAME")]
-    pub user: String,
-    /// The file to write; it must not exist yet
-    #[arg(long, value_name = "FILE")]
-    pub to: PathBuf,
 }
 
 #[derive(Args)]

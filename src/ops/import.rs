@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::transfer::ImportUser;
 use crate::app::App;
 use crate::importers::eggmoney::{self as egg, ImportError, ImportRequest, OldFiles, Report};
 
@@ -16,19 +17,6 @@ pub(super) enum ImportCommand {
     Eggmoney(ImportEggmoney),
     /// Import what `export user` of another installation wrote, into a user who has no accounts
     User(ImportUser),
-}
-
-#[derive(Args)]
-pub(super) struct ImportUser {
-    /// Folder that holds all data
-    #[arg(long, value_name = "DIR", env = "EGGMONEY_DATA_DIR")]
-    pub data_dir: PathBuf,
-    /// User who gets the data
-    #[arg(long, value_name = "NAME")]
-    pub user: String,
-    /// The file
-    #[arg(long, value_name = "FILE")]
-    pub file: PathBuf,
 }
 
 #[derive(Args)]
