@@ -336,6 +336,29 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn data_keys_of_an_older_version_get_their_second_part() {
+        let store = Store::in_memory().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let master = MasterKey::load_or_create(dir.path(), false, None).unwrap();
+        let (user, account) = (UserId(Uuid::now_v7()), AccountId(Uuid::now_v7()));
+        let older = Vault::new(&master);
+        store
+            .write_blocking(move |tx| {
+                tx.put(&USERS, &Key::new().id(user.as_bytes()), &samples::user(user, Timestamp::UNIX_EPOCH))?;
+                older.seal_into(&mut tx.user(user), account, secret::APP_KEY, &"from before".into())
+            })
+            .unwrap();
+        let vault = Vault::open_over(&store, dir.path(), &master).unwrap();
+        assert_eq!(read_back(&vault, &store, user, account).unwrap().as_deref(), Some("from before"));
+        let wall = std::sync::Arc::new(crate::domain::clock::SteppedClock::new(Timestamp::UNIX_EPOCH));
+        Auth::open(store.clone(), &vault, dir.path(), wall).await.unwrap();
+        let keys = store.read(|v| v.user(user).list(&DATA_KEYS, &Key::new())).unwrap();
+        assert!(keys.len() == 1 && keys[0].in_two_parts, "{keys:?}");
+        assert_eq!(read_back(&vault, &store, user, account).unwrap().as_deref(), Some("from before"));
+        assert!(dir.path().join(super::super::USER_KEYS_FOLDER).join(format!("{user}.key")).exists());
+    }
+
     #[test]
     fn without_the_users_key_file_no_copy_of_the_database_gives_anything_away() {
         let store = Store::in_memory().unwrap();

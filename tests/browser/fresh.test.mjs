@@ -82,6 +82,10 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
     await by('import-confirm').click();
     await by('proof-text').fill(PASSWORD);
     await by('proof-confirm').click();
+    await by('disclosure-dialog').waitFor();
+    await shot(page, 'wide-disclosure');
+    await by('disclosure-broker_key-read').check();
+    await by('disclosure-broker_key-accept').click();
     await by('import-done').waitFor();
     await shot(page, 'wide-import-done');
   });

@@ -1,7 +1,7 @@
 //! What an import tells: what was read, what is stored, and everything that differs from both.
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -69,7 +69,7 @@ export function KillSwitchBanner() {
     <div
       role="alert"
       data-testid="kill-switch-banner"
-      className="bg-danger flex flex-wrap items-center justify-center gap-x-3 px-3 py-1 text-center text-sm font-semibold text-white dark:text-black"
+      className="bg-danger flex flex-wrap items-center print:hidden justify-center gap-x-3 px-3 py-1 text-center text-sm font-semibold text-white dark:text-black"
     >
       {text}
       <button type="button" className="min-h-8 underline" onClick={open}>
