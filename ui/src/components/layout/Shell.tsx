@@ -153,7 +153,10 @@ function Sidebar() {
   const { user } = useSession();
   const items = [...tabs, ...others].filter((item) => !item.admin || user?.role === 'admin');
   return (
-    <nav aria-label={t('nav.main')} className="sticky top-14 hidden h-fit w-52 shrink-0 py-4 pl-4 md:block print:hidden!">
+    <nav
+      aria-label={t('nav.main')}
+      className="sticky top-14 hidden h-fit w-52 shrink-0 py-4 pl-4 md:block print:hidden!"
+    >
       <ul className="space-y-0.5">
         {items.map((item) => (
           <li key={item.to}>
