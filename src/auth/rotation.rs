@@ -220,14 +220,14 @@ mod tests {
     }
 
     /// Three people with a broker key each.
-    fn world(store: &Store) -> World {
+    async fn world(store: &Store) -> World {
         let dir = tempfile::tempdir().unwrap();
         let master = MasterKey::load_or_create(dir.path(), false, None).unwrap();
         let vault = Vault::open_over(store, dir.path(), &master).unwrap();
         let people: Vec<(UserId, AccountId)> = (0..3).map(|_| (UserId(Uuid::now_v7()), AccountId(Uuid::now_v7()))).collect();
         let (sealing, made) = (vault.clone(), people.clone());
         store
-            .write_blocking(move |tx| {
+            .write(move |tx| {
                 sealing.system_secret(tx, "token-signing-key", || zeroize::Zeroizing::new(b"signing".to_vec()))?;
                 for (user, account) in &made {
                     tx.put(&USERS, &Key::new().id(user.as_bytes()), &samples::user(*user, Timestamp::UNIX_EPOCH))?;
@@ -238,6 +238,7 @@ mod tests {
                 }
                 Ok::<_, VaultError>(())
             })
+            .await
             .unwrap();
         World { dir, vault, people }
     }
@@ -260,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn after_a_rotation_only_the_new_master_key_reads_and_everything_is_there() {
         let store = Store::in_memory().unwrap();
-        let world = world(&store);
+        let world = world(&store).await;
         let old = MasterKey::load_or_create(world.dir.path(), true, None).unwrap();
         for round in 2..5 {
             let next = MasterKey::prepare_next(world.dir.path(), None).unwrap();
@@ -272,14 +273,14 @@ mod tests {
         assert!(matches!(Vault::open_over(&store, world.dir.path(), &old), Err(VaultError::Unreadable)));
         let (user, account) = world.people[0];
         let vault = world.vault.clone();
-        store.write_blocking(move |tx| vault.seal_into(&mut tx.user(user), account, "kind", &"later".into())).unwrap();
+        store.write(move |tx| vault.seal_into(&mut tx.user(user), account, "kind", &"later".into())).await.unwrap();
         world.readable(&store, &world.reopen(&store).unwrap());
     }
 
     #[tokio::test]
     async fn a_rotation_that_is_cut_off_anywhere_leaves_a_readable_store() {
         let (store, left) = Store::in_memory_mortal().unwrap();
-        let world = world(&store);
+        let world = world(&store).await;
         // The next key lies ready, but the commit never came.
         let next = MasterKey::prepare_next(world.dir.path(), None).unwrap();
         left.set(0);
@@ -304,10 +305,10 @@ mod tests {
         assert!(matches!(world.reopen(&store), Err(RotationError::Vault(VaultError::Unreadable))));
     }
 
-    #[test]
-    fn a_new_data_key_seals_everything_anew_or_nothing() {
+    #[tokio::test]
+    async fn a_new_data_key_seals_everything_anew_or_nothing() {
         let (store, left) = Store::in_memory_mortal().unwrap();
-        let world = world(&store);
+        let world = world(&store).await;
         let (user, account) = world.people[1];
         let rows = |store: &Store| -> (Vec<Sealed>, Vec<Sealed>) {
             store
@@ -315,12 +316,12 @@ mod tests {
                 .unwrap()
         };
         let before = rows(&store);
-        let reseal = |vault: Vault| store.write_blocking(move |tx| vault.reseal(&mut tx.user(user)));
+        let reseal = |vault: Vault| store.write(move |tx| vault.reseal(&mut tx.user(user)));
         left.set(0);
-        assert!(reseal(world.vault.clone()).is_err());
+        assert!(reseal(world.vault.clone()).await.is_err());
         assert_eq!(rows(&store), before);
         left.set(u64::MAX);
-        assert_eq!(reseal(world.vault.clone()).unwrap(), 2);
+        assert_eq!(reseal(world.vault.clone()).await.unwrap(), 2);
         let after = rows(&store);
         assert!(after.0.iter().all(|sealed| sealed.key_version == 2) && after.0.len() == before.0.len());
         assert!(after.0.iter().zip(&before.0).all(|(new, old)| new.ciphertext != old.ciphertext));
@@ -331,7 +332,7 @@ mod tests {
         let stolen = before.0[0].clone();
         for sealed in [stolen.clone(), Sealed { key_version: 2, ..stolen }] {
             let place = crate::auth::vault::secret_key(account, secret::APP_KEY);
-            store.write_blocking(move |tx| tx.user(user).put(&SECRETS, &place, &sealed)).unwrap();
+            store.write(move |tx| tx.user(user).put(&SECRETS, &place, &sealed)).await.unwrap();
             assert!(matches!(read_back(&world.vault, &store, user, account), Err(VaultError::Unreadable)));
         }
     }
@@ -344,10 +345,11 @@ mod tests {
         let (user, account) = (UserId(Uuid::now_v7()), AccountId(Uuid::now_v7()));
         let older = Vault::new(&master);
         store
-            .write_blocking(move |tx| {
+            .write(move |tx| {
                 tx.put(&USERS, &Key::new().id(user.as_bytes()), &samples::user(user, Timestamp::UNIX_EPOCH))?;
                 older.seal_into(&mut tx.user(user), account, secret::APP_KEY, &"from before".into())
             })
+            .await
             .unwrap();
         let vault = Vault::open_over(&store, dir.path(), &master).unwrap();
         assert_eq!(read_back(&vault, &store, user, account).unwrap().as_deref(), Some("from before"));
@@ -359,10 +361,10 @@ mod tests {
         assert!(dir.path().join(super::super::USER_KEYS_FOLDER).join(format!("{user}.key")).exists());
     }
 
-    #[test]
-    fn without_the_users_key_file_no_copy_of_the_database_gives_anything_away() {
+    #[tokio::test]
+    async fn without_the_users_key_file_no_copy_of_the_database_gives_anything_away() {
         let store = Store::in_memory().unwrap();
-        let world = world(&store);
+        let world = world(&store).await;
         let (gone, account) = world.people[0];
         world.vault.keys.destroy_part(gone).unwrap();
         assert!(matches!(read_back(&world.vault, &store, gone, account), Err(VaultError::Unreadable)));

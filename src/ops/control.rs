@@ -378,6 +378,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_user_moves_from_one_folder_to_another_and_no_file_is_overwritten() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        run(from.path(), create("anna")).await.unwrap();
+        run(to.path(), create("ben")).await.unwrap();
+        let file = from.path().join("anna.zip");
+        let out = |user: &str| Request::Transfer(TransferRequest::Out { user: user.to_owned(), to: file.clone() });
+        let (_app, task) = server(from.path()).await;
+        assert!(run(from.path(), out("ben")).await.unwrap_err().contains("no user 'ben'"));
+        assert!(run(from.path(), out("anna")).await.unwrap()["rows"].is_u64());
+        let mode = fs_err::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        assert!(run(from.path(), out("anna")).await.is_err(), "it exists");
+        task.abort();
+        let arrive = || Request::Transfer(TransferRequest::In { user: "ben".to_owned(), file: file.clone() });
+        let report = run(to.path(), arrive()).await.unwrap();
+        assert_eq!(report["username"], "anna");
+        fs_err::write(&file, b"no archive at all, but long enough").unwrap();
+        assert!(run(to.path(), arrive()).await.unwrap_err().contains("no zip archive"));
+    }
+
+    #[tokio::test]
     async fn commands_that_need_data_do_not_make_any() {
         let dir = tempfile::tempdir().unwrap();
         let error = run(dir.path(), Request::Verify).await.unwrap_err();
