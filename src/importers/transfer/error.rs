@@ -51,7 +51,8 @@ impl TransferError {
 impl From<io::Error> for TransferError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Self::Unreadable(error.to_string()),
+            // The last is what unpacking says of damage.
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => Self::Unreadable(error.to_string()),
             _ => Self::Io(error),
         }
     }
