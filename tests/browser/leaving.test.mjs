@@ -37,7 +37,7 @@ const kept = (page) =>
     return stores.join('\n');
   });
 
-async function first(t, chrome, options = {}) {
+async function first(t, chrome, language, options) {
   const data = folder(t);
   const brokers = JSON.parse((await start(t, ['simulate'])).line).kis;
   const server = await start(t, ['serve', '--data-dir', data, '--listen', '127.0.0.1:0'], {
@@ -53,6 +53,8 @@ async function first(t, chrome, options = {}) {
   await v.by('administration-text').waitFor();
   await v.by('register-submit').click();
   await v.by('live-state').waitFor();
+  if ((await v.page.evaluate(() => document.documentElement.lang)) !== language) await v.by('language-switch').click();
+  await v.page.waitForFunction((is) => document.documentElement.lang === is, language);
   return v;
 }
 
@@ -68,7 +70,7 @@ for (const [language, options] of [
   test(`somebody who comes and leaves (${language})`, async (t) => {
     const words = texts(language);
     const chrome = await browser(t);
-    const v = await first(t, chrome, options);
+    const v = await first(t, chrome, language, options);
     const { by, page } = v;
     const picture = (name) => shot(page, `${language}-${name}`);
     let file = '';
@@ -144,7 +146,7 @@ for (const [language, options] of [
     });
 
     await t.test('arrives on another server', async () => {
-      const other = await first(t, chrome, options);
+      const other = await first(t, chrome, language, options);
       await other.go('/import');
       await settled(other.page);
       await other.by('user-import-file').setInputFiles({

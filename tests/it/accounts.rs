@@ -132,7 +132,7 @@ async fn an_account_is_made_with_its_key_or_not_at_all() {
 #[tokio::test]
 async fn an_account_shows_its_books_and_the_last_word_of_its_broker() {
     let night = world().await;
-    let kim = night.server.user("kim").await;
+    let kim = night.server.user("kim").await.proved().await;
     let mut new = key("mock", PAPER);
     new["name"] = json!("KIS");
     let account = kim.post(ACCOUNTS, &new).await.1["id"].as_str().unwrap().to_owned();
