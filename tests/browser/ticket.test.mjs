@@ -132,9 +132,9 @@ test('orders by hand on paper', async (t) => {
         await by('ticket-refusal').getByText(words.errors.halted).waitFor();
         await page.reload();
         await by('kill-switch-banner').getByRole('button').click();
-        await by('kill-user-lift').click();
         v.expect(403, /\/kill-switch$/);
         v.expect(422, /\/auth\/step-up$/);
+        await by('kill-user-lift').click();
         await by('proof-text').fill('not-the-password');
         await by('proof-confirm').click();
         await by('proof').getByText(words.errors.wrong_current_password).waitFor();
