@@ -35,7 +35,7 @@ export function EmergencyPage() {
             <li>{t('emergency.inApp')}</li>
             <li>
               {t('emergency.onNas')}
-              <pre className="bg-sunken mt-1 overflow-x-auto rounded-lg p-2 text-xs whitespace-pre-wrap break-all">
+              <pre className="bg-sunken mt-1 overflow-x-auto rounded-lg p-2 text-xs whitespace-pre-wrap wrap-anywhere">
                 {`eggmoney kill-switch on --data-dir ${t('emergency.folder')} --user ${user?.username ?? ''}`}
               </pre>
             </li>

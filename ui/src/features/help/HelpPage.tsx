@@ -11,6 +11,7 @@ const sections: Record<string, number> = {
   orders: 4,
   killSwitch: 3,
   corrections: 3,
+  leaving: 5,
   words: 6,
 };
 
