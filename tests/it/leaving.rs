@@ -276,6 +276,15 @@ async fn the_last_administrator_stays_and_others_may_erase_themselves() {
     assert!(server.app.store.verify().unwrap().agrees());
     // The name is free again.
     server.create("viewer", Role::User).await;
+    // A key file that a crash left behind goes at the next start.
+    let keys = server.folder().join("keys");
+    fs_err::create_dir_all(&keys).unwrap();
+    let (gone, there) = (keys.join(format!("{id}.key")), keys.join(format!("{}.key", id_of(&server, "second"))));
+    for file in [&gone, &there] {
+        fs_err::write(file, [7; 32]).unwrap();
+    }
+    let _server = server.restart().await;
+    assert!(!gone.exists() && there.exists());
 }
 
 #[tokio::test]
