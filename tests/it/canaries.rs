@@ -128,6 +128,16 @@ async fn planted_secrets_come_out_nowhere() {
     shown.push(anna.post("/api/v1/trading/orders", &order).await.1.to_string());
     night.run_until("2026-05-15T16:00:00Z", 60).await;
 
+    // New keys while it trades: what was sealed before still works, for the broker and for the sign-in.
+    let user = server.app.auth.find_user("anna").unwrap().unwrap().id;
+    server.app.auth.rotate_master_key(server.folder(), None).await.unwrap();
+    server.app.auth.rotate_data_key(None, user).await.unwrap();
+    assert_eq!(anna.post(&format!("{at}/broker-key/test"), &Value::Null).await.1["ok"], true);
+    night.run_until("2026-05-15T16:10:00Z", 60).await;
+    let later = app.generate(u64::try_from(server.wall.now().as_second()).unwrap() + 30).to_string();
+    let sign_in = json!({"username": "anna", "password": NEW_PASSWORD, "code": later});
+    assert_eq!(server.anybody().post("/api/v1/auth/login", &sign_in).await.0, 200);
+
     // Errors about them.
     let again = json!({"environment": "mock", "app_key": APP_KEY, "app_secret": APP_SECRET, "account_no": CANO});
     shown.push(anna.put(&format!("{at}/broker-key"), &again).await.1.to_string());
