@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::auth::CALLS_PER_SECOND;
+use crate::auth::{CALLS_PER_SECOND, Passphrase};
 use crate::brokers::egress::Egress;
 use crate::domain::network::Networks;
 use crate::domain::order::BrokerHost;
@@ -102,6 +103,8 @@ pub struct Config {
     pub egress: Egress,
     /// Calls that each signed-in person and each API key may make per second; ten seconds' worth at once.
     pub calls_per_second: u32,
+    /// What the master key is made from, where it is in no file.
+    pub master_passphrase: Option<Passphrase>,
 }
 
 impl Config {
@@ -126,6 +129,7 @@ impl Config {
             simulation_speed: None,
             egress: Egress::default(),
             calls_per_second: CALLS_PER_SECOND,
+            master_passphrase: None,
         }
     }
 
@@ -162,6 +166,8 @@ pub enum ConfigError {
     NoDataDir,
     #[error("cannot read the config file {}: {detail}", path.display())]
     File { path: PathBuf, detail: String },
+    #[error("cannot read the master passphrase: {0}")]
+    Passphrase(String),
     #[error("the config file {} has a mistake: {detail}", path.display())]
     Syntax { path: PathBuf, detail: String },
 }
@@ -256,7 +262,30 @@ pub fn load(flags: &Flags, variable: impl Fn(&str) -> Option<String>) -> Result<
             values.insert(setting.key, (value, Source::Flag(flag)));
         }
     }
-    build(values)
+    let config = build(values)?;
+    Ok(Config { master_passphrase: passphrase(variable)?, ..config })
+}
+
+/// The master passphrase from the environment, or from the first line of the file that is named there.
+///
+/// # Errors
+/// `Passphrase` when the file cannot be read, is empty, or others may read it.
+pub fn passphrase(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Passphrase>, ConfigError> {
+    let given = |name: &str| variable(name).filter(|v| !v.is_empty());
+    if let Some(text) = given("EGGMONEY_MASTER_PASSPHRASE") {
+        return Ok(Some(Passphrase::new(text.into())));
+    }
+    let Some(path) = given("EGGMONEY_MASTER_PASSPHRASE_FILE") else { return Ok(None) };
+    let failed = |detail: String| ConfigError::Passphrase(detail);
+    let mode = fs_err::metadata(&path).map_err(|e| failed(e.to_string()))?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(failed(format!("{path} may be read by others (mode {mode:o}): run chmod 600 on it")));
+    }
+    let text = fs_err::read_to_string(&path).map_err(|e| failed(e.to_string()))?;
+    match text.lines().next().filter(|line| !line.is_empty()) {
+        Some(line) => Ok(Some(Passphrase::new(line.to_owned().into()))),
+        None => Err(failed(format!("the first line of {path} is empty"))),
+    }
 }
 
 fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
@@ -408,6 +437,31 @@ mod tests {
         let real = Config::new("/x").brokers.kis;
         assert!(sockets(&real).iter().all(Option::is_some) && real.masters_url() == KIS_MASTERS);
         assert_eq!(load_with(None, &[("EGGMONEY_DATA_DIR", "/x")], Flags::default()).unwrap(), Config::new("/x"));
+    }
+
+    #[test]
+    fn the_passphrase_comes_from_the_environment_or_a_private_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("phrase").display().to_string();
+        let from = |variables: &[(&str, &str)]| {
+            passphrase(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())).map_err(|e| e.to_string())
+        };
+        let right = Some(Passphrase::new("some words of mine".into()));
+        assert_eq!(from(&[]), Ok(None));
+        assert_eq!(from(&[("EGGMONEY_MASTER_PASSPHRASE", "some words of mine")]), Ok(right.clone()));
+        let file = [("EGGMONEY_MASTER_PASSPHRASE_FILE", path.as_str())];
+        assert!(from(&file).is_err());
+        for (content, mode, wanted) in
+            [("some words of mine\nmore", 0o644, Err("chmod 600")), ("\n", 0o600, Err("empty")), ("some words of mine\n", 0o600, Ok(right))]
+        {
+            fs_err::write(&path, content).unwrap();
+            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            match (from(&file), wanted) {
+                (Ok(found), Ok(wanted)) => assert_eq!(found, wanted),
+                (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),
+                (found, wanted) => panic!("{found:?} instead of {wanted:?}"),
+            }
+        }
     }
 
     #[test]

@@ -9,9 +9,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::state::App;
-use crate::auth::{Vault, VaultError};
+use crate::auth::{Disclosure, Vault, VaultError, accepted_at};
 use crate::brokers::{Broker, BrokerError, OrderGateway, PowerBasis};
-use crate::domain::account::{Account, AccountMode};
+use crate::domain::account::{Account, AccountMode, masked_number};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::{Exchange, Market};
 use crate::domain::order::{BrokerHost, Order, Side};
@@ -167,12 +167,11 @@ impl App {
     pub fn masked_key(&self, user: UserId, account: AccountId) -> Result<Option<MaskedKey>, VaultError> {
         self.store.user(user).read(|v| {
             let Some(app_key) = self.vault.open(v, account, secret::APP_KEY)? else { return Ok(None) };
-            let cano = self.vault.open(v, account, secret::CANO)?.map(|c| c.expose_secret().to_owned()).unwrap_or_default();
-            let tail: String = cano.chars().skip(6).collect();
+            let shown = |kind| self.vault.open(v, account, kind).map(|s| s.map(|s| s.expose_secret().to_owned()).unwrap_or_default());
             Ok(Some(MaskedKey {
                 present: true,
                 masked_app_key: mask(app_key.expose_secret()),
-                masked_account: format!("••••••{tail}"),
+                masked_account: masked_number(&shown(secret::CANO)?, &shown(secret::PRODUCT)?),
                 has_hts_id: self.vault.open(v, account, secret::HTS_ID)?.is_some(),
             }))
         })
@@ -194,7 +193,7 @@ impl App {
     /// of another broker account the ladder begins anew, and so does the comparison with the broker.
     ///
     /// # Errors
-    /// `AppKeyTaken`; `Store` with `account_trading` while the account trades, with `orders_open` while
+    /// `AppKeyTaken`, `DisclosureRequired`; `Store` with `account_trading` while the account trades, with `orders_open` while
     /// orders are open or unknown.
     pub async fn set_broker_key(&self, user: UserId, account: AccountId, key: BrokerKey) -> Result<Account, VaultError> {
         let (vault, now) = (self.vault.clone(), self.market.now());
@@ -335,7 +334,7 @@ impl App {
     /// Makes an account together with its key: both or none.
     ///
     /// # Errors
-    /// `Invalid` or `Conflict` about the name, `AppKeyTaken`.
+    /// `Invalid` or `Conflict` about the name, `AppKeyTaken`, `DisclosureRequired`.
     pub async fn create_account_with_key(&self, user: UserId, name: &str, key: BrokerKey) -> Result<Account, TryError> {
         let (vault, now, name) = (self.vault.clone(), self.market.now(), account_name(name)?);
         let id = AccountId(time_ordered(now));
@@ -360,8 +359,11 @@ pub enum TryError {
     Trading(#[from] TradingError),
 }
 
-/// Makes an app key the account's own and seals all that belongs to it.
+/// Makes an app key the account's own, once its owner has accepted what that means, and seals all that belongs to it.
 fn seal_key(vault: &Vault, tx: &mut Tx<'_>, user: UserId, account: AccountId, key: &BrokerKey) -> Result<(), VaultError> {
+    if accepted_at(&tx.view().user(user), Disclosure::BrokerKey)?.is_none() {
+        return Err(VaultError::DisclosureRequired);
+    }
     vault.claim_app_key(tx, user, account, &key.app_key)?;
     let mut rows = tx.user(user);
     vault.seal_into(&mut rows, account, secret::APP_KEY, &key.app_key)?;

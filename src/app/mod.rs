@@ -6,6 +6,7 @@ pub mod config;
 pub mod connector;
 pub mod credentials;
 pub mod feeds;
+pub mod leaving;
 pub mod people;
 pub mod privacy;
 pub mod startup;

@@ -33,6 +33,12 @@ impl App {
         if !before.active || user.active {
             return Ok((user, Vec::new()));
         }
+        let left = self.stop_accounts(id).await?;
+        Ok((user, left))
+    }
+
+    /// Stops a person's accounts and cancels their open orders; tells what stays.
+    pub(super) async fn stop_accounts(&self, id: UserId) -> Result<Vec<Left>, AuthError> {
         let accounts = self.store.user(id).read(|v| v.accounts())?;
         let mut left = Vec::new();
         // A twin ends with its live account.
@@ -64,6 +70,6 @@ impl App {
                 left.push(Left { account: account.id, name: account.name, cancelled, positions, problem });
             }
         }
-        Ok((user, left))
+        Ok(left)
     }
 }

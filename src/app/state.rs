@@ -9,7 +9,7 @@ use super::config::Config;
 use super::connector::KisConnector;
 use super::feeds::Feeds;
 use super::privacy::{self, Tightened};
-use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, Vault, VaultError};
+use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, RotationError, Vault, VaultError, open_vault};
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
 use crate::market::MasterFiles;
@@ -49,6 +49,10 @@ pub enum OpenError {
     MasterKey(#[from] MasterKeyError),
     #[error("the file {MASTER_KEY_FILE} does not belong to this database: put back the one that was backed up together with it")]
     ForeignMasterKey,
+    #[error("the master passphrase is wrong, or {MASTER_KEY_FILE} does not belong to this database")]
+    WrongPassphrase,
+    #[error(transparent)]
+    Rotation(RotationError),
     #[error(transparent)]
     Auth(AuthError),
     #[error(transparent)]
@@ -77,9 +81,16 @@ impl App {
     pub async fn open(config: Config, wall: Arc<dyn Clock>, market: Arc<dyn Clock>) -> Result<Arc<Self>, OpenError> {
         let dir = config.data_dir.as_path();
         prepare_folder(dir)?;
-        let master = MasterKey::load_or_create(dir, dir.join(DATABASE_FILE).exists())?;
+        let passphrase = config.master_passphrase.as_ref();
+        let master = MasterKey::load_or_create(dir, dir.join(DATABASE_FILE).exists(), passphrase)?;
         let store = Store::open(dir)?;
-        let vault = Vault::new(&master);
+        let vault = open_vault(&store, dir, &master, passphrase).map_err(|error| match error {
+            RotationError::Vault(VaultError::Unreadable) if MasterKey::needs_passphrase(dir) => OpenError::WrongPassphrase,
+            RotationError::Vault(VaultError::Unreadable) => OpenError::ForeignMasterKey,
+            RotationError::Vault(VaultError::Store(error)) => error.into(),
+            RotationError::MasterKey(error) => error.into(),
+            other => OpenError::Rotation(other),
+        })?;
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?.with_rate(config.calls_per_second);
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };

@@ -13,6 +13,10 @@ pub enum VaultError {
     /// Deliberately silent about whose account it is.
     #[error("this app key is already used by another account of this installation")]
     AppKeyTaken,
+    #[error("cannot access a key file: {0}")]
+    File(String),
+    #[error("read and accept the disclosure about broker keys first")]
+    DisclosureRequired,
     #[error("a sealed secret cannot be opened: it was damaged or sealed under another key")]
     Unreadable,
     #[error(transparent)]
@@ -103,6 +107,8 @@ pub enum AuthError {
     InvalidEmail(String),
     #[error("the current password is wrong")]
     WrongCurrentPassword,
+    #[error("this text has changed meanwhile: read the present version")]
+    DisclosureChanged,
     #[error("{0} does not exist")]
     NotFound(&'static str),
     #[error("password hashing failed: {0}")]

@@ -81,6 +81,8 @@ pub struct Auth {
     pub(super) keys: Arc<KeyMemory>,
     pub(super) rates: Rates,
     pub(super) wall: Arc<dyn Clock>,
+    /// Held while the master key is replaced.
+    pub(super) rotating: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl std::fmt::Debug for Auth {
@@ -112,7 +114,10 @@ impl Auth {
             store,
             vault,
             wall,
+            rotating: Arc::default(),
         };
+        auth.complete_data_keys().await?;
+        auth.sweep_key_files()?;
         if auth.setup_required()? {
             auth.setup_code.ensure()?
         } else {

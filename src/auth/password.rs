@@ -7,6 +7,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash}
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 use super::error::AuthError;
 
@@ -92,6 +93,17 @@ impl Passwords {
         let _slot = self.slots.acquire().await.map_err(hashing)?;
         tokio::task::spawn_blocking(work).await.map_err(hashing)?
     }
+}
+
+/// A key from a passphrase, by Argon2id.
+///
+/// # Errors
+/// `Hashing` when the parameters cannot be used here.
+pub(super) fn derive_key(passphrase: &[u8], salt: &[u8], memory_kib: u32, passes: u32) -> Result<Zeroizing<[u8; 32]>, AuthError> {
+    let params = Params::new(memory_kib, passes, LANES, Some(32)).map_err(hashing)?;
+    let mut key = Zeroizing::new([0; 32]);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(passphrase, salt, key.as_mut_slice()).map_err(hashing)?;
+    Ok(key)
 }
 
 fn hashing(error: impl std::fmt::Display) -> AuthError {

@@ -1,6 +1,8 @@
 //! The people of an installation: registering, making, finding and describing them.
 
+use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -14,8 +16,21 @@ use super::session::Client;
 use super::settings::RegistrationPolicy;
 use crate::domain::id::UserId;
 use crate::domain::user::{Language, Role, User};
-use crate::storage::tables::{USER_NAMES, USERS, UserRef};
-use crate::storage::{AUDIT, AuditRow, Key, SYSTEM_AUDIT, Tx, View};
+use crate::storage::tables::{APP_KEY_OWNERS, SystemTable, USER_NAMES, USERS, UserRef};
+use crate::storage::{AUDIT, AuditRow, Key, Record, SYSTEM_AUDIT, StoreError, Tx, View};
+
+/// Somebody who was here and was erased: the key file goes even if the program ended in between.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Erased {
+    at: Timestamp,
+}
+
+impl Record for Erased {
+    const NAME: &'static str = "erased user";
+}
+
+/// user.
+const ERASED: SystemTable<Erased> = SystemTable::new("erased_users");
 
 /// A person who registers.
 #[derive(Debug)]
@@ -76,9 +91,7 @@ impl Auth {
             if (User { updated_at: before.updated_at, ..user.clone() }) == before {
                 return Ok(before);
             }
-            let administers = |u: &User| u.role == Role::Admin && u.active;
-            let others = tx.view().list(&USERS, &Key::new())?.iter().any(|u| u.id != id && administers(u));
-            if administers(&before) && !administers(&user) && !others {
+            if administers(&before) && !administers(&user) && !has_other_admin(&tx.view(), id)? {
                 return Err(AuthError::LastAdmin);
             }
             tx.put(&USERS, &user_key(id), &user)?;
@@ -94,6 +107,54 @@ impl Auth {
             Ok(user)
         });
         updated.await
+    }
+
+    /// Refuses the last administrator.
+    ///
+    /// # Errors
+    /// `LastAdmin`.
+    pub fn may_leave(&self, user: &User) -> Result<(), AuthError> {
+        let needed = administers(user) && !self.store.read(|view| has_other_admin(view, user.id))?;
+        if needed { Err(AuthError::LastAdmin) } else { Ok(()) }
+    }
+
+    /// Erases a user: every row, then the key file, without which no backup gives away what was sealed. A line
+    /// that names nobody stays in the installation's audit log.
+    ///
+    /// # Errors
+    /// `NotFound`, `LastAdmin`.
+    pub async fn erase_user(&self, by: Option<UserId>, id: UserId) -> Result<(), AuthError> {
+        let now = self.now();
+        let erased = self.store.write(move |tx| {
+            let user = require_user(&tx.view(), id)?;
+            if administers(&user) && !has_other_admin(&tx.view(), id)? {
+                return Err(AuthError::LastAdmin);
+            }
+            tx.remove(&USER_NAMES, &name_key(&user.username))?;
+            for (key, owner) in tx.view().entries(&APP_KEY_OWNERS)? {
+                if owner.user_id == id {
+                    tx.remove(&APP_KEY_OWNERS, &key)?;
+                }
+            }
+            one_time::retain(tx, |word| !matches!(word.purpose, Purpose::Reset { user, .. } if user == id))?;
+            let rows = tx.erase_user(id)?;
+            tx.put(&ERASED, &user_key(id), &Erased { at: now })?;
+            let detail = json!({ "rows": rows, "by_themselves": by == Some(id) });
+            Ok(tx.audit(now, by.filter(|by| *by != id), "user.erased", detail)?)
+        });
+        erased.await?;
+        Ok(self.vault.keys.destroy_part(id)?)
+    }
+
+    /// Destroys the key files of users who were erased, should one be left.
+    pub(super) fn sweep_key_files(&self) -> Result<(), AuthError> {
+        let erased = self.store.read(|view| view.entries(&ERASED))?;
+        for (key, _) in erased {
+            if let Ok(id) = <[u8; 16]>::try_from(key.as_bytes()) {
+                self.vault.keys.destroy_part(UserId(Uuid::from_bytes(id)))?;
+            }
+        }
+        Ok(())
     }
 
     /// A user's audit rows, newest first; `before` continues a page.
@@ -200,7 +261,7 @@ impl Auth {
                 _ => {}
             }
             insert_user(tx, &row)?;
-            tx.audit(row.created_at, by.or(Some(row.id)), action, json!({"user": row.id, "username": row.username, "role": row.role}))?;
+            tx.audit(row.created_at, by.or(Some(row.id)), action, json!({"user": row.id, "role": row.role}))?;
             Ok(())
         });
         created.await?;
@@ -268,6 +329,14 @@ impl Auth {
     pub fn users(&self) -> Result<Vec<User>, AuthError> {
         Ok(self.store.read(|view| view.list(&USERS, &Key::new()))?)
     }
+}
+
+fn administers(user: &User) -> bool {
+    user.role == Role::Admin && user.active
+}
+
+fn has_other_admin(view: &View<'_>, id: UserId) -> Result<bool, StoreError> {
+    Ok(view.list(&USERS, &Key::new())?.iter().any(|u| u.id != id && administers(u)))
 }
 
 pub(super) fn user_key(id: UserId) -> Key {

@@ -1,39 +1,30 @@
-//! Sealed secrets. Each user has data keys, wrapped by the master key; secrets are sealed with the
-//! newest one under AES-256-GCM-SIV. The associated data name user, account, kind and key version,
-//! so a ciphertext that is moved to another row does not open.
+//! Sealed secrets. Each user has data keys, wrapped by the master key and the user's own key file; secrets
+//! are sealed with the newest one under AES-256-GCM-SIV. The associated data name user, account, kind and
+//! key version, so a ciphertext that is moved to another row does not open.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
-use aes_gcm_siv::{Aes256GcmSiv, Key as CipherKey, Nonce};
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::HEXLOWER;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::error::VaultError;
+use super::keyring::{Keyring, Master, generation};
 use super::master_key::MasterKey;
-use super::random_bytes;
+use super::seal::{open, seal};
 use crate::domain::id::{AccountId, UserId};
-use crate::storage::tables::{APP_KEY_OWNERS, AccountRef, DATA_KEYS, SECRETS, Sealed, SystemTable};
-use crate::storage::{Key, StoreError, Tx, UserTx, UserView, View, account_key};
-
-const NONCE: usize = 12;
-/// Version of the wrapping by the master key.
-const WRAP_VERSION: u32 = 1;
+use crate::storage::tables::{APP_KEY_OWNERS, AccountRef, SECRETS, Sealed, SystemTable};
+use crate::storage::{Key, Store, Tx, UserTx, UserView, View, account_key};
 
 /// name → a secret of the installation, wrapped by the master key.
-const SYSTEM_SECRETS: SystemTable<Sealed> = SystemTable::new("system_secrets");
+pub(super) const SYSTEM_SECRETS: SystemTable<Sealed> = SystemTable::new("system_secrets");
 
 /// Seals and opens secrets. Cheap to clone.
 #[derive(Clone)]
 pub struct Vault {
-    keys: Arc<Keys>,
-}
-
-struct Keys {
-    wrapping: Zeroizing<[u8; 32]>,
-    app_keys: hmac::Key,
+    pub(super) keys: Arc<Keyring>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -43,9 +34,25 @@ impl std::fmt::Debug for Vault {
 }
 
 impl Vault {
+    /// A vault without a data folder.
     pub fn new(master: &MasterKey) -> Self {
-        let app_keys = hmac::Key::new(hmac::HMAC_SHA256, master.derive("app-key-owner").as_slice());
-        Self { keys: Arc::new(Keys { wrapping: master.derive("wrap-data-keys"), app_keys }) }
+        Self { keys: Arc::new(Keyring::alone(master)) }
+    }
+
+    /// The vault of a data folder, proved to fit its store.
+    ///
+    /// # Errors
+    /// `Unreadable` when the store was written with another master key, `Store`.
+    pub fn open_over(store: &Store, data_dir: &Path, master: &MasterKey) -> Result<Self, VaultError> {
+        let generation = store.read(generation)?;
+        let vault = Self { keys: Arc::new(Keyring::new(master, generation, Some(data_dir))) };
+        store.read(|view| {
+            for (key, sealed) in view.entries(&SYSTEM_SECRETS)? {
+                vault.open_system_secret(&key, &sealed)?;
+            }
+            Ok::<_, VaultError>(())
+        })?;
+        Ok(vault)
     }
 
     /// Seals a secret of an account and stores it, replacing what was there.
@@ -53,7 +60,7 @@ impl Vault {
     /// # Errors
     /// `Unreadable` when the user's data key cannot be unwrapped, `Store`.
     pub fn seal_into(&self, tx: &mut UserTx<'_>, account: AccountId, kind: &str, plaintext: &SecretString) -> Result<(), VaultError> {
-        let (version, key) = self.current_data_key(tx)?;
+        let (version, key) = self.keys.current_data_key(tx)?;
         let aad = secret_aad(tx.user_id(), account, kind, version);
         let sealed = seal(&key, version, &aad, plaintext.expose_secret().as_bytes())?;
         Ok(tx.put(&SECRETS, &secret_key(account, kind), &sealed)?)
@@ -65,8 +72,7 @@ impl Vault {
     /// `Unreadable` when it was damaged, moved, or sealed under another master key; `Store`.
     pub fn open(&self, view: &UserView<'_>, account: AccountId, kind: &str) -> Result<Option<SecretString>, VaultError> {
         let Some(sealed) = view.get(&SECRETS, &secret_key(account, kind))? else { return Ok(None) };
-        let wrapped = view.get(&DATA_KEYS, &data_key_key(sealed.key_version))?.ok_or(VaultError::Unreadable)?;
-        let key = self.unwrap_data_key(view.user_id(), sealed.key_version, &wrapped)?;
+        let key = self.keys.data_key(view, sealed.key_version)?;
         let plain = open(&key, &sealed, &secret_aad(view.user_id(), account, kind, sealed.key_version))?;
         let text = std::str::from_utf8(&plain).map_err(|_| VaultError::Unreadable)?;
         Ok(Some(SecretString::from(text)))
@@ -86,7 +92,7 @@ impl Vault {
     /// # Errors
     /// `AppKeyTaken` when any other account has it (whose is not told), `Store`.
     pub fn claim_app_key(&self, tx: &mut Tx<'_>, user: UserId, account: AccountId, app_key: &SecretString) -> Result<(), VaultError> {
-        let key = self.app_key_key(app_key);
+        let key = self.app_key_key(&tx.view(), app_key)?;
         let claim = AccountRef { user_id: user, account_id: account };
         match tx.get(&APP_KEY_OWNERS, &key)? {
             Some(owner) if owner != claim => Err(VaultError::AppKeyTaken),
@@ -100,7 +106,7 @@ impl Vault {
     /// # Errors
     /// `Store`.
     pub fn is_claimed(&self, view: &View<'_>, app_key: &SecretString) -> Result<bool, VaultError> {
-        Ok(view.get(&APP_KEY_OWNERS, &self.app_key_key(app_key))?.is_some())
+        Ok(view.get(&APP_KEY_OWNERS, &self.app_key_key(view, app_key)?)?.is_some())
     }
 
     /// Frees an app key, if this account has it.
@@ -108,7 +114,7 @@ impl Vault {
     /// # Errors
     /// `Store`.
     pub fn release_app_key(&self, tx: &mut Tx<'_>, user: UserId, account: AccountId, app_key: &SecretString) -> Result<(), VaultError> {
-        let key = self.app_key_key(app_key);
+        let key = self.app_key_key(&tx.view(), app_key)?;
         if tx.get(&APP_KEY_OWNERS, &key)? == Some(AccountRef { user_id: user, account_id: account }) {
             tx.remove(&APP_KEY_OWNERS, &key)?;
         }
@@ -123,80 +129,44 @@ impl Vault {
         make: impl Fn() -> Zeroizing<Vec<u8>>,
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let key = Key::new().text(name);
-        let aad = format!("system/{name}");
         match tx.get(&SYSTEM_SECRETS, &key)? {
-            Some(sealed) => open(&self.keys.wrapping, &sealed, aad.as_bytes()),
+            Some(sealed) => self.open_system_secret(&key, &sealed),
             None => {
                 let secret = make();
-                tx.put(&SYSTEM_SECRETS, &key, &seal(&self.keys.wrapping, WRAP_VERSION, aad.as_bytes(), &secret)?)?;
+                let (generation, master) = self.keys.present(&tx.view())?;
+                tx.put(&SYSTEM_SECRETS, &key, &seal(&master.wrapping, generation, &system_aad(&key), &secret)?)?;
                 Ok(secret)
             }
         }
     }
 
-    fn app_key_key(&self, app_key: &SecretString) -> Key {
-        let tag = hmac::sign(&self.keys.app_keys, app_key.expose_secret().trim().as_bytes());
-        Key::new().text(&HEXLOWER.encode(tag.as_ref()))
+    pub(super) fn open_system_secret(&self, key: &Key, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        open(&self.keys.master(sealed.key_version)?.wrapping, sealed, &system_aad(key))
     }
 
-    /// The user's newest data key; the first is made here.
-    fn current_data_key(&self, tx: &mut UserTx<'_>) -> Result<(u32, Zeroizing<[u8; 32]>), VaultError> {
-        let user = tx.user_id();
-        if let Some(version) = newest_version(&tx.view())? {
-            let wrapped = tx.require(&DATA_KEYS, &data_key_key(version))?;
-            return Ok((version, self.unwrap_data_key(user, version, &wrapped)?));
-        }
-        let key = Zeroizing::new(random_bytes::<32>());
-        let version = 1;
-        let wrapped = seal(&self.keys.wrapping, WRAP_VERSION, &data_key_aad(user, version), key.as_slice())?;
-        tx.put(&DATA_KEYS, &data_key_key(version), &wrapped)?;
-        Ok((version, key))
-    }
-
-    fn unwrap_data_key(&self, user: UserId, version: u32, wrapped: &Sealed) -> Result<Zeroizing<[u8; 32]>, VaultError> {
-        let plain = open(&self.keys.wrapping, wrapped, &data_key_aad(user, version))?;
-        <[u8; 32]>::try_from(plain.as_slice()).map(Zeroizing::new).map_err(|_| VaultError::Unreadable)
+    fn app_key_key(&self, view: &View<'_>, app_key: &SecretString) -> Result<Key, VaultError> {
+        Ok(owner_key(&self.keys.present(view)?.1, app_key))
     }
 }
 
-fn newest_version(view: &UserView<'_>) -> Result<Option<u32>, StoreError> {
-    let Some(key) = view.keys(&DATA_KEYS, &Key::new())?.pop() else { return Ok(None) };
-    let version = <[u8; 8]>::try_from(key.as_slice()).ok().and_then(|k| u32::try_from(u64::from_be_bytes(k)).ok());
-    version.map(Some).ok_or_else(|| StoreError::Corrupt("data key without a version".to_owned()))
+/// Where the owner of a broker app key is noted.
+pub(super) fn owner_key(master: &Master, app_key: &SecretString) -> Key {
+    let tag = hmac::sign(&master.app_keys, app_key.expose_secret().trim().as_bytes());
+    Key::new().text(&HEXLOWER.encode(tag.as_ref()))
 }
 
-fn data_key_key(version: u32) -> Key {
-    Key::new().u64(u64::from(version))
+/// Keys of system secrets are their names, closed by a zero byte.
+pub(super) fn system_aad(key: &Key) -> Vec<u8> {
+    let name = key.as_bytes().strip_suffix(&[0]).unwrap_or(key.as_bytes());
+    [b"system/", name].concat()
 }
 
-fn secret_key(account: AccountId, kind: &str) -> Key {
+pub(super) fn secret_key(account: AccountId, kind: &str) -> Key {
     account_key(account).text(kind)
 }
 
-fn data_key_aad(user: UserId, version: u32) -> Vec<u8> {
-    format!("data-key/{user}/{version}").into_bytes()
-}
-
-fn secret_aad(user: UserId, account: AccountId, kind: &str, version: u32) -> Vec<u8> {
+pub(super) fn secret_aad(user: UserId, account: AccountId, kind: &str, version: u32) -> Vec<u8> {
     format!("secret/{user}/{account}/{kind}/{version}").into_bytes()
-}
-
-fn cipher(key: &[u8; 32]) -> Aes256GcmSiv {
-    Aes256GcmSiv::new(&CipherKey::<Aes256GcmSiv>::from(*key))
-}
-
-fn seal(key: &[u8; 32], key_version: u32, aad: &[u8], plaintext: &[u8]) -> Result<Sealed, VaultError> {
-    let nonce: [u8; NONCE] = random_bytes();
-    let ciphertext = cipher(key).encrypt(&Nonce::from(nonce), Payload { msg: plaintext, aad }).map_err(|_| VaultError::Unreadable)?;
-    Ok(Sealed { key_version, ciphertext: BASE64.encode(&[nonce.as_slice(), &ciphertext].concat()) })
-}
-
-fn open(key: &[u8; 32], sealed: &Sealed, aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let mut bytes = BASE64.decode(sealed.ciphertext.as_bytes()).map_err(|_| VaultError::Unreadable)?;
-    let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE>().ok_or(VaultError::Unreadable)?;
-    let plain = cipher(key).decrypt(&Nonce::from(*nonce), Payload { msg: ciphertext, aad }).map_err(|_| VaultError::Unreadable);
-    bytes.zeroize();
-    plain.map(Zeroizing::new)
 }
 
 #[cfg(test)]

@@ -23,6 +23,11 @@ pub enum AccountMode {
     Trading,
 }
 
+/// A broker's account number as it is shown: `12******-01`.
+pub fn masked_number(cano: &str, product: &str) -> String {
+    format!("{}******-{product}", cano.get(..2).unwrap_or_default())
+}
+
 /// A brokerage account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {

@@ -71,6 +71,7 @@ codes! {
     BeyondScope 403 "beyond_scope" "Beyond the scope of the API key";
     Forbidden 403 "forbidden" "Not allowed";
     StepUpRequired 403 "step_up_required" "Password or code once more";
+    DisclosureRequired 403 "disclosure_required" "A disclosure must be accepted first";
     RegistrationClosed 403 "registration_closed" "Registration is closed";
     SetupCodeRequired 403 "setup_code_required" "The setup code is required";
     SetupCodeWrong 403 "setup_code_wrong" "The setup code is wrong";
@@ -353,7 +354,8 @@ impl From<VaultError> for ApiError {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::AppKeyTaken => Self::new(ErrorCode::AppKeyTaken, error.to_string()).at("/app_key"),
-            VaultError::Unreadable => Self::internal(error),
+            VaultError::DisclosureRequired => Self::new(ErrorCode::DisclosureRequired, error.to_string()),
+            VaultError::Unreadable | VaultError::File(_) => Self::internal(error),
             VaultError::Store(error) => error.into(),
         }
     }
@@ -386,6 +388,7 @@ impl From<AuthError> for ApiError {
             AuthError::InviteUnknown => Self::new(ErrorCode::InviteUnknown, text).at("/invite"),
             AuthError::AddressNotAllowed => Self::new(ErrorCode::AddressNotAllowed, text),
             AuthError::LocksOut(_) => Self::conflict("locks_out", text).at("/networks"),
+            AuthError::DisclosureChanged => Self::conflict("disclosure_changed", text),
             AuthError::LastAdmin => Self::conflict("last_admin", text),
             AuthError::InvalidNote => Self::invalid("/note", text),
             AuthError::ResetUnknown => Self::new(ErrorCode::ResetUnknown, text),
@@ -462,6 +465,7 @@ impl From<TradingError> for ApiError {
         match error {
             TradingError::Store(error) => error.into(),
             TradingError::Broker(error) => error.into(),
+            TradingError::Refused { code: "step_up_required", detail } => Self::new(ErrorCode::StepUpRequired, detail),
             TradingError::Refused { code, detail } => Self::refused(code, detail),
             TradingError::Gate(reason) => {
                 let answer = Self::refused(reason.code, reason.message);

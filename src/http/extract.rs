@@ -60,7 +60,7 @@ fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let parent = pointer(error.path());
-        let detail = error.inner().to_string();
+        let detail = without_value(&error.inner().to_string());
         let (code, pointer) = field_at_fault(&parent, &detail);
         let name = pointer.trim_start_matches('/');
         let detail = if detail.contains(name) { detail } else { format!("{name}: {detail}") };
@@ -187,12 +187,27 @@ fn explain(body: &[u8], parent: &str, error: &serde_json::Error) -> ApiError {
         Category::Syntax | Category::Eof | Category::Io => ApiError::new(ErrorCode::Malformed, format!("the body is no JSON: {text}")),
         Category::Data => {
             // The position means little to a person who never saw the bytes.
-            let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(head, _)| head).to_owned();
+            let detail = without_value(text.rsplit_once(" at line ").map_or(text.as_str(), |(head, _)| head));
             let (code, pointer) = field_at_fault(parent, &detail);
             let entry = FieldError::new(pointer.clone(), code.code(), detail.clone());
             ApiError::new(code, detail).at(pointer).with_errors(vec![entry])
         }
     }
+}
+
+/// A complaint without the text that was sent: it may be a secret in the wrong field.
+fn without_value(detail: &str) -> String {
+    for (start, kept, end) in [
+        ("unknown variant `", "unknown variant", "`, expected "),
+        ("invalid type: string \"", "invalid type: a text", "\", expected "),
+        ("invalid value: string \"", "invalid value: a text", "\", expected "),
+    ] {
+        // What was sent may look like the end of the complaint; the real one is the last.
+        if let Some((_, expected)) = detail.strip_prefix(start).and_then(|rest| rest.rsplit_once(end)) {
+            return format!("{kept}, expected {expected}");
+        }
+    }
+    detail.to_owned()
 }
 
 /// Code and pointer of a complaint about something at `parent`.
@@ -449,6 +464,18 @@ mod tests {
         let bytes = futures_util::FutureExt::now_or_never(actix_web::body::to_bytes(response.into_body())).unwrap().unwrap();
         let problem: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         (code, problem.get("pointer").and_then(|p| p.as_str()).unwrap_or("-").to_owned())
+    }
+
+    #[test]
+    fn complaints_do_not_repeat_what_was_sent() {
+        for (detail, wanted) in [
+            ("unknown variant `s3cret`, expected `mock` or `live`", "unknown variant, expected `mock` or `live`"),
+            ("unknown variant `s3cret`, expected `x`, expected `mock` or `live`", "unknown variant, expected `mock` or `live`"),
+            ("invalid type: string \"s3cret\", expected a boolean", "invalid type: a text, expected a boolean"),
+            ("missing field `name`", "missing field `name`"),
+        ] {
+            assert_eq!(without_value(detail), wanted);
+        }
     }
 
     #[test]

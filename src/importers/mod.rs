@@ -2,3 +2,4 @@
 
 pub mod eggmoney;
 pub mod staging;
+pub mod transfer;

@@ -91,6 +91,14 @@ impl Staging {
         }
     }
 
+    /// Removes all uploads of a user.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub fn forget(&self, user: UserId) -> io::Result<()> {
+        self.ids()?.into_iter().filter(|id| self.owner(*id) == Some(user)).try_for_each(|id| self.remove(id))
+    }
+
     /// Removes every upload whose hour is over, half-finished ones included.
     ///
     /// # Errors
@@ -218,5 +226,7 @@ mod tests {
         left.sort_unstable();
         assert_eq!(left, [ids[2], ids[3], ids[4], other]);
         assert!(staging.remove(ids[0]).is_ok());
+        staging.forget(user(1)).unwrap();
+        assert_eq!(staging.ids().unwrap(), [other]);
     }
 }

@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::control::{self, Request, SwitchAction};
 use super::export::{self, ExportCommand};
 use super::import::{self, ImportCommand};
+use super::keys::{self, KeysCommand};
 use super::people::{self, UserCommand};
-use super::{demo, serve, simulate};
+use super::{demo, serve, simulate, transfer};
 use crate::app::config::{self, Flags};
 use crate::domain::network::Networks;
 use crate::http::openapi_document;
@@ -50,6 +51,9 @@ enum Command {
     Export(ExportCommand),
     /// Recompute every balance from its facts and report the first difference
     Verify(DataDir),
+    /// Replace the keys that protect stored secrets
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Stop all new orders and cancel open ones, or lift that
     KillSwitch(KillSwitchArgs),
     /// Show from which networks people may come, or set it
@@ -146,6 +150,10 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let (dir, request) = command.request(password_from_stdin)?;
             print(json, &control::run(&dir, Request::People(request)).await?, people::sentence)
         }
+        Command::Keys(command) => {
+            let (dir, request) = command.request(password_from_stdin)?;
+            print(json, &control::run(&dir, Request::Keys(request)).await?, keys::sentence)
+        }
         Command::KillSwitch(args) => {
             let password = args.password_stdin.then(password_from_stdin).transpose()?;
             let request = Request::KillSwitch { action: args.action, user: args.user, account: args.account, password };
@@ -175,6 +183,14 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let networks = (args.everywhere || !networks.is_empty()).then_some(networks);
             let answer = control::run(&args.data.data_dir, Request::Networks { networks }).await?;
             print(json, &answer, |a| format!("people {}", people::admitted(a["networks"].as_array().map_or(&[], Vec::as_slice))))
+        }
+        Command::Import(ImportCommand::User(args)) => {
+            let (dir, request) = args.request()?;
+            print(json, &control::run(&dir, Request::Transfer(request)).await?, transfer::sentence)
+        }
+        Command::Export(ExportCommand::User(args)) => {
+            let (dir, request) = args.request()?;
+            print(json, &control::run(&dir, Request::Transfer(request)).await?, transfer::sentence)
         }
         Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
         Command::Health(data) => {

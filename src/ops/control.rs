@@ -15,9 +15,11 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::export::{self, EggmoneyExport};
 use super::import::{self, EggmoneyImport};
+use super::keys::{self, KeysRequest};
 use super::people::{self, PeopleRequest};
+use super::transfer::{self, TransferRequest};
 use crate::app::clock::SystemClock;
-use crate::app::{App, Config};
+use crate::app::{App, Config, config};
 use crate::domain::id::UserId;
 use crate::domain::network::Networks;
 use crate::storage::{DATABASE_FILE, StoreError};
@@ -44,6 +46,10 @@ pub enum Request {
     Networks { networks: Option<Networks> },
     /// Throws, lifts or shows a kill switch.
     KillSwitch { action: SwitchAction, user: Option<String>, account: Option<String>, password: Option<String> },
+    /// Replaces keys.
+    Keys(KeysRequest),
+    /// Takes a user's data out, or brings them in.
+    Transfer(TransferRequest),
     /// Brings an old account along.
     ImportEggmoney(EggmoneyImport),
     /// Writes an account for the old program.
@@ -76,6 +82,8 @@ impl Request {
             | Request::Verify
             | Request::KillSwitch { .. }
             | Request::Networks { .. }
+            | Request::Keys(_)
+            | Request::Transfer(_)
             | Request::ImportEggmoney(_)
             | Request::ExportEggmoney(_) => false,
         }
@@ -89,6 +97,8 @@ impl Request {
             | Request::Networks { .. }
             | Request::People(_)
             | Request::KillSwitch { .. }
+            | Request::Keys(_)
+            | Request::Transfer(_)
             | Request::ImportEggmoney(_)
             | Request::ExportEggmoney(_) => false,
         }
@@ -116,6 +126,8 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
             Ok(json!({ "networks": settings.map_err(|e| e.to_string())?.networks }))
         }
         Request::KillSwitch { action, user, account, password } => kill_switch(app, action, user, account, password).await,
+        Request::Keys(request) => keys::execute(app, request).await,
+        Request::Transfer(request) => transfer::execute(app, request).await,
         Request::ImportEggmoney(request) => import::execute(app, request).await,
         Request::ExportEggmoney(request) => export::execute(app, request).await,
     }
@@ -183,7 +195,9 @@ pub async fn run(data_dir: &Path, request: Request) -> Result<Value, String> {
             if !request.makes_data() && !data_dir.join(DATABASE_FILE).exists() {
                 return Err(format!("{} holds no EggMoney data: check --data-dir", data_dir.display()));
             }
-            let app = App::open(Config::new(data_dir), Arc::new(SystemClock), Arc::new(SystemClock)).await.map_err(|e| e.to_string())?;
+            let master_passphrase = config::passphrase(|name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
+            let config = Config { master_passphrase, ..Config::new(data_dir) };
+            let app = App::open(config, Arc::new(SystemClock), Arc::new(SystemClock)).await.map_err(|e| e.to_string())?;
             execute(&app, request).await
         }
         Err(e) => Err(format!("cannot speak to the server over {}: {e}", data_dir.join(SOCKET_FILE).display())),
@@ -288,6 +302,7 @@ async fn handle(stream: UnixStream, app: &Arc<App>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Passphrase;
 
     async fn server(dir: &Path) -> (Arc<App>, tokio::task::JoinHandle<()>) {
         let app = App::open(Config::new(dir), Arc::new(SystemClock), Arc::new(SystemClock)).await.unwrap();
@@ -338,6 +353,61 @@ mod tests {
             assert!(read.is_ok() && answer.contains("same version"), "{answer}");
         }
         task.abort();
+    }
+
+    #[tokio::test]
+    async fn keys_rotate_with_and_without_a_server_and_the_data_open_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        run(dir.path(), create("anna")).await.unwrap();
+        let master = || KeysRequest::Master { passphrase: None, to_file: false };
+        assert_eq!(run(dir.path(), Request::Keys(master())).await.unwrap()["generation"], 2);
+        let (app, task) = server(dir.path()).await;
+        assert_eq!(run(dir.path(), Request::Keys(master())).await.unwrap()["generation"], 3);
+        assert_eq!(run(dir.path(), Request::Keys(KeysRequest::Users { user: None })).await.unwrap()["users"], 1);
+        let unknown = run(dir.path(), Request::Keys(KeysRequest::Users { user: Some("ben".to_owned()) })).await.unwrap_err();
+        assert!(unknown.contains("no user 'ben'"), "{unknown}");
+        let phrase = Some("words that nobody guesses".to_owned());
+        let short = KeysRequest::Master { passphrase: Some("short".to_owned()), to_file: false };
+        assert!(run(dir.path(), Request::Keys(short)).await.unwrap_err().contains("too short"));
+        let moved = run(dir.path(), Request::Keys(KeysRequest::Master { passphrase: phrase.clone(), to_file: false })).await.unwrap();
+        assert_eq!((&moved["generation"], &moved["from_passphrase"]), (&json!(4), &json!(true)));
+        assert!(run(dir.path(), Request::Keys(master())).await.unwrap_err().contains("--to-file"));
+        task.abort();
+        let _ = task.await;
+        drop(app);
+
+        let open = async |text: Option<&str>| {
+            let master_passphrase = text.map(|t| Passphrase::new(t.to_owned().into()));
+            let config = Config { master_passphrase, ..Config::new(dir.path()) };
+            App::open(config, Arc::new(SystemClock), Arc::new(SystemClock)).await.map_err(|e| e.to_string())
+        };
+        assert!(open(None).await.unwrap_err().contains("EGGMONEY_MASTER_PASSPHRASE"));
+        assert!(open(Some("words that somebody guesses")).await.unwrap_err().contains("passphrase is wrong"));
+        let app = open(phrase.as_deref()).await.unwrap();
+        execute(&app, Request::Keys(KeysRequest::Master { passphrase: None, to_file: true })).await.unwrap();
+        drop(app);
+        assert!(open(None).await.unwrap().auth.find_user("anna").unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_user_moves_from_one_folder_to_another_and_no_file_is_overwritten() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        run(from.path(), create("anna")).await.unwrap();
+        run(to.path(), create("ben")).await.unwrap();
+        let file = from.path().join("anna.zip");
+        let out = |user: &str| Request::Transfer(TransferRequest::Out { user: user.to_owned(), to: file.clone() });
+        let (_app, task) = server(from.path()).await;
+        assert!(run(from.path(), out("ben")).await.unwrap_err().contains("no user 'ben'"));
+        assert!(run(from.path(), out("anna")).await.unwrap()["rows"].is_u64());
+        let mode = fs_err::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        assert!(run(from.path(), out("anna")).await.is_err(), "it exists");
+        task.abort();
+        let arrive = || Request::Transfer(TransferRequest::In { user: "ben".to_owned(), file: file.clone() });
+        let report = run(to.path(), arrive()).await.unwrap();
+        assert_eq!(report["username"], "anna");
+        fs_err::write(&file, b"no archive at all, but long enough").unwrap();
+        assert!(run(to.path(), arrive()).await.unwrap_err().contains("no zip archive"));
     }
 
     #[tokio::test]

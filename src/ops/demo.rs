@@ -215,7 +215,11 @@ fn login(username: &str, role: Role) -> serde_json::Value {
 
 async fn user(app: &App, username: &str, role: Role) -> Result<UserId, String> {
     let new = NewUser { username: username.to_owned(), password: PASSWORD.to_owned().into(), email: None, role };
-    Ok(app.auth.create_user(new, None).await.map_err(|e| e.to_string())?.id)
+    let user = app.auth.create_user(new, None).await.map_err(|e| e.to_string())?;
+    for (disclosure, _) in app.auth.disclosures(user.id, role).map_err(|e| e.to_string())? {
+        app.auth.accept(user.id, role, disclosure, disclosure.present().0).await.map_err(|e| e.to_string())?;
+    }
+    Ok(user.id)
 }
 
 /// Imports a sample's old files into an account on the mock host.

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::transfer::ExportUser;
 use crate::app::App;
 use crate::importers::eggmoney::OldCopy;
 use crate::storage::StoreError;
@@ -15,6 +16,8 @@ use crate::storage::StoreError;
 pub(super) enum ExportCommand {
     /// Write an account as database and settings of the old EggMoney program
     Eggmoney(ExportEggmoney),
+    /// Write everything of a user into one file that another installation imports
+    User(ExportUser),
 }
 
 #[derive(Args)]

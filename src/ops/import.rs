@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::transfer::ImportUser;
 use crate::app::App;
 use crate::importers::eggmoney::{self as egg, ImportError, ImportRequest, OldFiles, Report};
 
@@ -14,6 +15,8 @@ use crate::importers::eggmoney::{self as egg, ImportError, ImportRequest, OldFil
 pub(super) enum ImportCommand {
     /// Import an account of the old EggMoney program
     Eggmoney(ImportEggmoney),
+    /// Import what `export user` of another installation wrote, into a user who has no accounts
+    User(ImportUser),
 }
 
 #[derive(Args)]

@@ -5,11 +5,13 @@ pub mod control;
 mod demo;
 mod export;
 mod import;
+mod keys;
 pub mod logging;
 mod people;
 mod serve;
 mod signals;
 mod simulate;
+mod transfer;
 
 /// Prints a line for whoever started the program; a closed pipe is no reason to stop.
 fn announce(line: &str) {

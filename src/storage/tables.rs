@@ -85,8 +85,11 @@ pub struct Listing(pub Exchange);
 /// A secret under a user's data key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
-    /// Version of the data key.
+    /// Version of the data key; of a wrapped data key the generation of the master key.
     pub key_version: u32,
+    /// The user's key file is needed as well as the master key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_two_parts: bool,
     /// Base64 of nonce and ciphertext.
     pub ciphertext: String,
 }

@@ -144,31 +144,42 @@ pub(super) fn run(view: &View<'_>) -> Result<VerifyReport, StoreError> {
     let (audit_rows, broken_chains) = super::audit::check(view)?;
     let mut report = VerifyReport { audit_rows, broken_chains, ..VerifyReport::default() };
     for user_id in view.user_ids()? {
-        let user = view.user(user_id);
-        for account in user.accounts()? {
-            report.accounts += 1;
-            let mut memory = Memory::default();
-            let mut of_orders: BTreeMap<String, Number> = BTreeMap::new();
-            for fact in user.facts(account.id)? {
-                report.facts += 1;
-                if fact.event.order_id().is_some() {
-                    of_orders.insert(fact.seq.to_string(), Number(fact.seq));
-                }
-                apply(&mut memory, &fact)?;
-            }
-            let mut check = Check { user, account: account.id, report: &mut report };
-            check.compare(&ORDER_FACTS, of_orders, |Number(seq)| seq.to_string())?;
-            check.compare(&ORDERS, memory.orders, |o| o.intent.order_id.to_string())?;
-            check.compare(&CASH, memory.cash, |c| c.currency.code().to_owned())?;
-            check.compare(&EXPOSURE, memory.exposure, |e| instrument_row(e.market, &e.symbol))?;
-            check.compare(&POSITIONS, memory.positions, position_row)?;
-            check.compare(&HOLDINGS, memory.holdings, |h| h.id.to_string())?;
-            check.compare(&HISTORY, memory.history, |h| h.id.to_string())?;
-            check.compare(&SHEETS, memory.sheets, |s| s.id.to_string())?;
-            report.differences.extend(super::invariants::check(&user, &account)?);
-        }
+        check_user(view.user(user_id), &mut report)?;
     }
     Ok(report)
+}
+
+/// The differences of one user's accounts.
+pub(super) fn of_user(user: UserView<'_>) -> Result<Vec<Difference>, StoreError> {
+    let mut report = VerifyReport::default();
+    check_user(user, &mut report)?;
+    Ok(report.differences)
+}
+
+fn check_user(user: UserView<'_>, report: &mut VerifyReport) -> Result<(), StoreError> {
+    for account in user.accounts()? {
+        report.accounts += 1;
+        let mut memory = Memory::default();
+        let mut of_orders: BTreeMap<String, Number> = BTreeMap::new();
+        for fact in user.facts(account.id)? {
+            report.facts += 1;
+            if fact.event.order_id().is_some() {
+                of_orders.insert(fact.seq.to_string(), Number(fact.seq));
+            }
+            apply(&mut memory, &fact)?;
+        }
+        let mut check = Check { user, account: account.id, report: &mut *report };
+        check.compare(&ORDER_FACTS, of_orders, |Number(seq)| seq.to_string())?;
+        check.compare(&ORDERS, memory.orders, |o| o.intent.order_id.to_string())?;
+        check.compare(&CASH, memory.cash, |c| c.currency.code().to_owned())?;
+        check.compare(&EXPOSURE, memory.exposure, |e| instrument_row(e.market, &e.symbol))?;
+        check.compare(&POSITIONS, memory.positions, position_row)?;
+        check.compare(&HOLDINGS, memory.holdings, |h| h.id.to_string())?;
+        check.compare(&HISTORY, memory.history, |h| h.id.to_string())?;
+        check.compare(&SHEETS, memory.sheets, |s| s.id.to_string())?;
+        report.differences.extend(super::invariants::check(&user, &account)?);
+    }
+    Ok(())
 }
 
 struct Check<'a, 'v> {

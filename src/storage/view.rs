@@ -1,7 +1,7 @@
 //! Typed access: what a reader and a writer see of the store, as a whole and for one user.
 
 use super::key::Key;
-use super::port::{Batch, ReadView, StoreError, prefix_end};
+use super::port::{Batch, Entry, ReadView, StoreError, prefix_end};
 use super::record::{Record, decode, encode};
 use super::tables::{ACCOUNTS, RULES_ROW, SystemTable, USER_RULES, USERS, UserTable};
 use crate::domain::id::UserId;
@@ -146,6 +146,22 @@ impl UserView<'_> {
         self.view.range(table.name, from, to, descending, limit)?.iter().map(|(_, bytes)| decode(bytes)).collect()
     }
 
+    /// Stored rows of a space after a key, both without the user's id.
+    pub(super) fn stored_page(&self, space: &str, after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let whole = self.key(&Key::new());
+        // The smallest key after the last one.
+        let from = after.map_or_else(|| whole.clone(), |key| [whole.as_slice(), key, &[0]].concat());
+        let rows = self.view.range(space, &from, &prefix_end(&whole), false, limit)?;
+        Ok(rows.into_iter().map(|(key, bytes)| (key.get(16..).unwrap_or_default().to_vec(), bytes)).collect())
+    }
+
+    /// Keys of a space under a prefix, both without the user's id.
+    pub(super) fn stored_keys(&self, space: &str, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let from = self.key(&Key::new().raw(prefix));
+        let rows = self.view.range(space, &from, &prefix_end(&from), false, ALL)?;
+        Ok(rows.into_iter().map(|(key, _)| key.get(16..).unwrap_or_default().to_vec()).collect())
+    }
+
     /// This user's accounts.
     pub fn accounts(&self) -> Result<Vec<crate::domain::account::Account>, StoreError> {
         self.list(&ACCOUNTS, &Key::new())
@@ -182,6 +198,18 @@ impl<'a> Tx<'a> {
 
     pub fn remove<R: Record>(&mut self, table: &SystemTable<R>, key: &Key) -> Result<(), StoreError> {
         self.batch.remove(table.name, key.as_bytes())
+    }
+
+    pub(super) fn spaces(&self) -> Result<Vec<String>, StoreError> {
+        self.batch.spaces()
+    }
+
+    pub(super) fn bytes_between(&self, space: &str, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.batch.range(space, from, to, false, limit)
+    }
+
+    pub(super) fn remove_bytes(&mut self, space: &str, key: &[u8]) -> Result<(), StoreError> {
+        self.batch.remove(space, key)
     }
 
     /// One user's rows.
@@ -226,6 +254,16 @@ impl UserTx<'_> {
     pub fn put<R: Record>(&mut self, table: &UserTable<R>, key: &Key, record: &R) -> Result<(), StoreError> {
         let key = self.view().key(key);
         self.batch.put(table.name, &key, &encode(record)?)
+    }
+
+    pub(super) fn put_bytes(&mut self, space: &str, key: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
+        let key = self.view().key(&Key::new().raw(key));
+        self.batch.put(space, &key, bytes)
+    }
+
+    pub(super) fn remove_bytes(&mut self, space: &str, key: &[u8]) -> Result<(), StoreError> {
+        let key = self.view().key(&Key::new().raw(key));
+        self.batch.remove(space, &key)
     }
 
     pub fn remove<R: Record>(&mut self, table: &UserTable<R>, key: &Key) -> Result<(), StoreError> {

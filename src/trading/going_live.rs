@@ -41,7 +41,7 @@ pub struct Step {
     pub old_server_stopped: bool,
     /// The owner goes on without a clean night.
     pub skip_night: bool,
-    /// The owner has just given the password.
+    /// The owner has just given password or code.
     pub proved: bool,
 }
 
@@ -200,7 +200,7 @@ impl Trading {
     ///
     /// # Errors
     /// `NotFound`; `Refused` with `ladder_not_needed`, `rung_skipped`, `bot_above_account`,
-    /// `password_required`, `confirmation_required`, or with what [`LadderState::missing`] names; the
+    /// `step_up_required`, `confirmation_required`, or with what [`LadderState::missing`] names; the
     /// broker's, when the twin's cash cannot be read.
     pub async fn climb(&self, user: UserId, id: AccountId, step: Step) -> Result<Account, TradingError> {
         let now = self.clock.now();
@@ -325,7 +325,7 @@ fn may_climb(
         return Err(TradingError::refused("rung_skipped", format!("one rung at a time: the next one is {next}")));
     }
     if !step.proved {
-        return Err(TradingError::refused("password_required", "going up asks for your password"));
+        return Err(TradingError::refused("step_up_required", "going up asks for your password or code once more"));
     }
     if step.rung > Rung::Paper && !step.old_server_stopped {
         let detail = "confirm that the old server is stopped and no other program trades this account any more";

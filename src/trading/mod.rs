@@ -36,6 +36,7 @@ pub use error::{FieldProblem, TradingError};
 pub use going_live::{LadderState, Step, live_orders_allowed};
 pub use line::{Connector, Line};
 pub use orders::gate::{Seen, Window, order_refusal};
+pub use orders::paper::own_account_id;
 pub use orders::rules::{HaltScope, Halts};
 pub use orders::service::{OrderService, Placement, RequestKey};
 pub use orders::ticket::{NewOrder, OrderFilter, TicketPreview};

@@ -78,7 +78,14 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
     await shot(page, 'wide-import-report');
     const secrets = await by('import-secrets').innerText();
     assert.ok(!secrets.includes('FAKE-CHAN-APPSECRET'), 'no secret is shown');
+    v.expect(403, /\/confirm$/);
     await by('import-confirm').click();
+    await by('proof-text').fill(PASSWORD);
+    await by('proof-confirm').click();
+    await by('disclosure-dialog').waitFor();
+    await shot(page, 'wide-disclosure');
+    await by('disclosure-broker_key-read').check();
+    await by('disclosure-broker_key-accept').click();
     await by('import-done').waitFor();
     await shot(page, 'wide-import-done');
   });
@@ -124,9 +131,7 @@ test('a fresh installation, from the set-up code to the imported bots', async (t
     v.expect(422, /\/going-live$/);
     await by('going-live-up').click();
     const confirm = by('going-live-dialog-confirm');
-    assert.ok(await confirm.isDisabled(), 'without the password nothing climbs');
     await by('paper-note').waitFor();
-    await by('going-live-password').fill(PASSWORD);
     await confirm.click();
     await by('error-note').waitFor();
     await page.keyboard.press('Escape');

@@ -86,6 +86,9 @@ async fn an_account_is_made_with_its_key_or_not_at_all() {
     let mut new = key("mock", PAPER);
     new["name"] = json!("KIS");
     new["hts_id"] = json!("kim01");
+    let (status, problem) = kim.post(ACCOUNTS, &new).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("step_up_required")), "{problem}");
+    kim.prove().await;
     let (status, account) = kim.post(ACCOUNTS, &new).await;
     assert_eq!(status, 201, "{account}");
     assert_eq!((&account["mode"], &account["environment"], &account["version"]), (&json!("observe"), &json!("mock"), &json!(1)));
@@ -103,7 +106,7 @@ async fn an_account_is_made_with_its_key_or_not_at_all() {
     assert_eq!(night.broker.control().request_count(PAPER, "tokenP"), 1, "the token of the trial is kept");
 
     // Somebody else, and the same person once more: nobody is told whose it is, and nothing is made.
-    let lee = night.server.user("lee").await;
+    let lee = night.server.user("lee").await.proved().await;
     let before = lee.get(ACCOUNTS).await.1["items"].as_array().unwrap().len();
     for caller in [&lee, &kim] {
         let mut again = key("mock", PAPER);
@@ -129,7 +132,7 @@ async fn an_account_is_made_with_its_key_or_not_at_all() {
 #[tokio::test]
 async fn an_account_shows_its_books_and_the_last_word_of_its_broker() {
     let night = world().await;
-    let kim = night.server.user("kim").await;
+    let kim = night.server.user("kim").await.proved().await;
     let mut new = key("mock", PAPER);
     new["name"] = json!("KIS");
     let account = kim.post(ACCOUNTS, &new).await.1["id"].as_str().unwrap().to_owned();

@@ -50,7 +50,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("aes::", &["brokers/kis/ws/crypt.rs", "simulators/kis/ws/wire.rs"]),
     ("cbc::", &["brokers/kis/ws/crypt.rs", "simulators/kis/ws/wire.rs"]),
     ("encoding_rs::", &["market/masters.rs", "simulators/kis/masters.rs"]),
-    ("flate2::", &["market/zip.rs", "simulators/kis/masters.rs"]),
+    ("flate2::", &["importers/transfer/zip.rs", "market/zip.rs", "simulators/kis/masters.rs"]),
     ("actix_web::", &["http/"]),
     ("actix_ws::", &["http/"]),
     ("actix_multipart::", &["http/"]),
@@ -58,7 +58,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio_cron_scheduler", &["schedule/ticker.rs"]),
     ("jsonwebtoken::", &["auth/token.rs"]),
     ("argon2::", &["auth/password.rs"]),
-    ("aes_gcm_siv::", &["auth/vault.rs"]),
+    ("aes_gcm_siv::", &["auth/seal.rs"]),
     // Wall-clock reads: everything else is handed a clock.
     ("Timestamp::now(", &["app/clock.rs"]),
     ("SystemTime::now(", &["app/clock.rs"]),

@@ -329,7 +329,7 @@ async fn acts_of_identity_leave_one_audit_row_each_and_no_secret() {
         .read(|view| Ok::<_, StoreError>([view.list(&SYSTEM_AUDIT, &Key::new())?, view.user(id).list(&AUDIT, &Key::new())?].concat()))
         .unwrap();
     let actions: Vec<&str> = rows.iter().map(|r| r.action.as_str()).collect();
-    assert_eq!(actions, ["user.created", "session.opened", "password.changed", "session.ended"]);
+    assert_eq!(actions, ["user.created", "disclosure.accepted", "session.opened", "password.changed", "session.ended"]);
     let text = serde_json::to_string(&rows).unwrap();
     for secret in [PASSWORD, "another long phrase", &anna.refresh_token, anna.token.as_deref().unwrap(), "argon2"] {
         assert!(!text.contains(secret), "{secret} in {text}");

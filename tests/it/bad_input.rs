@@ -34,8 +34,8 @@ const BODILESS: &[&str] = &[
     "POST /api/v1/users/password/confirm",
     "DELETE /api/v1/admin/invitations/{id}",
 ];
-/// Has a form instead of JSON; it is tried in a test of its own.
-const UPLOAD: &str = "POST /api/v1/imports/eggmoney";
+/// Have a form instead of JSON; they are tried in tests of their own.
+const UPLOADS: [&str; 2] = ["POST /api/v1/imports/eggmoney", "POST /api/v1/imports/user"];
 
 /// What a field takes.
 #[derive(Clone, Copy, PartialEq)]
@@ -248,7 +248,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let at = format!("/api/v1/trading/accounts/{account}");
     let list = |what: &str| format!("/api/v1/trading/{what}?account_id={account}");
     let mut t = Attack {
-        caller: server.login("chan").await,
+        caller: server.login("chan").await.proved().await,
         watched: vec![
             "/api/v1/trading/accounts".to_owned(),
             at.clone(),
@@ -469,12 +469,11 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let path = "/api/v1/trading/orders/cancel-all";
     t.on(&format!("POST {path}"), path, &[may("account", Id)], json!({"account": paper})).await;
     let path = format!("/api/v1/trading/accounts/{paper}");
-    let body = json!({"version": version(&t.caller.get(&path).await.1), "password": PASSWORD, "limits": {"max_daily_trades": 100,
+    let body = json!({"version": version(&t.caller.get(&path).await.1), "limits": {"max_daily_trades": 100,
         "daily_trade_limit": 100, "max_position_size": "1000000", "max_order_value": 1000000, "max_daily_value": 1000000,
         "orders_per_second": 10, "price_collar": 5}});
     let fields = [
         must("version", Version),
-        must("password", Any),
         must("limits", Object),
         may("limits.max_daily_trades", Whole),
         may("limits.daily_trade_limit", Whole),
@@ -485,7 +484,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         may("limits.price_collar", Positive),
     ];
     t.on("PUT /api/v1/trading/accounts/{id}/limits", &format!("{path}/limits"), &fields, body).await;
-    let fields = [must("on", Flag), may("account", Id), may("password", Any)];
+    let fields = [must("on", Flag), may("account", Id)];
     t.on("POST /api/v1/trading/kill-switch", "/api/v1/trading/kill-switch", &fields, json!({"on": true, "account": paper})).await;
 
     // A second import for its questions.
@@ -505,7 +504,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let fields = [must("type", Choice), must("name", Any), must("action", Choice)];
     t.on("POST /api/v1/trading/accounts/{id}/settle", &format!("{at}/settle"), &fields, body).await;
 
-    let fields = [must("rung", Choice), may("bot_id", Id), may("password", Any), may("old_server_stopped", Flag), may("skip_night", Flag)];
+    let fields = [must("rung", Choice), may("bot_id", Id), may("old_server_stopped", Flag), may("skip_night", Flag)];
     t.on("POST /api/v1/trading/accounts/{id}/going-live", &format!("{at}/going-live"), &fields, json!({"rung": "observe"})).await;
 
     // Messages and the person.
@@ -514,6 +513,9 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let alert = t.caller.get("/api/v1/alerts").await.1["items"].as_array().unwrap().first().map(id).unwrap();
     t.on("POST /api/v1/alerts/read", "/api/v1/alerts/read", &[may("ids", List), may("all", Flag)], json!({"ids": [alert], "all": false}))
         .await;
+    let fields = [must("name", Choice), must("version", Version)];
+    let path = "/api/v1/users/disclosures";
+    t.on(&format!("POST {path}"), path, &fields, json!({"name": "broker_key", "version": 1})).await;
     let fields = [may("language", Choice), may("email", Label)];
     t.on("PATCH /api/v1/users/profile", "/api/v1/users/profile", &fields, json!({"language": "en", "email": "chan@example.org"})).await;
     t.on("POST /api/v1/auth/step-up", "/api/v1/auth/step-up", &[may("password", Any), may("code", Any)], json!({"password": PASSWORD}))
@@ -565,8 +567,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         watched: vec!["/api/v1/admin/settings".into(), "/api/v1/admin/users".into()],
         ..t
     };
-    let (status, _) = t.caller.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
-    assert_eq!(status, 200);
+    t.caller.prove().await;
     let path = "/api/v1/admin/invitations";
     t.on(&format!("POST {path}"), path, &[must("role", Choice), may("note", Label)], json!({"role": "user", "note": "for 아버지"})).await;
     let chan = server.app.auth.find_user("chan").unwrap().unwrap().id;
@@ -580,13 +581,19 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     assert_eq!(t.caller.post("/api/v1/auth/recovery", &Value::Null).await.0, 204);
     let code = fs_err::read_to_string(server.folder().join("recovery-code")).unwrap().lines().next().unwrap().to_owned();
     server.create("second-admin", Role::Admin).await;
+    server.create("doomed", Role::User).await;
+    let doomed = server.app.auth.find_user("doomed").unwrap().unwrap().id;
+    assert_eq!(t.caller.patch(&format!("/api/v1/admin/users/{doomed}"), &json!({"active": false})).await.0, 200);
     let fields = [must("username", Any), must("code", Any), must("password", Any)];
     let body = json!({"username": "second-admin", "code": code, "password": format!("{PASSWORD} newer")});
     t.on("POST /api/v1/auth/recovery/confirm", "/api/v1/auth/recovery/confirm", &fields, body).await;
+    let path = format!("/api/v1/admin/users/{}/erase", server.app.auth.find_user("doomed").unwrap().unwrap().id);
+    let fields = [must("username", Words), may("leave_orders", Flag)];
+    t.on("POST /api/v1/admin/users/{id}/erase", &path, &fields, json!({"username": "doomed", "leave_orders": false})).await;
     let path = "/api/v1/admin/live-trading";
     t.on(&format!("PUT {path}"), path, &[must("allowed", Flag)], json!({"allowed": false})).await;
     let path = "/api/v1/admin/kill-switch";
-    t.on(&format!("POST {path}"), path, &[must("on", Flag), may("password", Any)], json!({"on": true})).await;
+    t.on(&format!("POST {path}"), path, &[must("on", Flag)], json!({"on": true})).await;
     let path = format!("/api/v1/admin/users/{}/rules", server.app.auth.find_user("chan").unwrap().unwrap().id);
     let fields = [
         must("can_paper_trade", Flag),
@@ -609,9 +616,15 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let body = json!({"username": "newcomer", "password": PASSWORD, "email": "new@example.org", "invite": null, "setup_code": null});
     t.on("POST /api/v1/auth/register", "/api/v1/auth/register", &fields, body).await;
 
+    server.create("leaving", Role::User).await;
+    let mut t = Attack { caller: server.login("leaving").await.proved().await, watched: Vec::new(), ..t };
+    let fields = [must("username", Words), may("leave_orders", Flag)];
+    let body = json!({"username": "leaving", "leave_orders": false});
+    t.on("POST /api/v1/users/erase", "/api/v1/users/erase", &fields, body).await;
+
     t.finish();
     let all: BTreeSet<String> = routes::all().iter().filter(|r| r.method != "GET").map(|r| format!("{} {}", r.method, r.path)).collect();
-    let decided: BTreeSet<String> = BODILESS.iter().chain(&[UPLOAD]).map(|r| (*r).to_owned()).chain(t.tried).collect();
+    let decided: BTreeSet<String> = BODILESS.iter().chain(&UPLOADS).map(|r| (*r).to_owned()).chain(t.tried).collect();
     let open: Vec<_> = decided.symmetric_difference(&all).collect();
     assert!(open.is_empty(), "each route is either tried here or said to take no body: {open:?}");
     assert_eq!(server.app.store.verify().unwrap().differences, []);
@@ -642,7 +655,7 @@ fn objects_within(api: &Value, schema: &Value, at: &str, found: &mut BTreeSet<St
 async fn an_object_is_never_read_from_a_list_of_its_fields() {
     let night = Night::start("2026-05-15T14:58:00Z").await;
     let owned = night.bring("chan", "chan", 30_000).await;
-    let caller = night.server.login("chan").await;
+    let caller = night.server.login("chan").await.proved().await;
     let account = format!("/api/v1/trading/accounts/{}", owned.account);
     let bots = caller.get(&format!("/api/v1/trading/bots?account_id={}", owned.account)).await.1;
     let bot = format!("/api/v1/trading/bots/{}", bots["items"][0]["id"].as_str().unwrap());
@@ -655,11 +668,7 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
         ("PUT /api/v1/trading/accounts/{id}/schedule", format!("{account}/schedule"), json!({"version": 1, "schedule": schedule})),
         ("POST /api/v1/trading/bots", "/api/v1/trading/bots".to_owned(), new_bot),
         ("PATCH /api/v1/trading/bots/{id}", bot, json!({"version": 1, "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}]})),
-        (
-            "PUT /api/v1/trading/accounts/{id}/limits",
-            format!("{account}/limits"),
-            json!({"version": 1, "password": PASSWORD, "limits": {"max_daily_trades": 5}}),
-        ),
+        ("PUT /api/v1/trading/accounts/{id}/limits", format!("{account}/limits"), json!({"version": 1, "limits": {"max_daily_trades": 5}})),
         (
             "POST /api/v1/trading/bots/renewal",
             "/api/v1/trading/bots/renewal".to_owned(),
@@ -700,7 +709,8 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
 async fn queries_and_addresses_are_checked_too() {
     let night = Night::start("2026-05-15T14:58:00Z").await;
     let owned = night.bring("chan", "chan", 30_000).await;
-    let mut t = Attack { caller: night.server.login("chan").await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
+    let mut t =
+        Attack { caller: night.server.login("chan").await.proved().await, watched: Vec::new(), tried: BTreeSet::new(), faults: Vec::new() };
     let account = owned.account;
     const LISTS: [&str; 3] = ["trading/orders", "trading/history", "alerts"];
     const OF_ACCOUNT: [&str; 6] =

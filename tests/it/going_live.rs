@@ -16,8 +16,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
+use super::support::Caller;
 use super::support::old::{Night, Owned};
-use super::support::{Caller, PASSWORD};
 
 /// The old program asks nobody.
 #[derive(Debug)]
@@ -197,28 +197,27 @@ async fn an_observed_night_is_compared_and_the_owner_climbs_over_paper_to_one_sh
     let climb = format!("{at}/going-live");
     answer_what_the_old_server_did(&kim, mine.account, &orders).await;
     let up = |more: Value| {
-        let mut body = json!({"rung": "one_share", "old_server_stopped": true, "skip_night": true, "password": PASSWORD});
+        let mut body = json!({"rung": "one_share", "old_server_stopped": true, "skip_night": true});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };
-    let (status, problem) = kim.post(&climb, &up(json!({"password": "wrong horse battery"}))).await;
-    assert_eq!((status, &problem["pointer"]), (422, &json!("/password")), "{problem}");
     let paper = |more: Value| {
         let mut body = up(json!({"rung": "paper", "old_server_stopped": false}));
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };
-    for (body, code) in [
-        (up(json!({})), "rung_skipped"),
-        (paper(json!({"password": null})), "password_required"),
-        (paper(json!({"skip_night": false})), "clean_night_missing"),
-    ] {
+    let (status, problem) = kim.post(&climb, &paper(json!({}))).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("step_up_required")), "{problem}");
+    kim.prove().await;
+    for (body, code) in [(up(json!({})), "rung_skipped"), (paper(json!({"skip_night": false})), "clean_night_missing")] {
         let (status, problem) = kim.post(&climb, &body).await;
         assert_eq!((status, problem["code"].as_str()), (422, Some(code)), "{problem}");
     }
     let kim = on_paper(&night, &mine, kim, paper(json!({}))).await;
+    let (status, problem) = kim.post(&climb, &up(json!({}))).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("step_up_required")), "a new session has proved nothing: {problem}");
+    kim.prove().await;
     for (body, code) in [
-        (up(json!({"password": null})), "password_required"),
         (up(json!({"old_server_stopped": false})), "confirmation_required"),
         (up(json!({"rung": "full"})), "rung_skipped"),
         (up(json!({})), "live_not_allowed"),

@@ -280,7 +280,7 @@ const ORDERS: &str = "/api/v1/trading/orders";
 /// A user of the server with an account at the mock host, opened and started over HTTP.
 async fn trader(night: &Night, cash: i64) -> (Caller<'_>, String) {
     night.broker.add_account(account(BrokerHost::Mock, cash.into(), Vec::new()));
-    let kim = night.server.user("kim").await;
+    let kim = night.server.user("kim").await.proved().await;
     let (status, account) = kim.post("/api/v1/trading/accounts", &json!({"name": "kis", "environment": "mock"})).await;
     assert_eq!(status, 201, "{account}");
     let id = account["id"].as_str().unwrap().to_owned();

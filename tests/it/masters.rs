@@ -80,8 +80,8 @@ fn decimal(value: &Value) -> Decimal {
 async fn a_cheap_fund_pays_no_tax_and_products_can_be_forbidden() {
     let night = night().await;
     night.server.app.masters.refresh_if_due().await;
-    let admin = night.server.admin().await;
-    let kim = night.server.user("kim").await;
+    let admin = night.server.admin().await.proved().await;
+    let kim = night.server.user("kim").await.proved().await;
     night.broker.add_account(SimAccount {
         environment: eggmoney::domain::order::BrokerHost::Mock,
         app_key: KEY.to_owned(),
@@ -141,8 +141,8 @@ async fn a_cheap_fund_pays_no_tax_and_products_can_be_forbidden() {
 #[tokio::test]
 async fn without_lists_a_limited_person_buys_nothing_of_unknown_kind() {
     let night = night().await;
-    let admin = night.server.admin().await;
-    let kim = night.server.user("kim").await;
+    let admin = night.server.admin().await.proved().await;
+    let kim = night.server.user("kim").await.proved().await;
     let order = json!({"symbol": "005930", "quantity": 10, "price": 70000, "order_type": "limit"});
     assert_eq!(kim.post(ORDERS, &order).await.0, 201);
     let id = kim.get("/api/v1/users/profile").await.1["id"].as_str().unwrap().to_owned();
@@ -158,7 +158,7 @@ async fn without_lists_a_limited_person_buys_nothing_of_unknown_kind() {
 #[tokio::test]
 async fn instruments_are_found_by_code_and_by_korean_and_english_names() {
     let night = night().await;
-    let kim = night.server.user("kim").await;
+    let kim = night.server.user("kim").await.proved().await;
     let path = |q: &str| format!("/api/v1/market/search?q={q}");
     assert_eq!(kim.get(&path("tqqq")).await.1["items"], json!([]), "nothing is loaded yet");
     night.server.app.masters.refresh_if_due().await;

@@ -8,7 +8,7 @@ use eggmoney::app::clock::SystemClock;
 use eggmoney::app::credentials::BrokerKey;
 use eggmoney::app::feeds::NoticeState;
 use eggmoney::app::{App, Config};
-use eggmoney::auth::NewUser;
+use eggmoney::auth::{Disclosure, NewUser};
 use eggmoney::domain::calendar::Calendar;
 use eggmoney::domain::clock::SteppedClock;
 use eggmoney::domain::fact::Event;
@@ -65,6 +65,7 @@ impl World {
         let app = App::open(config, Arc::new(SystemClock), market.clone()).await.unwrap();
         let new = NewUser { username: "kim".to_owned(), password: PASSWORD.to_owned().into(), email: None, role: Role::User };
         let user = app.auth.create_user(new, None).await.unwrap().id;
+        app.auth.accept(user, Role::User, Disclosure::BrokerKey, Disclosure::BrokerKey.present().0).await.unwrap();
         let account = app.trading.create_account(user, "kis", Environment::Mock).await.unwrap().id;
         let key = BrokerKey {
             host: BrokerHost::Mock,

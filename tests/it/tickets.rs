@@ -148,6 +148,7 @@ async fn permissions_and_the_kill_switch_hold_from_the_next_order_on() {
     let id = kim.get("/api/v1/users/profile").await.1["id"].as_str().unwrap().to_owned();
     let rules = format!("/api/v1/admin/users/{id}/rules");
     assert_eq!(kim.get(&rules).await.0, 403);
+    admin.prove().await;
     let (_, mut now) = admin.get(&rules).await;
     assert_eq!((&now["can_paper_trade"], &now["can_real_trade"]), (&json!(true), &json!(false)));
     now["daily_trade_limit"] = json!(1);
@@ -163,19 +164,24 @@ async fn permissions_and_the_kill_switch_hold_from_the_next_order_on() {
     assert!(status == 200 && state["user"].is_string(), "{state}");
     assert_eq!(kim.get(&format!("{ORDERS}?open=true")).await.1["items"], json!([]), "open orders are cancelled");
     assert_eq!(kim.post(ORDERS, &example()).await.1["code"], "halted");
-    for wrong in [json!({"on": false}), json!({"on": false, "password": "wrong horse battery"})] {
-        let (status, problem) = kim.post(SWITCH, &wrong).await;
-        assert_eq!((status, &problem["pointer"]), (422, &json!("/password")), "{problem}");
-    }
+    let (status, problem) = kim.post(SWITCH, &json!({"on": false})).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("step_up_required")), "{problem}");
+    let (status, problem) = kim.post(SWITCH, &json!({"on": false, "password": PASSWORD})).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("unknown_field")), "a password in the body is no proof: {problem}");
     let server = server.restart().await;
     let kim = server.login("kim").await;
     assert_eq!(kim.post(ORDERS, &example()).await.1["code"], "halted", "after a restart too");
-    assert_eq!(kim.post(SWITCH, &json!({"on": false, "password": PASSWORD})).await.0, 200);
+    kim.prove().await;
+    assert_eq!(kim.post(SWITCH, &json!({"on": false})).await.0, 200);
     assert_eq!(kim.post(ORDERS, &example()).await.0, 201);
     let admin = server.login("root-admin").await;
     assert_eq!(kim.post("/api/v1/admin/kill-switch", &json!({"on": true})).await.0, 403);
     assert_eq!(admin.post("/api/v1/admin/kill-switch", &json!({"on": true})).await.0, 200);
     assert_eq!(kim.post(ORDERS, &example()).await.1["code"], "halted");
+    let lifted = admin.post("/api/v1/admin/kill-switch", &json!({"on": false})).await;
+    assert_eq!((lifted.0, &lifted.1["code"]), (403, &json!("step_up_required")));
+    admin.prove().await;
+    assert_eq!(admin.post("/api/v1/admin/kill-switch", &json!({"on": false})).await.0, 200);
 }
 
 /// The market clock of a program that something happens to while it waits for a token.

@@ -90,6 +90,7 @@ export const router = createHashRouter([
       page('/alerts', () => import('./features/alerts'), 'AlertsPage'),
       page('/admin', () => import('./features/admin'), 'AdminPage'),
       page('/profile', () => import('./features/profile'), 'ProfilePage'),
+      page('/emergency', () => import('./features/emergency'), 'EmergencyPage'),
       page('/help', () => import('./features/help'), 'HelpPage'),
       page('/more', () => import('./features/more'), 'MorePage'),
       { path: '*', element: <NotFound /> },

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { get, post, postPublic } from '../src/api/client';
 import { ApiError } from '../src/api/errors';
-import { askForProof } from '../src/api/proof';
+import { proof } from '../src/api/proof';
 import { accessToken, refreshSession, sessionState, signedIn } from '../src/api/session';
 import { login, serve } from './support';
 
@@ -38,7 +38,7 @@ describe('client', () => {
     let proved = false;
     const log = serve(() => (proved ? { body: {} } : { status: 403, body: { code: 'step_up_required' } }));
     let asked = 0;
-    const leave = askForProof(async () => {
+    const leave = proof.askWith(async () => {
       asked += 1;
       proved = true;
       return true;

@@ -67,42 +67,38 @@ describe('going live', () => {
     expect(shown).toHaveTextContent('TQ_2와(과) 함께 비교');
   });
 
-  it('goes up only with the word, the password, and the night or its skip', async () => {
+  it('goes up only with the word, and the night or its skip', async () => {
     let answer: Answer = {
       status: 422,
-      body: { code: 'wrong_current_password', detail: 'wrong', pointer: '/password' },
+      body: { code: 'clean_night_missing', detail: 'no clean night' },
     };
     const log = ladder(state({ rung: 'paper', next: 'one_share', missing: ['clean_night_missing'] }), () => answer);
     await userEvent.click(await screen.findByTestId('going-live-up'));
     const confirm = screen.getByRole('button', { name: '1주씩' });
     expect(confirm).toBeDisabled();
     await userEvent.click(screen.getByTestId('old-server-stopped'));
-    expect(confirm).toBeDisabled();
-    await userEvent.type(screen.getByTestId('going-live-password'), 'wrong');
     await userEvent.click(confirm);
-    await waitFor(() => expect(screen.getByTestId('going-live-password')).toHaveValue(''));
+    await screen.findByTestId('error-note');
     answer = { body: state({ rung: 'one_share', next: 'full' }) };
     await userEvent.click(screen.getByTestId('skip-night'));
-    await userEvent.type(screen.getByTestId('going-live-password'), 'right');
     await userEvent.click(confirm);
     await waitFor(() => expect(screen.queryByTestId('going-live-dialog')).toBeNull());
     const up = { rung: 'one_share', old_server_stopped: true };
     expect(moves(log)).toEqual([
-      { ...up, password: 'wrong', skip_night: false },
-      { ...up, password: 'right', skip_night: true },
+      { ...up, skip_night: false },
+      { ...up, skip_night: true },
     ]);
   });
 
-  it('has four rungs, and goes to paper with the password alone', async () => {
+  it('has four rungs, and goes to paper without a word', async () => {
     const log = ladder(state({ missing: [] }), () => ({ body: state({ rung: 'paper', next: 'one_share' }) }));
     const rungs = await screen.findByRole('list', { name: '단계' });
     expect(rungs).toHaveTextContent('관찰모의 실행1주씩전체 수량');
     await userEvent.click(screen.getByTestId('going-live-up'));
     expect(screen.getByTestId('paper-note')).toHaveTextContent('기존 서버를 멈추지 않아도 됩니다');
     expect(screen.queryByTestId('old-server-stopped')).toBeNull();
-    await userEvent.type(screen.getByTestId('going-live-password'), 'right');
     await userEvent.click(screen.getByRole('button', { name: '모의 실행' }));
-    const sent = { rung: 'paper', password: 'right', old_server_stopped: false, skip_night: false };
+    const sent = { rung: 'paper', old_server_stopped: false, skip_night: false };
     await waitFor(() => expect(moves(log)).toEqual([sent]));
   });
 
@@ -135,7 +131,7 @@ describe('going live', () => {
     );
   });
 
-  it('goes down without a password, and lets a bot stay behind', async () => {
+  it('goes down with a click, and lets a bot stay behind', async () => {
     const log = ladder(
       state({
         rung: 'full',
@@ -145,7 +141,6 @@ describe('going live', () => {
       }),
     );
     await userEvent.click(await screen.findByTestId('going-live-observe'));
-    expect(screen.queryByTestId('going-live-password')).toBeNull();
     await userEvent.click(screen.getByRole('button', { name: '관찰', hidden: false }));
     await waitFor(() => expect(moves(log)).toEqual([{ rung: 'observe' }]));
   });

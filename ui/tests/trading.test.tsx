@@ -5,6 +5,7 @@ import { ApiError } from '../src/api/errors';
 import type { Account, KillSwitch, Order, TicketPreview } from '../src/api/types';
 import { AccountProvider } from '../src/components/layout/account';
 import { KillSwitchBanner, KillSwitchButton, KillSwitchProvider } from '../src/components/layout/KillSwitch';
+import { ProofDialog } from '../src/components/layout/ProofDialog';
 import { ErrorNote } from '../src/components/ui/feedback';
 import { LimitsCard } from '../src/features/account/LimitsCard';
 import { RulesDialog } from '../src/features/admin/RulesDialog';
@@ -429,13 +430,18 @@ it('reads the filter of the order list from the address', () => {
 
 describe('the kill switch', () => {
   function switchboard(state: KillSwitch) {
+    let proved = false;
     const log = serve(({ method, path, body }) => {
       if (path === 'trading/accounts') return { body: { items: [account()], next: null } };
       if (method === 'GET') return { body: state };
-      const asked = body as { on: boolean; password?: string };
-      if (!asked.on && asked.password !== 'right') {
-        return { status: 422, body: { code: 'wrong_current_password', detail: 'wrong', pointer: '/password' } };
+      if (path === 'auth/step-up') {
+        proved = (body as { password?: string }).password === 'right';
+        return proved
+          ? { body: { proved_until: '2026-11-23T01:05:00Z' } }
+          : { status: 422, body: { code: 'wrong_current_password', detail: 'wrong', pointer: '/password' } };
       }
+      const asked = body as { on: boolean };
+      if (!asked.on && !proved) return { status: 403, body: { code: 'step_up_required', detail: 'prove it' } };
       return { body: { ...state, user: asked.on ? '2026-11-23T01:00:00Z' : null } };
     });
     show(
@@ -443,6 +449,7 @@ describe('the kill switch', () => {
         <KillSwitchProvider>
           <KillSwitchBanner />
           <KillSwitchButton />
+          <ProofDialog />
         </KillSwitchProvider>
       </AccountProvider>,
     );
@@ -456,14 +463,13 @@ describe('the kill switch', () => {
     expect(await screen.findByTestId('kill-switch-banner')).toHaveTextContent('내 모든 계좌의 주문이 멈춰 있습니다');
     expect(log.find((sent) => sent.method === 'POST')?.body).toEqual({ on: true });
     await userEvent.click(await screen.findByTestId('kill-user-lift'));
-    await userEvent.type(screen.getByTestId('kill-user-password'), 'wrong');
-    await userEvent.click(screen.getByTestId('kill-user-confirm'));
-    await waitFor(() =>
-      expect(screen.getByTestId('kill-user-password')).toHaveAccessibleDescription(/비밀번호가 맞지 않습니다/),
-    );
-    expect(screen.getByTestId('kill-user-password')).toHaveValue('');
-    await userEvent.type(screen.getByTestId('kill-user-password'), 'right');
-    await userEvent.click(screen.getByTestId('kill-user-confirm'));
+    await userEvent.type(await screen.findByTestId('proof-text'), 'wrong');
+    await userEvent.click(screen.getByTestId('proof-confirm'));
+    await waitFor(() => expect(screen.getByTestId('proof')).toHaveTextContent(/비밀번호가 맞지 않습니다/));
+    expect(screen.getByTestId('kill-switch-banner')).toBeVisible();
+    await userEvent.clear(screen.getByTestId('proof-text'));
+    await userEvent.type(screen.getByTestId('proof-text'), 'right');
+    await userEvent.click(screen.getByTestId('proof-confirm'));
     await waitFor(() => expect(screen.queryByTestId('kill-switch-banner')).toBeNull());
   });
 
@@ -481,22 +487,16 @@ describe('the kill switch', () => {
 });
 
 describe('limits', () => {
-  it('are sent whole, with version and password; an empty one is none', async () => {
+  it('are sent whole, with the version; an empty one is none', async () => {
     const log = serve(() => ({ body: account({ version: 4 }) }));
     show(<LimitsCard account={account()} />);
-    expect(screen.queryByTestId('limit-password')).toBeNull();
     await userEvent.clear(screen.getByTestId('limit-max_order_value'));
     await userEvent.type(screen.getByTestId('limit-price_collar'), '2.5');
-    await userEvent.click(screen.getByTestId('limits-save'));
-    expect(await screen.findByText('필수 항목입니다.')).toBeVisible();
-    expect(log).toEqual([]);
-    await userEvent.type(screen.getByTestId('limit-password'), 'secret words');
     await userEvent.click(screen.getByTestId('limits-save'));
     await screen.findByTestId('limits-saved');
     expect(log[0]).toMatchObject({ method: 'PUT', path: 'trading/accounts/a1/limits' });
     expect(log[0]?.body).toEqual({
       version: 3,
-      password: 'secret words',
       limits: {
         max_order_value: null,
         max_position_size: null,
@@ -514,12 +514,10 @@ describe('limits', () => {
     serve(() => ({ status: 422, body: { code: 'invalid', detail: 'no', errors } }));
     show(<LimitsCard account={account()} />);
     await userEvent.type(screen.getByTestId('limit-price_collar'), '2');
-    await userEvent.type(screen.getByTestId('limit-password'), 'secret words');
     await userEvent.click(screen.getByTestId('limits-save'));
     await waitFor(() =>
       expect(screen.getByTestId('limit-price_collar')).toHaveAccessibleDescription(/must be above zero/),
     );
-    expect(screen.getByTestId('limit-password')).toHaveValue('');
   });
 
   it('of a refusal are covered when amounts are hidden, counts are not', () => {

@@ -137,13 +137,16 @@ async fn list_accounts(who: Require<perm::AccountsRead>, app: AppData) -> Result
     Ok(web::Json(List::whole(items?)))
 }
 
-/// Makes an account, observing; with a broker key or without.
+/// Makes an account, observing; without a broker key or, after a step-up, with one.
 #[utoipa::path(post, path = "/api/v1/trading/accounts", tag = "trading", request_body = NewAccount, responses((status = 201, body = AccountView)))]
 async fn create_account(who: Require<perm::AccountsManage>, app: AppData, body: Json<NewAccount>) -> Result<HttpResponse, ApiError> {
     let (name, environment) = (body.0.name.clone(), body.0.environment);
     let account = match body.0.key()? {
         None => app.trading.create_account(who.user_id, &name, environment.into()).await?,
-        Some(key) => app.create_account_with_key(who.user_id, &name, key).await?,
+        Some(key) => {
+            app.auth.require_proof(&who)?;
+            app.create_account_with_key(who.user_id, &name, key).await?
+        }
     };
     Ok(HttpResponse::Created().json(AccountView::new(&app, who.user_id, &account)?))
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::app::credentials::{BrokerKey, Check, account_number};
 use crate::domain::id::AccountId;
 use crate::domain::order::BrokerHost;
-use crate::http::access::{AppData, Require, perm};
+use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::ApiError;
 use crate::http::extract::Json;
 use crate::http::route::{Route, route};
@@ -110,7 +110,7 @@ fn trimmed(text: &SecretString, pointer: &'static str, what: &str) -> Result<Sec
 /// Replaces the broker key of an account.
 #[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/broker-key", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = NewBrokerKey, responses((status = 200, body = AccountView)))]
 async fn put_broker_key(
-    who: Require<perm::AccountsManage>,
+    who: Proved<perm::AccountsManage>,
     app: AppData,
     id: web::Path<AccountId>,
     body: Json<NewBrokerKey>,

@@ -3,8 +3,9 @@
 use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionType};
 use actix_web::{HttpResponse, web};
 
+use crate::auth::Identity;
 use crate::domain::id::AccountId;
-use crate::http::access::{AppData, Require, perm};
+use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::ApiError;
 use crate::http::route::{Route, route};
 use crate::importers::eggmoney::{ExportError, ExportReport, OldCopy};
@@ -17,7 +18,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-fn copy(who: &Require<perm::AccountsRead>, app: &AppData, id: AccountId) -> Result<OldCopy, ApiError> {
+fn copy(who: &Identity, app: &AppData, id: AccountId) -> Result<OldCopy, ApiError> {
     Ok(app.store.user(who.user_id).read(|v| OldCopy::read(v, id, app.market.now()))?)
 }
 
@@ -40,7 +41,7 @@ async fn describe_export(
 
 /// The account as the old EggMoney program's database.
 #[utoipa::path(get, path = "/api/v1/trading/accounts/{id}/export/eggmoney/database", tag = "imports", params(("id" = uuid::Uuid, Path)), responses((status = 200, content_type = "application/vnd.sqlite3", description = "egg_NAME.db")))]
-async fn export_database(who: Require<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<HttpResponse, ApiError> {
+async fn export_database(who: Proved<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<HttpResponse, ApiError> {
     let copy = copy(&who, &app, *id)?;
     let name = format!("egg_{}.db", copy.report().account_name);
     let made = web::block(move || copy.database()).await.map_err(ApiError::internal)?;
@@ -53,7 +54,7 @@ async fn export_database(who: Require<perm::AccountsRead>, app: AppData, id: web
 
 /// The account's settings as the old EggMoney program's `key_store.json`, without secrets.
 #[utoipa::path(get, path = "/api/v1/trading/accounts/{id}/export/eggmoney/settings", tag = "imports", params(("id" = uuid::Uuid, Path)), responses((status = 200, content_type = "application/json", description = "key_store.json")))]
-async fn export_settings(who: Require<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<HttpResponse, ApiError> {
+async fn export_settings(who: Proved<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<HttpResponse, ApiError> {
     let content = copy(&who, &app, *id)?.key_store_json();
     Ok(download("key_store.json", "application/json", content.into_bytes()))
 }

@@ -2,12 +2,10 @@
 
 use actix_web::web;
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::limits::confirm;
 use crate::domain::account::Rung;
 use crate::domain::id::{AccountId, BotId, UserId};
 use crate::domain::night::{Night, NightLine, Verdict};
@@ -90,7 +88,7 @@ struct GoingLiveView {
     paper_runs: Vec<PaperRun>,
 }
 
-/// A move on the ladder. Going down needs nothing but the rung.
+/// A move on the ladder. Going up needs a step-up, going down nothing but the rung.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Move {
@@ -101,10 +99,6 @@ struct Move {
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
     bot_id: Option<BotId>,
-    /// Required upwards.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    password: Option<SecretString>,
     /// The owner's word that no other program trades the account any more; required to one share and
     /// above.
     #[serde(default)]
@@ -165,16 +159,10 @@ async fn climb(
     who: Require<perm::AccountsManage>,
     app: AppData,
     id: web::Path<AccountId>,
-    req: actix_web::HttpRequest,
     body: Json<Move>,
 ) -> Result<web::Json<GoingLiveView>, ApiError> {
-    let Move { rung, bot_id, password, old_server_stopped, skip_night } = body.0;
-    // An account that is not the caller's is not there, whatever the password.
-    app.trading.account(who.user_id, *id)?;
-    let proved = password.is_some();
-    if proved {
-        confirm(&app, &who, &req, password).await?;
-    }
+    let Move { rung, bot_id, old_server_stopped, skip_night } = body.0;
+    let proved = app.auth.require_proof(&who).is_ok();
     app.trading.climb(who.user_id, *id, Step { rung, bot: bot_id, old_server_stopped, skip_night, proved }).await?;
     view(&app, who.user_id, *id)
 }

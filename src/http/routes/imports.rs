@@ -143,7 +143,7 @@ async fn rehearse(app: &AppData, files: OldFiles, request: ImportRequest) -> Res
     .await
 }
 
-/// Imports an upload.
+/// Imports an upload; one with a settings file, which may hold a broker key, after a step-up.
 #[utoipa::path(
     post, path = "/api/v1/imports/{id}/confirm", tag = "imports", params(("id" = uuid::Uuid, Path)),
     request_body = Confirmation, responses((status = 201, body = FinishedImport))
@@ -156,6 +156,10 @@ async fn confirm_import(
 ) -> Result<HttpResponse, ApiError> {
     let staging = Staging::new(&app.config.data_dir);
     let staged = open(&staging, &who, &app, *id)?;
+    if staged.description.env {
+        // It may bring a broker key along.
+        app.auth.require_proof(&who)?;
+    }
     let choice = body.0;
     let request = ImportRequest {
         account_name: choice.account_name.or_else(|| staged.description.account_name.clone()),

@@ -2,16 +2,14 @@
 
 use actix_web::web;
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::auth::{AuthError, Identity};
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::limits::{AccountLimits, Halt, Product, UserRules};
-use crate::http::access::{AppData, Require, perm};
+use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::{ApiError, ErrorCode};
-use crate::http::extract::{self, Amount, Json, Object};
+use crate::http::extract::{Amount, Json, Object};
 use crate::http::route::{Route, route};
 use crate::http::views::account::AccountView;
 use crate::trading::{HaltScope, Halts};
@@ -64,20 +62,12 @@ struct KillSwitchChange {
     #[serde(default)]
     #[schema(value_type = Option<uuid::Uuid>)]
     account: Option<AccountId>,
-    /// Required to lift it.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    password: Option<SecretString>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InstallationSwitch {
     on: bool,
-    /// Required to lift it.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    password: Option<SecretString>,
 }
 
 /// Limits of an account; what is absent is not limited.
@@ -122,9 +112,6 @@ struct LimitsChange {
     version: u64,
     #[schema(value_type = LimitsInput)]
     limits: Object<LimitsInput>,
-    /// Limits guard the owner's money: changing them needs the password.
-    #[schema(value_type = String)]
-    password: SecretString,
 }
 
 /// What an administrator allows one user.
@@ -178,16 +165,16 @@ async fn get_kill_switch(who: Require<perm::AccountsRead>, app: AppData) -> Resu
     Ok(web::Json(app.trading.halts(who.user_id)?.into()))
 }
 
-/// Stops all new orders of the caller, or of one account, and cancels the open ones; or lifts that.
+/// Stops all new orders of the caller, or of one account, and cancels the open ones; or, after a step-up,
+/// lifts that.
 #[utoipa::path(post, path = "/api/v1/trading/kill-switch", tag = "trading", request_body = KillSwitchChange,
     responses((status = 200, body = KillSwitch)))]
 async fn set_kill_switch(
     who: Require<perm::AccountsHalt>,
     app: AppData,
-    req: actix_web::HttpRequest,
     body: Json<KillSwitchChange>,
 ) -> Result<web::Json<KillSwitch>, ApiError> {
-    let KillSwitchChange { on, account, password } = body.0;
+    let KillSwitchChange { on, account } = body.0;
     if let Some(id) = account {
         app.trading.account(who.user_id, id)?;
     }
@@ -195,7 +182,7 @@ async fn set_kill_switch(
         if who.session().is_none() {
             return Err(ApiError::new(ErrorCode::Forbidden, "an API key may throw the kill switch, but only a signed-in person lifts it"));
         }
-        confirm(&app, &who, &req, password).await?;
+        app.auth.require_proof(&who)?;
     }
     let scope = account.map_or(HaltScope::User(who.user_id), |account| HaltScope::Account(who.user_id, account));
     app.trading.set_halt(Some(who.user_id), scope, on).await?;
@@ -205,18 +192,17 @@ async fn set_kill_switch(
     Ok(web::Json(app.trading.halts(who.user_id)?.into()))
 }
 
-/// Stops all new orders on this installation, or lifts that.
+/// Stops all new orders on this installation; or, after a step-up, lifts that.
 #[utoipa::path(post, path = "/api/v1/admin/kill-switch", tag = "admin", request_body = InstallationSwitch,
     responses((status = 200, body = KillSwitch)))]
 async fn set_installation_kill_switch(
     who: Require<perm::SettingsManage>,
     app: AppData,
-    req: actix_web::HttpRequest,
     body: Json<InstallationSwitch>,
 ) -> Result<web::Json<KillSwitch>, ApiError> {
-    let InstallationSwitch { on, password } = body.0;
+    let on = body.0.on;
     if !on {
-        confirm(&app, &who, &req, password).await?;
+        app.auth.require_proof(&who)?;
     }
     app.trading.set_halt(Some(who.user_id), HaltScope::Installation, on).await?;
     if on {
@@ -229,30 +215,14 @@ async fn set_installation_kill_switch(
 #[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/limits", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = LimitsChange,
     responses((status = 200, body = AccountView)))]
 async fn set_account_limits(
-    who: Require<perm::AccountsManage>,
+    who: Proved<perm::AccountsManage>,
     app: AppData,
-    req: actix_web::HttpRequest,
     id: web::Path<AccountId>,
     body: Json<LimitsChange>,
 ) -> Result<web::Json<AccountView>, ApiError> {
-    let LimitsChange { version, limits: Object(limits), password } = body.0;
-    app.trading.account(who.user_id, *id)?;
-    confirm(&app, &who, &req, Some(password)).await?;
+    let LimitsChange { version, limits: Object(limits) } = body.0;
     let account = app.trading.set_limits(who.user_id, *id, version, limits.into()).await?;
     Ok(web::Json(AccountView::new(&app, who.user_id, &account)?))
-}
-
-/// The password once more.
-pub(super) async fn confirm(
-    app: &AppData,
-    who: &Identity,
-    req: &actix_web::HttpRequest,
-    password: Option<SecretString>,
-) -> Result<(), ApiError> {
-    app.auth.confirm(who, password, &extract::client(req)).await.map_err(|e| match e {
-        AuthError::WrongCurrentPassword => ApiError::from(e).at("/password"),
-        other => other.into(),
-    })
 }
 
 fn known_user(app: &AppData, id: UserId) -> Result<(), ApiError> {
@@ -270,7 +240,7 @@ async fn get_user_rules(_: Require<perm::UsersManage>, app: AppData, id: web::Pa
 #[utoipa::path(put, path = "/api/v1/admin/users/{id}/rules", tag = "admin", params(("id" = uuid::Uuid, Path)), request_body = Rules,
     responses((status = 200, body = Rules)))]
 async fn set_user_rules(
-    who: Require<perm::UsersManage>,
+    who: Proved<perm::UsersManage>,
     app: AppData,
     id: web::Path<UserId>,
     body: Json<Rules>,
@@ -291,13 +261,16 @@ async fn get_live_trading(_: Require<perm::SettingsManage>, app: AppData) -> Res
     Ok(web::Json(LiveTrading { allowed: app.trading.install_rules()?.live_allowed }))
 }
 
-/// Allows or forbids live orders on this installation.
+/// Allows (after a step-up) or forbids live orders on this installation.
 #[utoipa::path(put, path = "/api/v1/admin/live-trading", tag = "admin", request_body = LiveTrading, responses((status = 200, body = LiveTrading)))]
 async fn set_live_trading(
     who: Require<perm::SettingsManage>,
     app: AppData,
     body: Json<LiveTrading>,
 ) -> Result<web::Json<LiveTrading>, ApiError> {
+    if body.0.allowed {
+        app.auth.require_proof(&who)?;
+    }
     let rules = app.trading.allow_live(Some(who.user_id), body.0.allowed).await?;
     Ok(web::Json(LiveTrading { allowed: rules.live_allowed }))
 }

@@ -9,10 +9,12 @@ mod bots;
 mod corrections;
 mod credentials;
 mod differences;
+mod disclosures;
 mod exports;
 mod going_live;
 mod history;
 mod imports;
+mod leaving;
 mod limits;
 mod market;
 mod orders;
@@ -37,6 +39,7 @@ pub fn all() -> Vec<Route> {
         users::routes(),
         security::routes(),
         api_keys::routes(),
+        disclosures::routes(),
         admin::routes(),
         people::routes(),
         accounts::routes(),
@@ -45,6 +48,7 @@ pub fn all() -> Vec<Route> {
         credentials::routes(),
         differences::routes(),
         imports::routes(),
+        leaving::routes(),
         exports::routes(),
         going_live::routes(),
         history::routes(),

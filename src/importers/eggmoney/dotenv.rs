@@ -118,12 +118,6 @@ pub fn masked(secret: &SecretString) -> String {
     }
 }
 
-/// An account number with all but its last two digits covered.
-pub fn masked_account(cano: &SecretString, product: &str) -> String {
-    let digits = cano.expose_secret();
-    format!("******{}-{product}", digits.get(digits.len().saturating_sub(2)..).unwrap_or_default())
-}
-
 /// `KEY=VALUE` lines: `export`, quotes and comments as the usual readers take them; the last one wins.
 fn lines(text: &str) -> (BTreeMap<String, String>, Vec<Fault>) {
     let mut values = BTreeMap::new();
@@ -175,7 +169,6 @@ mod tests {
         assert_eq!(env.telegram_chat.as_deref(), Some("-100123"));
         assert_eq!((env.left_out, env.unknown), (vec!["PORT".to_owned()], vec!["ODD".to_owned()]));
         assert_eq!(env.app_key.as_ref().map(masked).as_deref(), Some("PSfa…abcd"));
-        assert_eq!(env.cano.as_ref().map(|c| masked_account(c, "01")).as_deref(), Some("******67-01"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::dotenv::{OldEnv, masked, masked_account};
+use super::dotenv::{OldEnv, masked};
 use super::key_store::LeftOut;
 use super::plan::{OldAccount, Plan, Unbooked, Unplaced, Warning};
 use super::rows::Fault;
@@ -13,6 +13,7 @@ use super::schedule::{self, DescribedSchedule};
 use super::source::FileMark;
 use super::summary::{self, Notation};
 use super::update::Changes;
+use crate::domain::account::masked_number;
 use crate::domain::id::AccountId;
 use crate::domain::order::Environment;
 
@@ -133,7 +134,7 @@ fn secrets(env: &OldEnv) -> Secrets {
     Secrets {
         app_key_masked: env.app_key.as_ref().map(masked),
         app_secret: env.app_secret.is_some(),
-        account_masked: env.cano.as_ref().map(|c| masked_account(c, product)),
+        account_masked: env.cano.as_ref().map(|c| masked_number(c.expose_secret(), product)),
         telegram: env.telegram_token.is_some(),
         telegram_chat: env.telegram_chat.is_some(),
         environment: env.environment,

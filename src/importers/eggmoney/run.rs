@@ -19,7 +19,7 @@ use super::store::{self as stored, Reading};
 use super::summary::{self, Notation};
 use super::update;
 use super::{dotenv, key_store, rows};
-use crate::auth::Vault;
+use crate::auth::{Disclosure, Vault, VaultError, accepted_at};
 use crate::domain::account::{Account, AccountMode, ImportMark, Unsettled};
 use crate::domain::fact::Actor;
 use crate::domain::id::{AccountId, UserId};
@@ -153,7 +153,14 @@ impl From<StoreError> for Stopped {
 /// [`ImportError`]; nothing is then left behind.
 pub fn run(store: &Store, vault: &Vault, old: &Arc<OldAccount>, request: &ImportRequest) -> Result<Imported, ImportError> {
     let (vault, old, request) = (vault.clone(), old.clone(), request.clone());
-    store.write_blocking(move |tx| apply(tx, &vault, &old, &request))
+    store.write_blocking(move |tx| {
+        let brings_key = old.env.as_ref().is_some_and(|(_, env)| env.app_key.is_some());
+        // Who types at the NAS itself answers for the key; the pages ask its owner later.
+        if request.by.is_some() && brings_key && accepted_at(&tx.view().user(request.user), Disclosure::BrokerKey)?.is_none() {
+            return Err(ImportError::Vault(VaultError::DisclosureRequired));
+        }
+        apply(tx, &vault, &old, &request)
+    })
 }
 
 /// Where an import goes.

@@ -26,7 +26,7 @@ const OPENING_CASH: i64 = 100_000_000;
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
 
 /// The one paper account that every user has: its id follows from the user's, so that it is never made twice.
-pub(in crate::trading) fn own_account_id(user: UserId) -> AccountId {
+pub fn own_account_id(user: UserId) -> AccountId {
     AccountId(derived(user))
 }
 

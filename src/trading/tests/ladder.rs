@@ -25,7 +25,7 @@ pub(super) fn observer(world: &mut World, bots: Vec<(Bot, f64, f64)>) -> Client 
 
 pub(super) fn with_key(world: &World, client: &Client) {
     let (user, key) = (client.user, account_key(client.account).text(secret::APP_SECRET));
-    world.write(move |tx| tx.user(user).put(&SECRETS, &key, &Sealed { key_version: 1, ciphertext: String::new() }));
+    world.write(move |tx| tx.user(user).put(&SECRETS, &key, &Sealed { key_version: 1, in_two_parts: false, ciphertext: String::new() }));
 }
 
 pub(super) async fn allow(world: &World, client: &Client) {
@@ -259,7 +259,7 @@ async fn the_ladder_is_climbed_rung_by_rung_with_password_word_and_clean_nights(
     let (paper, up) = (Step { old_server_stopped: false, ..step(Rung::Paper) }, step(Rung::OneShare));
     assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("rung_skipped"));
     assert_eq!(climb(&world, &client, up).await, Err("rung_skipped"));
-    assert_eq!(climb(&world, &client, Step { proved: false, ..paper }).await, Err("password_required"));
+    assert_eq!(climb(&world, &client, Step { proved: false, ..paper }).await, Err("step_up_required"));
     assert_eq!(climb(&world, &client, paper).await, Err("clean_night_missing"));
     assert_eq!(world.trading.going_live(client.user, client.account).unwrap().missing, ["clean_night_missing"]);
     world.run_until(MORNING, STEP).await;
@@ -342,7 +342,7 @@ async fn what_was_stopped_by_suspicion_climbs_from_the_bottom_with_the_password(
         let account = world.books(&client).account;
         assert_eq!((account.mode, account.going_live.rung), (AccountMode::Observe, Rung::Observe));
         assert_eq!(account.going_live.since, Some(world.clock_now()), "earlier nights do not count");
-        assert_eq!(climb(&world, &client, unproved(Rung::Paper)).await, Err("password_required"));
+        assert_eq!(climb(&world, &client, unproved(Rung::Paper)).await, Err("step_up_required"));
         assert_eq!(climb(&world, &client, step(Rung::OneShare)).await, Err("rung_skipped"));
         assert_eq!(climb(&world, &client, step(Rung::Full)).await, Err("rung_skipped"));
         assert_eq!(climb(&world, &client, unproved(Rung::Observe)).await, Ok(Rung::Observe));
@@ -361,7 +361,7 @@ async fn a_rung_that_an_earlier_version_left_to_an_observing_account_counts_for_
     let bot_id = world.books(&client).bots[0].id;
     for bot in [None, Some(bot_id)] {
         let down = Step { bot, proved: false, skip_night: true, ..step(Rung::Paper) };
-        let expected = if bot.is_some() { "bot_above_account" } else { "password_required" };
+        let expected = if bot.is_some() { "bot_above_account" } else { "step_up_required" };
         assert_eq!(climb(&world, &client, down).await, Err(expected));
     }
     assert_eq!(climb(&world, &client, Step { skip_night: true, ..step(Rung::Full) }).await, Err("rung_skipped"));
@@ -409,8 +409,8 @@ async fn a_bot_held_back_before_its_account_climbs_stays_behind() {
     assert_eq!(climb(&world, &client, up(Rung::Full)).await, Ok(Rung::Full));
     let account = world.books(&client).account;
     assert_eq!([observing, small, full].map(|b| account.rung_of(b)), [Rung::Observe, Rung::OneShare, Rung::Full]);
-    assert_eq!(climb(&world, &client, free(observing, Rung::OneShare)).await, Err("password_required"));
-    assert_eq!(climb(&world, &client, free(small, Rung::Full)).await, Err("password_required"));
+    assert_eq!(climb(&world, &client, free(observing, Rung::OneShare)).await, Err("step_up_required"));
+    assert_eq!(climb(&world, &client, free(small, Rung::Full)).await, Err("step_up_required"));
     world.run_until(MORNING, STEP).await;
     let sent: BTreeSet<_> = client.broker.sent().into_iter().map(|s| (s.bot, s.quantity > 1)).collect();
     assert_eq!(sent, BTreeSet::from([("SX_1".to_owned(), true), ("TQ_2".to_owned(), false)]));

@@ -160,7 +160,7 @@ async fn a_bot_that_was_held_back_may_go_along_again_while_the_account_observes(
     assert_eq!(climb(&world, &client, free(Rung::Observe)).await, Ok(Rung::Observe));
     assert_eq!(climb_to_one_share(&world, &client).await, Ok(Rung::OneShare));
     assert_eq!(climb(&world, &client, free(Rung::Full)).await, Err("bot_above_account"));
-    assert_eq!(climb(&world, &client, free(Rung::OneShare)).await, Err("password_required"));
+    assert_eq!(climb(&world, &client, free(Rung::OneShare)).await, Err("step_up_required"));
     assert_eq!(climb(&world, &client, Step { bot: Some(bot_id), ..skip(Rung::OneShare) }).await, Ok(Rung::OneShare));
     assert_eq!(world.books(&client).account.rung_of(bot_id), Rung::OneShare);
 }

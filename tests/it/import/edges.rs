@@ -36,7 +36,7 @@ fn text(value: &Value) -> &str {
 #[tokio::test]
 async fn an_upload_is_rehearsed_confirmed_and_settled() {
     let server = TestServer::start().await;
-    let anna = server.user("anna").await;
+    let anna = server.user("anna").await.proved().await;
     let expected = &manifest()["accounts"]["choe"]["tables"];
 
     let (status, body) = upload(&anna, form("choe")).await;
@@ -83,7 +83,7 @@ async fn an_upload_is_rehearsed_confirmed_and_settled() {
 #[tokio::test]
 async fn nobody_else_can_touch_an_upload_or_an_account() {
     let server = TestServer::start().await;
-    let anna = server.user("anna").await;
+    let anna = server.user("anna").await.proved().await;
     let bert = server.user("bert").await;
     let (_, body) = upload(&anna, form("chan")).await;
     let id = text(&body["id"]).to_owned();
@@ -106,7 +106,7 @@ async fn nobody_else_can_touch_an_upload_or_an_account() {
 #[tokio::test]
 async fn uploads_end_after_an_hour_or_when_cancelled() {
     let server = TestServer::start().await;
-    let anna = server.user("anna").await;
+    let anna = server.user("anna").await.proved().await;
     let (_, body) = upload(&anna, form("chan")).await;
     let cancel = format!("/api/v1/imports/{}", text(&body["id"]));
     assert_eq!(anna.delete(&cancel).await.0, 204);
@@ -123,7 +123,7 @@ async fn uploads_end_after_an_hour_or_when_cancelled() {
 #[tokio::test]
 async fn bad_uploads_are_answered_and_leave_nothing() {
     let server = TestServer::start().await;
-    let anna = server.user("anna").await;
+    let anna = server.user("anna").await.proved().await;
     let db = || file(&fixture("egg_chan.db"));
     let part = |content: &'static [u8]| Part::bytes(content).file_name("x");
     for (form, status, code, pointer) in [
@@ -152,7 +152,7 @@ async fn bad_uploads_are_answered_and_leave_nothing() {
 #[tokio::test]
 async fn unreadable_rows_need_a_second_confirmation() {
     let server = TestServer::start().await;
-    let anna = server.user("anna").await;
+    let anna = server.user("anna").await.proved().await;
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("egg_sk.db");
     std::fs::copy(fixture("egg_sk.db"), &broken).unwrap();
@@ -286,12 +286,13 @@ fn the_command_line_exports_beside_a_running_server_and_without_one() {
 #[tokio::test]
 async fn an_export_can_be_downloaded() {
     let server = TestServer::start().await;
-    let anna = server.user("anna").await;
+    let anna = server.user("anna").await.proved().await;
     let (_, body) = upload(&anna, form("choe")).await;
     let (_, body) = anna.post(&format!("/api/v1/imports/{}/confirm", text(&body["id"])), &json!({"account_name": "나의 계좌"})).await;
     let at = format!("/api/v1/trading/accounts/{}/export/eggmoney", text(&body["account_id"]));
     let (status, report) = anna.get(&at).await;
     assert_eq!((status, &report["rows"]["bot_info"], text(&report["account_name"])), (200, &json!(4), "나의 계좌"));
+    assert_eq!(server.login("anna").await.get(&format!("{at}/database")).await.1["code"], "step_up_required");
     let download = anna.request("GET", &format!("{at}/database")).send().await.unwrap();
     assert_eq!(download.headers()["content-disposition"], "attachment; filename=\"egg______.db\"");
     let bytes = download.bytes().await.unwrap();

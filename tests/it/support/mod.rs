@@ -119,16 +119,25 @@ impl TestServer {
         self.login("root-admin").await
     }
 
+    /// An administrator of an installation that has users already, signed in.
+    pub async fn admin_made(&self) -> Caller<'_> {
+        self.create("root-admin", eggmoney::domain::user::Role::Admin).await;
+        self.login("root-admin").await
+    }
+
     /// Makes a user and signs in. The first administrator need not exist.
     pub async fn user(&self, username: &str) -> Caller<'_> {
         self.create(username, eggmoney::domain::user::Role::User).await;
         self.login(username).await
     }
 
-    /// Makes a user as the command line does.
+    /// Makes a user as the command line does, who has accepted what there is to accept.
     pub async fn create(&self, username: &str, role: eggmoney::domain::user::Role) {
         let new = eggmoney::auth::NewUser { username: username.to_owned(), password: PASSWORD.to_owned().into(), email: None, role };
-        self.app.auth.create_user(new, None).await.unwrap();
+        let made = self.app.auth.create_user(new, None).await.unwrap();
+        for (disclosure, _) in self.app.auth.disclosures(made.id, role).unwrap() {
+            self.app.auth.accept(made.id, role, disclosure, disclosure.present().0).await.unwrap();
+        }
     }
 
     /// Signs in with [`PASSWORD`].
@@ -162,6 +171,18 @@ pub struct Caller<'s> {
 }
 
 impl Caller<'_> {
+    /// Gives the password once more; counts for five minutes.
+    pub async fn prove(&self) {
+        let (status, answer) = self.post("/api/v1/auth/step-up", &json!({ "password": PASSWORD })).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// The same, for one line.
+    pub async fn proved(self) -> Self {
+        self.prove().await;
+        self
+    }
+
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let request = self.server.client.request(method.parse().unwrap(), self.server.url(path));
         match &self.token {

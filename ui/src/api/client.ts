@@ -1,5 +1,5 @@
 import { ApiError, problemOf } from './errors';
-import { proveAgain } from './proof';
+import { questionOf } from './proof';
 import { accessToken, apiUrl, refreshSession } from './session';
 
 /** The one place that talks to the server: adds the token, retries once after a 401, turns problems into `ApiError`. */
@@ -43,11 +43,15 @@ async function answered(method: Method, path: string, options: CallOptions): Pro
     if (fresh) response = await send(method, path, options, fresh);
   }
   if (response.ok) return response;
-  const problem = await problemOf(response);
-  if (problem.code !== 'step_up_required' || !(await proveAgain())) throw problem;
-  response = await send(method, path, options, await accessToken());
-  if (!response.ok) throw await problemOf(response);
-  return response;
+  const asked = new Set<unknown>();
+  for (;;) {
+    const problem = await problemOf(response);
+    const question = questionOf(problem.code);
+    if (!question || asked.has(question) || !(await question.answer())) throw problem;
+    asked.add(question);
+    response = await send(method, path, options, await accessToken());
+    if (response.ok) return response;
+  }
 }
 
 async function call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {

@@ -65,7 +65,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops all new orders on this installation, or lifts that. */
+        /** Stops all new orders on this installation; or, after a step-up, lifts that. */
         post: operations["set_installation_kill_switch"];
         delete?: never;
         options?: never;
@@ -82,7 +82,7 @@ export interface paths {
         };
         /** Whether live orders are allowed. */
         get: operations["get_live_trading"];
-        /** Allows or forbids live orders on this installation. */
+        /** Allows (after a step-up) or forbids live orders on this installation. */
         put: operations["set_live_trading"];
         post?: never;
         delete?: never;
@@ -158,6 +158,23 @@ export interface paths {
         head?: never;
         /** Changes a user's role or marks. A new role and a deactivation end all of the user's sessions. */
         patch: operations["update_user"];
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Erases a user who was deactivated before. */
+        post: operations["erase_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/admin/users/{id}/reset": {
@@ -391,6 +408,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports/user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports the export of a user into the caller, who must have no accounts yet: the file field `file`. All
+         *     accounts only observe afterwards, and broker keys are entered again.
+         */
+        post: operations["import_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/imports/{id}": {
         parameters: {
             query?: never;
@@ -417,7 +454,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Imports an upload. */
+        /** Imports an upload; one with a settings file, which may hold a broker key, after a step-up. */
         post: operations["confirm_import"];
         delete?: never;
         options?: never;
@@ -520,7 +557,7 @@ export interface paths {
         /** The caller's accounts. */
         get: operations["list_accounts"];
         put?: never;
-        /** Makes an account, observing; with a broker key or without. */
+        /** Makes an account, observing; without a broker key or, after a step-up, with one. */
         post: operations["create_account"];
         delete?: never;
         options?: never;
@@ -1176,7 +1213,10 @@ export interface paths {
         /** The kill switches that concern the caller. */
         get: operations["get_kill_switch"];
         put?: never;
-        /** Stops all new orders of the caller, or of one account, and cancels the open ones; or lifts that. */
+        /**
+         * Stops all new orders of the caller, or of one account, and cancels the open ones; or, after a step-up,
+         *     lifts that.
+         */
         post: operations["set_kill_switch"];
         delete?: never;
         options?: never;
@@ -1362,6 +1402,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/disclosures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The texts that concern the caller. */
+        get: operations["list_disclosures"];
+        put?: never;
+        /**
+         * Accepts a text. Before the first broker key, and before the next one after its text has changed, the
+         *     disclosure `broker_key` must be accepted.
+         */
+        post: operations["accept_disclosure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erases the caller for good: accounts are stopped, then every row goes, and the key without which no backup
+         *     gives away what was sealed.
+         */
+        post: operations["erase_self"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything of the caller as one zip archive: tables, and the form that another installation imports. No
+         *     secret is in it.
+         */
+        get: operations["export_user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/password": {
         parameters: {
             query?: never;
@@ -1412,6 +1513,23 @@ export interface paths {
         head?: never;
         /** Changes language or e-mail address. */
         patch: operations["update_profile"];
+        trace?: never;
+    };
+    "/api/v1/users/remaining": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller has here: accounts, open orders, positions. */
+        get: operations["list_remaining"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/users/second-factor": {
@@ -1556,6 +1674,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Acceptance: {
+            name: components["schemas"]["Disclosure"];
+            /**
+             * Format: int32
+             * @description The version that was read.
+             */
+            version: number;
+        };
         AccountChange: {
             name?: string | null;
             settings?: components["schemas"]["SettingsChange"];
@@ -2172,6 +2298,23 @@ export interface components {
             checked: components["schemas"]["CheckedView"][];
             items: components["schemas"]["DifferenceView"][];
         };
+        /**
+         * @description A text that people accept.
+         * @enum {string}
+         */
+        Disclosure: "broker_key" | "administration";
+        /** @description A text in its present version. The pages carry the words, by name and version. */
+        DisclosureItem: {
+            /**
+             * Format: date-time
+             * @description When the caller accepted this version; `null` = not yet.
+             */
+            accepted_at: string | null;
+            dated: string;
+            name: components["schemas"]["Disclosure"];
+            /** Format: int32 */
+            version: number;
+        };
         /** @description Distance from the highest close of 90 sessions. */
         DrawdownView: {
             high: string;
@@ -2205,6 +2348,13 @@ export interface components {
          * @enum {string}
          */
         Environment: "own" | "mock" | "live";
+        /** @description The end of a user. */
+        Erasure: {
+            /** @description Go although orders are open at a broker. Nobody here follows them any more. */
+            leave_orders?: boolean;
+            /** @description The user's name, typed once more. */
+            username: string;
+        };
         /**
          * @description The exchange that lists a US instrument. Brokers want it by name in every order.
          * @enum {string}
@@ -2472,8 +2622,6 @@ export interface components {
         };
         InstallationSwitch: {
             on: boolean;
-            /** @description Required to lift it. */
-            password?: string | null;
         };
         /** @description A listed instrument. */
         InstrumentView: {
@@ -2529,8 +2677,6 @@ export interface components {
              */
             account?: string | null;
             on: boolean;
-            /** @description Required to lift it. */
-            password?: string | null;
         };
         /** @description The prices that a bot's rules look at, highest first. */
         LadderView: {
@@ -2583,8 +2729,6 @@ export interface components {
         };
         LimitsChange: {
             limits: components["schemas"]["LimitsInput"];
-            /** @description Limits guard the owner's money: changing them needs the password. */
-            password: string;
             /** Format: int64 */
             version: number;
         };
@@ -2669,6 +2813,25 @@ export interface components {
                  */
                 t: number;
             })[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_DisclosureItem: {
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When the caller accepted this version; `null` = not yet.
+                 */
+                accepted_at: string | null;
+                dated: string;
+                name: components["schemas"]["Disclosure"];
+                /** Format: int32 */
+                version: number;
+            }[];
             /**
              * Format: uuid
              * @description Where the next page begins; `null` on the last.
@@ -2767,6 +2930,24 @@ export interface components {
                 /** Format: date-time */
                 updated_at: string;
                 venue: components["schemas"]["Venue"];
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_Remaining: {
+            items: {
+                /** Format: uuid */
+                account_id: string;
+                environment: components["schemas"]["Environment"];
+                name: string;
+                open_orders: number;
+                /** @description Positions stay at the broker. */
+                positions: number;
+                trading: boolean;
             }[];
             /**
              * Format: uuid
@@ -2997,7 +3178,7 @@ export interface components {
          * @enum {string}
          */
         Mood: "extreme_greed" | "greed" | "neutral" | "fear" | "extreme_fear";
-        /** @description A move on the ladder. Going down needs nothing but the rung. */
+        /** @description A move on the ladder. Going up needs a step-up, going down nothing but the rung. */
         Move: {
             /**
              * Format: uuid
@@ -3010,8 +3191,6 @@ export interface components {
              *     above.
              */
             old_server_stopped?: boolean;
-            /** @description Required upwards. */
-            password?: string | null;
             /** @description `observe`, `paper`, `one_share` or `full`; upwards one rung at a time. */
             rung: components["schemas"]["Rung"];
             /** @description Go on although the last night was not clean or there was none. */
@@ -3571,6 +3750,17 @@ export interface components {
          * @enum {string}
          */
         RegistrationPolicy: "open" | "closed";
+        /** @description An account of somebody who thinks of leaving. */
+        Remaining: {
+            /** Format: uuid */
+            account_id: string;
+            environment: components["schemas"]["Environment"];
+            name: string;
+            open_orders: number;
+            /** @description Positions stay at the broker. */
+            positions: number;
+            trading: boolean;
+        };
         /** @description An English sentence, and what it is made of. */
         Remark: {
             /** @description Stable name of the sentence. */
@@ -4077,6 +4267,19 @@ export interface components {
          * @enum {string}
          */
         TradeKind: "SELL" | "SELL_1_4" | "SELL_3_4" | "SELL_PART" | "BUY" | "BUY_FORCE" | "HOLD";
+        /** @description What came. */
+        TransferReport: {
+            /** @description Names of the accounts. All of them observe; broker keys are entered again. */
+            accounts: string[];
+            /** Format: date-time */
+            made_at: string;
+            /** @description Rows by space. */
+            rows: {
+                [key: string]: number;
+            };
+            /** @description Name and time of the export. */
+            username: string;
+        };
         /**
          * @description A ticker's indicators; what is not known is `null`.
          *     Where a price stands to its averages of 20 and 60 sessions.
@@ -4591,6 +4794,38 @@ export interface operations {
             };
         };
     };
+    erase_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Erasure"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     issue_reset: {
         parameters: {
             query?: never;
@@ -5024,6 +5259,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StagedImport"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description the file `file` */
+        requestBody: {
+            content: {
+                "multipart/form-data": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferReport"];
                 };
             };
             /** @description Problem details */
@@ -7281,6 +7549,123 @@ export interface operations {
             };
         };
     };
+    list_disclosures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_DisclosureItem"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_disclosure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acceptance"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_self: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Erasure"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description eggmoney-NAME-DATE.zip */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_password: {
         parameters: {
             query?: never;
@@ -7384,6 +7769,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_remaining: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Remaining"];
                 };
             };
             /** @description Problem details */

@@ -137,6 +137,11 @@ export type ImportReport = Schemas['Report'];
 export type ImportUpload = Schemas['StagedImport'];
 export type ImportConfirm = Partial<Schemas['Confirmation']>;
 
+export type DisclosureItem = Schemas['DisclosureItem'];
+export type Remaining = Schemas['Remaining'];
+export type TransferReport = Schemas['TransferReport'];
+export type Erasure = Schemas['Erasure'];
+
 export type AdminUser = Schemas['UserItem'];
 export type PersonPatch = Schemas['PersonPatch'];
 export type Person = Schemas['Person'];

@@ -107,9 +107,7 @@ export const useSaveTelegram = (id: string) =>
   useAccountMutation((input: { bot_token: string; chat_id: string }) => put<Account>(at(id, '/telegram'), input));
 
 export const useSaveLimits = (id: string) =>
-  useAccountMutation((input: { version: number; limits: AccountLimits; password: string }) =>
-    put<Account>(at(id, '/limits'), input),
-  );
+  useAccountMutation((input: { version: number; limits: AccountLimits }) => put<Account>(at(id, '/limits'), input));
 
 function useAccountRemoval(path: string) {
   const client = useQueryClient();

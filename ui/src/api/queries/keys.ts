@@ -5,6 +5,8 @@ export const keys = {
   sessions: ['sessions'] as const,
   secondFactor: ['second-factor'] as const,
   networks: ['networks'] as const,
+  remaining: ['remaining'] as const,
+  disclosures: ['disclosures'] as const,
   ownAudit: ['own-audit'] as const,
   apiKeys: ['api-keys'] as const,
   accounts: ['accounts'] as const,

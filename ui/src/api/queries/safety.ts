@@ -15,8 +15,6 @@ export function useKillSwitch() {
 export interface SwitchInput {
   scope: 'installation' | 'user' | { account: string };
   on: boolean;
-  /** Lifting needs it. */
-  password?: string;
 }
 
 export function useSetKillSwitch() {

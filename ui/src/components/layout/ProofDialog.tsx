@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { askForProof } from '../../api/proof';
+import { proof } from '../../api/proof';
 import { useStepUp } from '../../api/queries/auth';
 import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
@@ -17,7 +17,7 @@ export function ProofDialog() {
 
   useEffect(
     () =>
-      askForProof(
+      proof.askWith(
         () =>
           new Promise<boolean>((resolve) => {
             answer.current = resolve;

@@ -10,6 +10,7 @@ import { Loading } from '../ui/feedback';
 import { Icon } from '../ui/icon';
 import { AccountProvider, AccountSwitch, useCurrentAccount } from './account';
 import { SimulationBanner } from './banner';
+import { AdministrationReminder, DisclosureDialog } from './Disclosure';
 import { KillSwitchBanner, KillSwitchButton, KillSwitchProvider } from './KillSwitch';
 import { LanguageSwitch } from './language';
 import { type NavItem, others, tabs } from './nav';
@@ -56,6 +57,7 @@ function Frame() {
           className="min-w-0 flex-1 px-3 pt-4 pb-24 outline-none sm:px-6 md:pb-10"
         >
           <TwinBanner />
+          <AdministrationReminder />
           <Suspense fallback={<Loading />}>
             <Outlet />
           </Suspense>
@@ -63,6 +65,7 @@ function Frame() {
       </div>
       <TabBar />
       <ProofDialog />
+      <DisclosureDialog />
     </div>
   );
 }
@@ -70,7 +73,7 @@ function Frame() {
 function Header() {
   const { account } = useCurrentAccount();
   return (
-    <header className="bg-surface border-line sticky top-0 z-30 border-b">
+    <header className="bg-surface border-line sticky top-0 z-30 border-b print:hidden">
       <div className="mx-auto flex min-h-14 max-w-7xl items-center gap-1 px-3 py-1 sm:gap-2 sm:px-6">
         <Link to="/" className="mr-1 hidden shrink-0 items-center gap-2 font-bold sm:flex" aria-label="EggMoney">
           <img src="./icon.svg" alt="" className="size-7" />
@@ -150,7 +153,10 @@ function Sidebar() {
   const { user } = useSession();
   const items = [...tabs, ...others].filter((item) => !item.admin || user?.role === 'admin');
   return (
-    <nav aria-label={t('nav.main')} className="sticky top-14 hidden h-fit w-52 shrink-0 py-4 pl-4 md:block">
+    <nav
+      aria-label={t('nav.main')}
+      className="sticky top-14 hidden h-fit w-52 shrink-0 py-4 pl-4 md:block print:hidden!"
+    >
       <ul className="space-y-0.5">
         {items.map((item) => (
           <li key={item.to}>
@@ -189,7 +195,7 @@ function TabBar() {
   return (
     <nav
       aria-label={t('nav.main')}
-      className="bg-surface border-line fixed inset-x-0 bottom-0 z-30 border-t pb-[env(safe-area-inset-bottom)] md:hidden"
+      className="bg-surface border-line fixed inset-x-0 bottom-0 z-30 border-t pb-[env(safe-area-inset-bottom)] md:hidden print:hidden"
     >
       <ul className="grid grid-cols-5">
         {items.map((item) => (

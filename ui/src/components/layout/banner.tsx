@@ -18,7 +18,7 @@ function Running({ speed }: { speed: number | null }) {
     <aside
       aria-label={t('simulation.label')}
       data-testid="simulation-banner"
-      className="bg-warn-bg text-warn border-warn border-b px-3 py-1 text-center text-xs font-semibold"
+      className="bg-warn-bg text-warn border-warn border-b px-3 print:hidden py-1 text-center text-xs font-semibold"
     >
       {t('simulation.banner')}
       <span className="max-sm:hidden"> · </span>

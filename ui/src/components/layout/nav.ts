@@ -25,5 +25,6 @@ export const others: NavItem[] = [
   { to: '/import', label: 'nav.import', icon: 'import' },
   { to: '/alerts', label: 'nav.alerts', icon: 'bell' },
   { to: '/admin', label: 'nav.admin', icon: 'admin', admin: true },
+  { to: '/emergency', label: 'nav.emergency', icon: 'stop' },
   { to: '/help', label: 'nav.help', icon: 'help' },
 ];

@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import type { Account } from '../../api/types';
 import { WithAccount } from '../../components/layout/account';
+import { DisclosureCard } from '../../components/layout/Disclosure';
 import { Badge } from '../../components/ui/badge';
 import { ButtonLink } from '../../components/ui/button';
 import { Card, PageHead } from '../../components/ui/card';
@@ -62,6 +63,8 @@ function Sections({ account }: { account: Account }) {
           )}
           {!own && (
             <>
+              {/* Of a key that the command line brought its owner has not been asked yet. */}
+              {account.broker_key?.present && <DisclosureCard name="broker_key" />}
               <BrokerKeyCard account={account} />
               <NoticesCard account={account} />
               <TelegramCard account={account} />

@@ -9,10 +9,9 @@ import { Button } from '../../components/ui/button';
 import { Card } from '../../components/ui/card';
 import { ConfirmDialog } from '../../components/ui/dialog';
 import { ErrorNote, Note } from '../../components/ui/feedback';
-import { CheckField, TextField } from '../../components/ui/field';
+import { CheckField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
 import { Money, Shares, When } from '../../components/ui/value';
-import { refusedFields } from '../../lib/forms';
 
 const RUNGS: Rung[] = ['observe', 'paper', 'one_share', 'full'];
 /** A paper run only begins from observing. */
@@ -193,7 +192,7 @@ function BotRungs({ account, state, onWish }: { account: Account; state: GoingLi
   );
 }
 
-/** Up with the password, and where real orders begin with the word that the old server is stopped; down with a click. */
+/** Up, where real orders begin, with the word that the old server is stopped; down with a click. */
 function MoveDialog({
   account,
   state,
@@ -208,13 +207,11 @@ function MoveDialog({
   const { t } = useTranslation();
   const toast = useToast();
   const climb = useClimb(account.id);
-  const [password, setPassword] = useState('');
   const [stopped, setStopped] = useState(false);
   const [skip, setSkip] = useState(false);
   const from = wish.bot ? (state.bots.find((bot) => bot.id === wish.bot?.id)?.rung ?? state.rung) : state.rung;
   const up = RUNGS.indexOf(wish.rung) > RUNGS.indexOf(from);
   const needsSkip = up && (wish.bot !== undefined || state.missing.includes(NIGHT));
-  const refused = refusedFields(climb.error, ['password'])[0];
   const name = wish.bot ? `${account.name} · ${wish.bot.name}` : account.name;
   return (
     <ConfirmDialog
@@ -223,8 +220,8 @@ function MoveDialog({
       title={t('goingLive.move', { name, rung: t(`rung.${wish.rung}`) })}
       confirmLabel={t(`rung.${wish.rung}`)}
       busy={climb.isPending}
-      ready={!up || ((stopped || !isReal(wish.rung)) && password !== '')}
-      error={refused ? undefined : climb.error}
+      ready={!up || stopped || !isReal(wish.rung)}
+      error={climb.error}
       tone={up ? 'danger' : 'primary'}
       testId="going-live-dialog"
       onConfirm={() =>
@@ -232,14 +229,13 @@ function MoveDialog({
           {
             rung: wish.rung,
             bot_id: wish.bot?.id,
-            ...(up && { password, old_server_stopped: stopped, skip_night: skip }),
+            ...(up && { old_server_stopped: stopped, skip_night: skip }),
           },
           {
             onSuccess: () => {
               toast({ text: t('goingLive.moved', { name, rung: t(`rung.${wish.rung}`) }), tone: 'ok' });
               onClose();
             },
-            onSettled: () => setPassword(''),
           },
         )
       }
@@ -269,15 +265,6 @@ function MoveDialog({
               onChange={(event) => setSkip(event.target.checked)}
             />
           )}
-          <TextField
-            label={t('goingLive.password')}
-            type="password"
-            autoComplete="current-password"
-            value={password}
-            error={refused?.detail}
-            data-testid="going-live-password"
-            onChange={(event) => setPassword(event.target.value)}
-          />
         </>
       )}
     </ConfirmDialog>

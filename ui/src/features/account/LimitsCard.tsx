@@ -27,26 +27,23 @@ const schema = z.object({
   daily_trade_limit: count,
   orders_per_second: count,
   price_collar: optionalDecimalField({ above: '0', max: '100' }),
-  password: z.string().min(1, 'form.required'),
 });
 type Text = z.input<typeof schema>;
-type Limit = Exclude<keyof Text, 'password'>;
-export const LIMITS = Object.keys(schema.shape).filter((name) => name !== 'password') as Limit[];
+type Limit = keyof Text;
+export const LIMITS = Object.keys(schema.shape) as Limit[];
 /** In the currency of the market that an order is for. */
 const MONEY: readonly Limit[] = ['max_order_value', 'max_position_size', 'max_daily_value'];
 const COUNTED: readonly Limit[] = ['max_daily_trades', 'daily_trade_limit', 'orders_per_second'];
 
-const textOf = ({ limits }: Account): Text => ({
-  ...(Object.fromEntries(
+const textOf = ({ limits }: Account): Text =>
+  Object.fromEntries(
     LIMITS.map((name) => {
       const held = limits[name];
       return [name, held === null || held === undefined ? '' : canonical(held)];
     }),
-  ) as Record<Limit, string>),
-  password: '',
-});
+  ) as Record<Limit, string>;
 
-/** What the account's owner allows at most. Changing it needs the password, for it guards their money. */
+/** What the account's owner allows at most. */
 export function LimitsCard({ account }: { account: Account }) {
   const { t } = useTranslation();
   const toast = useToast();
@@ -66,12 +63,12 @@ export function LimitsCard({ account }: { account: Account }) {
     setVersion(account.version);
     form.reset(textOf(account));
   }, [untouched, account, version, form]);
-  const submit = form.handleSubmit(({ password, ...read }) => {
+  const submit = form.handleSubmit((read) => {
     const limits = Object.fromEntries(
       LIMITS.map((name) => [name, read[name] !== null && COUNTED.includes(name) ? Number(read[name]) : read[name]]),
     ) as AccountLimits;
     save.mutate(
-      { version: account.version, limits, password },
+      { version: account.version, limits },
       {
         onSuccess: (saved) => {
           setVersion(saved.version);
@@ -79,9 +76,8 @@ export function LimitsCard({ account }: { account: Account }) {
           toast({ text: t('limits.saved'), tone: 'ok', testId: 'limits-saved' });
         },
         onError: (error) => {
-          form.setValue('password', '');
           if (isConflict(error)) void client.invalidateQueries({ queryKey: keys.accounts });
-          for (const { field, detail } of refusedFields(error, [...LIMITS, 'password'], 'limits')) {
+          for (const { field, detail } of refusedFields(error, LIMITS, 'limits')) {
             form.setError(field as keyof Text, { message: detail });
           }
         },
@@ -111,15 +107,6 @@ export function LimitsCard({ account }: { account: Account }) {
             />
           ))}
         </div>
-        {isDirty && (
-          <TextField
-            label={t('auth.password')}
-            hint={t('limits.passwordHint')}
-            type="password"
-            autoComplete="current-password"
-            {...field('password')}
-          />
-        )}
         {save.error && <ErrorNote error={save.error} />}
         {isConflict(save.error) && <Note tone="warning">{t('conflict.reloaded')}</Note>}
         <div className="flex justify-end">

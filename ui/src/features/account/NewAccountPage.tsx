@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { useCreateAccount, useTryBrokerKey } from '../../api/queries/accounts';
 import type { BrokerHost } from '../../api/types';
 import { useCurrentAccount } from '../../components/layout/account';
+import { DisclosureCard } from '../../components/layout/Disclosure';
 import { Button, ButtonLink } from '../../components/ui/button';
 import { Card, PageHead } from '../../components/ui/card';
 import { ErrorNote, Note } from '../../components/ui/feedback';
@@ -91,6 +92,9 @@ export function NewAccountPage() {
       <PageHead title={t('account.create')} sub={t('wizard.sub')}>
         <ButtonLink to="/import">{t('nav.import')}</ButtonLink>
       </PageHead>
+      <div className="mb-4">
+        <DisclosureCard name="broker_key" />
+      </div>
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <Card title={t('wizard.keyStep')} className="max-w-xl">
           <form onSubmit={test} noValidate className="space-y-4">

@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { useAdminSettings, useAdminSystem, useSaveAdminSettings } from '../../api/queries/admin';
 import { useSession } from '../../api/session';
+import { DisclosureCard } from '../../components/layout/Disclosure';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Choice } from '../../components/ui/field';
@@ -20,6 +21,7 @@ export function AdminPage() {
     <>
       <PageHead title={t('nav.admin')} sub={t('admin.privacy')} />
       <div className="space-y-4">
+        <DisclosureCard name="administration" keep />
         <SafetyCard />
         <UsersCard />
         <InvitationsCard />

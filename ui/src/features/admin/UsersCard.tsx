@@ -8,6 +8,7 @@ import { Card } from '../../components/ui/card';
 import { Empty, QueryView } from '../../components/ui/feedback';
 import { DataTable } from '../../components/ui/table';
 import { When } from '../../components/ui/value';
+import { EraseUserDialog } from './EraseUserDialog';
 import { PersonDialog } from './PersonDialog';
 import { ResetDialog } from './ResetDialog';
 import { RulesDialog } from './RulesDialog';
@@ -16,6 +17,7 @@ const acts = [
   { id: 'rules', open: 'rules.open', title: 'rules.title', Asked: RulesDialog },
   { id: 'person', open: 'person.open', title: 'person.title', Asked: PersonDialog },
   { id: 'reset', open: 'resetLink.open', title: 'resetLink.title', Asked: ResetDialog },
+  { id: 'erase', open: 'leaving.open', title: 'leaving.eraseUser', Asked: EraseUserDialog },
 ] as const;
 
 export function UsersCard() {

@@ -5,6 +5,7 @@ import { Link, useSearchParams } from 'react-router';
 import { z } from 'zod';
 import { useRegister } from '../../api/queries/auth';
 import { useSystem } from '../../api/queries/system';
+import { DisclosureText } from '../../components/layout/Disclosure';
 import { Button } from '../../components/ui/button';
 import { ErrorNote, Note } from '../../components/ui/feedback';
 import { TextField } from '../../components/ui/field';
@@ -63,6 +64,10 @@ export function RegisterPage() {
       {first && (
         <div className="mb-4 space-y-2">
           <Note>{t('auth.setupNote')}</Note>
+          <details className="text-sm" data-testid="administration-text">
+            <summary className="min-h-8 cursor-pointer font-semibold">{t('disclosure.administration_1.title')}</summary>
+            <DisclosureText name="administration" version={1} />
+          </details>
         </div>
       )}
       {!first && invite && (

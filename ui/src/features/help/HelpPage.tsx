@@ -15,6 +15,7 @@ const sections: Record<string, number> = {
   killSwitch: 3,
   corrections: 3,
   api: 6,
+  leaving: 5,
   words: 6,
 };
 

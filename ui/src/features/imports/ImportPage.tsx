@@ -9,6 +9,7 @@ import { Note } from '../../components/ui/feedback';
 import { ConfirmStep } from './ConfirmStep';
 import { ReportView } from './ReportView';
 import { UploadStep } from './UploadStep';
+import { UserImportCard } from './UserImportCard';
 
 type Step =
   | { at: 'upload' }
@@ -39,7 +40,12 @@ export function ImportPage() {
           </li>
         ))}
       </ol>
-      {step.at === 'upload' && <UploadStep onDone={(upload) => setStep({ at: 'report', upload })} />}
+      {step.at === 'upload' && (
+        <div className="space-y-4">
+          <UploadStep onDone={(upload) => setStep({ at: 'report', upload })} />
+          <UserImportCard />
+        </div>
+      )}
       {step.at === 'report' && (
         <div className="space-y-4" data-testid="import-report">
           <ReportView report={step.upload.report} />

@@ -9,6 +9,7 @@ import {
   useSaveOwnNetworks,
   useSaveProfile,
 } from '../../api/queries/auth';
+import { DisclosureCard } from '../../components/layout/Disclosure';
 import { AuditCard } from '../../components/ui/audit';
 import { Badge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
@@ -24,6 +25,7 @@ import { useLocale } from '../../lib/locale';
 import { setTheme, type Theme, useTheme } from '../../lib/theme';
 import { ApiKeysCard } from './ApiKeysCard';
 import { deviceName } from './device';
+import { LeavingCard } from './LeavingCard';
 import { PasswordCard } from './PasswordCard';
 import { SecondFactorCard } from './SecondFactorCard';
 
@@ -59,7 +61,9 @@ export function ProfilePage() {
         <Sessions />
         <Networks />
         <ApiKeysCard of={query.data?.role} />
+        <DisclosureCard name="broker_key" keep />
         <OwnAudit />
+        <LeavingCard />
       </div>
     </>
   );
