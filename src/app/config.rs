@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -86,6 +87,8 @@ pub struct Config {
     pub simulation_speed: Option<f64>,
     /// Whom the server may speak to at all; a proof narrows it.
     pub egress: Egress,
+    /// How long a sign-in provider may take for an answer; a test has less patience.
+    pub provider_patience: Duration,
 }
 
 impl Config {
@@ -107,6 +110,7 @@ impl Config {
             trusted_scheme: Scheme::Http,
             simulation_speed: None,
             egress: Egress::default(),
+            provider_patience: Duration::from_secs(10),
         }
     }
 }

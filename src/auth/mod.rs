@@ -8,6 +8,7 @@ mod error;
 mod identity;
 mod invitations;
 mod master_key;
+pub mod oidc;
 mod one_time;
 mod password;
 mod people;

@@ -10,7 +10,7 @@ use super::identity::{Auth, Identity};
 use super::one_time::{self, Purpose};
 use super::people::{require_user, user_key};
 use super::session::Client;
-use super::{password, second_factor, session};
+use super::{oidc, password, second_factor, session};
 use crate::domain::id::UserId;
 use crate::domain::user::{LiveHold, Role, User};
 use crate::storage::tables::{LIVE_HOLDS, USERS};
@@ -160,5 +160,7 @@ fn set_password(tx: &mut Tx<'_>, user: UserId, password_hash: &str, now: Timesta
     let mut rows = tx.user(user);
     session::revoke_others(&mut rows, None)?;
     rows.put(&LIVE_HOLDS, &Key::new(), &LiveHold { since: now })?;
+    // Whoever made this necessary may have linked a sign-in of their own.
+    oidc::unlink_all(tx, user, now)?;
     Ok(person)
 }

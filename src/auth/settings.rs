@@ -20,6 +20,10 @@ pub enum RegistrationPolicy {
 pub struct Settings {
     #[serde(default)]
     pub registration: RegistrationPolicy,
+    /// Where browsers reach this installation (`https://HOST/PATH`, without a slash at the end): sign-in
+    /// providers send people back to it.
+    #[serde(default)]
+    pub public_url: Option<String>,
 }
 
 impl Record for Settings {

@@ -134,6 +134,25 @@ impl Vault {
         }
     }
 
+    /// Seals a secret of the installation and stores it, replacing what was there.
+    pub(super) fn seal_system(&self, tx: &mut Tx<'_>, name: &str, secret: &SecretString) -> Result<(), VaultError> {
+        let aad = format!("system/{name}");
+        let sealed = seal(&self.keys.wrapping, WRAP_VERSION, aad.as_bytes(), secret.expose_secret().trim().as_bytes())?;
+        Ok(tx.put(&SYSTEM_SECRETS, &Key::new().text(name), &sealed)?)
+    }
+
+    /// Opens a secret of the installation; `None` when there is none.
+    pub(super) fn open_system(&self, view: &View<'_>, name: &str) -> Result<Option<SecretString>, VaultError> {
+        let Some(sealed) = view.get(&SYSTEM_SECRETS, &Key::new().text(name))? else { return Ok(None) };
+        let plain = open(&self.keys.wrapping, &sealed, format!("system/{name}").as_bytes())?;
+        Ok(Some(SecretString::from(std::str::from_utf8(&plain).map_err(|_| VaultError::Unreadable)?)))
+    }
+
+    /// Removes a secret of the installation.
+    pub(super) fn remove_system(&self, tx: &mut Tx<'_>, name: &str) -> Result<(), VaultError> {
+        Ok(tx.remove(&SYSTEM_SECRETS, &Key::new().text(name))?)
+    }
+
     fn app_key_key(&self, app_key: &SecretString) -> Key {
         let tag = hmac::sign(&self.keys.app_keys, app_key.expose_secret().trim().as_bytes());
         Key::new().text(&HEXLOWER.encode(tag.as_ref()))

@@ -263,6 +263,13 @@ pub enum Notice {
         /// Where from.
         address: String,
     },
+    /// A sign-in at a provider was linked to the person.
+    IdentityLinked {
+        /// The provider's name.
+        provider: String,
+        /// Where from.
+        address: String,
+    },
     /// The live account came to the paper rung: its bots trade in an account of our own paper.
     PaperStarted {
         /// That account's name.
@@ -346,6 +353,7 @@ impl Notice {
             | Notice::BotHeld { .. }
             | Notice::ResetLinkMade { .. }
             | Notice::PasswordReset { .. }
+            | Notice::IdentityLinked { .. }
             | Notice::SessionRevoked { .. } => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::AnotherProgram { .. } => {
                 Level::Error

@@ -20,6 +20,7 @@ pub mod message;
 pub mod money;
 pub mod night;
 pub mod order;
+pub mod reach;
 pub mod remark;
 pub mod rules;
 #[cfg(test)]

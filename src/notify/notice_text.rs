@@ -252,6 +252,9 @@ fn korean(notice: &Notice) -> String {
         Notice::PasswordReset { address } => format!(
             "🔐 {address}에서 링크나 복구 코드로 비밀번호를 새로 정했습니다. 모든 기기에서 로그아웃했고, 보안 페이지에서 확인할 때까지 실전 주문을 멈춥니다."
         ),
+        Notice::IdentityLinked { provider, address } => format!(
+            "🔗 {address}에서 {provider} 로그인을 내 계정에 연결했습니다. 본인이 아니라면 보안 페이지에서 연결을 끊고 비밀번호를 바꿔 주세요."
+        ),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 이미 쓴 로그인 토큰이 {address}에서 다시 쓰여, 그 기기의 로그인을 끊었습니다. 본인이 아니라면 비밀번호를 바꿔 주세요."
@@ -437,6 +440,9 @@ fn english(notice: &Notice) -> String {
         }
         Notice::PasswordReset { address } => format!(
             "🔐 Your password was set anew from {address}, with a link or a recovery code. All devices were signed out, and live orders wait until you confirm it on the security page."
+        ),
+        Notice::IdentityLinked { provider, address } => format!(
+            "🔗 A sign-in with {provider} was linked to your account from {address}. If this was not you, remove it on the security page and change your password."
         ),
         Notice::SessionRevoked { address } => {
             format!(

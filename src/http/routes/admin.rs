@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::system::SystemReport;
+use crate::auth::oidc::CALLBACK_PATH;
 use crate::auth::{RegistrationPolicy, Settings};
 use crate::domain::id::UserId;
 use crate::domain::user::Role;
@@ -42,11 +43,16 @@ struct UserItem {
 struct SettingsView {
     /// `open` or `closed`
     registration: RegistrationPolicy,
+    /// Where browsers reach this installation; sign-in providers send people back to it. `null` = not set.
+    public_url: Option<String>,
+    /// What to register at a provider as the address to return to; `null` without a public address.
+    redirect_uri: Option<String>,
 }
 
 impl From<Settings> for SettingsView {
     fn from(settings: Settings) -> Self {
-        Self { registration: settings.registration }
+        let redirect_uri = settings.public_url.as_ref().map(|url| format!("{url}{CALLBACK_PATH}"));
+        Self { registration: settings.registration, public_url: settings.public_url, redirect_uri }
     }
 }
 

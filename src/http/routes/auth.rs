@@ -96,7 +96,7 @@ struct StepUp {
 
 /// What signing in gives.
 #[derive(Serialize, ToSchema)]
-struct TokenAnswer {
+pub(super) struct TokenAnswer {
     access_token: String,
     /// Absent for the web client, which has it in a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,7 +234,7 @@ async fn step_up(
     Ok(web::Json(StepUp { proved_until }))
 }
 
-fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web: bool) -> HttpResponse {
+pub(super) fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web: bool) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     let mut refresh_token = signed_in.refresh_token;
     if web && let Some(token) = refresh_token.take() {
@@ -250,7 +250,7 @@ fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web: bool) -> H
 }
 
 /// Whether the browser reached us over TLS, as configured or as the proxy on this machine says.
-fn secure(app: &AppData, req: &HttpRequest) -> bool {
+pub(super) fn secure(app: &AppData, req: &HttpRequest) -> bool {
     let proxied = || req.headers().get("x-forwarded-proto").is_some_and(|v| v == "https");
     app.config.trusted_scheme == Scheme::Https || (extract::behind_local_proxy(req) && proxied())
 }

@@ -10,6 +10,7 @@ mod credentials;
 mod differences;
 mod exports;
 mod going_live;
+mod identities;
 mod history;
 mod imports;
 mod limits;
@@ -20,6 +21,7 @@ mod portfolio;
 mod recovery;
 mod schedule_input;
 mod security;
+mod sign_in_providers;
 mod stream;
 mod system;
 mod tickets;
@@ -33,6 +35,8 @@ pub fn all() -> Vec<Route> {
         system::routes(),
         auth::routes(),
         recovery::routes(),
+        identities::routes(),
+        sign_in_providers::routes(),
         users::routes(),
         security::routes(),
         admin::routes(),
