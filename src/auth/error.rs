@@ -85,6 +85,8 @@ pub enum AuthError {
     IdentityUnlinked,
     #[error("this sign-in is linked to another user of this installation")]
     IdentityTaken,
+    #[error("the owner of this account has not granted this: ask them for it")]
+    GrantTooNarrow,
     #[error("password hashing failed: {0}")]
     Hashing(String),
     #[error("cannot access {path}: {detail}")]

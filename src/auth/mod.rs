@@ -5,6 +5,7 @@
 
 mod code_file;
 mod error;
+mod grants;
 mod identity;
 mod invitations;
 mod master_key;
@@ -23,6 +24,7 @@ mod vault;
 
 pub use code_file::{RECOVERY_CODE_FILE, SETUP_CODE_FILE};
 pub use error::{AuthError, VaultError};
+pub use grants::{Grant, Granted, NamedGrant};
 pub use identity::{Auth, Identity, PROOF_LASTS, Via};
 pub use invitations::Invitation;
 pub use master_key::{MASTER_KEY_FILE, MasterKey, MasterKeyError};

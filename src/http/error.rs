@@ -68,6 +68,7 @@ codes! {
     Conflict 409 "conflict" "The request contradicts the present state";
     VersionConflict 409 "version_conflict" "Somebody changed it in the meantime";
     UsernameTaken 409 "username_taken" "The user name is taken";
+    NotGranted 403 "not_granted" "The owner has not granted this";
     IdentityNotLinked 403 "identity_not_linked" "Nobody is linked to this sign-in";
     IdentityTaken 409 "identity_taken" "This sign-in is linked to somebody else";
     PublicUrlMissing 409 "public_url_missing" "The public address is not set";
@@ -393,6 +394,7 @@ impl From<AuthError> for ApiError {
             AuthError::ProviderRefused(_) => Self::new(ErrorCode::ProviderRefused, text),
             AuthError::SignInUnknown => Self::new(ErrorCode::SignInUnknown, text),
             AuthError::IdentityUnlinked => Self::new(ErrorCode::IdentityNotLinked, text),
+            AuthError::GrantTooNarrow => Self::new(ErrorCode::NotGranted, text),
             AuthError::IdentityTaken => Self::new(ErrorCode::IdentityTaken, text),
             AuthError::NotFound(what) => Self::not_found(what),
             AuthError::Hashing(_) | AuthError::File { .. } => Self::internal(text),

@@ -10,6 +10,7 @@ mod credentials;
 mod differences;
 mod exports;
 mod going_live;
+mod grants;
 mod identities;
 mod history;
 mod imports;
@@ -21,6 +22,7 @@ mod portfolio;
 mod recovery;
 mod schedule_input;
 mod security;
+mod shared;
 mod sign_in_providers;
 mod stream;
 mod system;
@@ -55,6 +57,8 @@ pub fn all() -> Vec<Route> {
         orders::routes(),
         limits::routes(),
         alerts::routes(),
+        grants::routes(),
+        shared::routes(),
         portfolio::routes(),
         stream::routes(),
     ]

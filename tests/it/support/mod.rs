@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod old;
+pub mod provider;
 
 use std::sync::Arc;
 use std::time::Duration;

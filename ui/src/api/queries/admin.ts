@@ -9,10 +9,15 @@ import type {
   LiveTrading,
   MadeInvitation,
   NewInvitation,
+  NewSignInProvider,
   Page,
   Person,
   PersonPatch,
+  ProviderTest,
+  PublicAddress,
   ResetLink,
+  SignInProvider,
+  SignInProviderPatch,
   UserRules,
 } from '../types';
 import { keys } from './keys';
@@ -37,7 +42,7 @@ export const useAdminSettings = () =>
 export function useSaveAdminSettings() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (input: AdminSettings) => patch<AdminSettings>('admin/settings', input),
+    mutationFn: (input: Pick<AdminSettings, 'registration'>) => patch<AdminSettings>('admin/settings', input),
     onSuccess: (saved) => {
       client.setQueryData([...keys.admin, 'settings'], saved);
       void client.invalidateQueries({ queryKey: keys.system });
@@ -102,6 +107,28 @@ export const useInvite = () =>
   useAdminMutation((input: NewInvitation) => post<MadeInvitation>('admin/invitations', input));
 export const useRevokeInvitation = () =>
   useAdminMutation((id: string) => remove<void>(`admin/invitations/${encodeURIComponent(id)}`));
+
+const PROVIDERS = 'admin/sign-in-providers';
+const providerAt = (id: string) => `${PROVIDERS}/${encodeURIComponent(id)}`;
+
+export const useSignInProviders = () =>
+  useQuery({
+    queryKey: [...keys.admin, 'sign-in-providers'],
+    queryFn: ({ signal }) => get<Page<SignInProvider>>(PROVIDERS, undefined, signal),
+  });
+export const useAddProvider = () =>
+  useAdminMutation((input: NewSignInProvider) => post<SignInProvider>(PROVIDERS, input));
+export const useChangeProvider = () =>
+  useAdminMutation(({ id, ...change }: SignInProviderPatch & { id: string }) =>
+    patch<SignInProvider>(providerAt(id), change),
+  );
+export const useRemoveProvider = () => useAdminMutation((id: string) => remove<void>(providerAt(id)));
+export const useTestProvider = () =>
+  useMutation({
+    mutationFn: (input: { issuer: string; lan: boolean }) => post<ProviderTest>(`${PROVIDERS}/test`, input),
+  });
+export const useSavePublicAddress = () =>
+  useAdminMutation((input: PublicAddress) => put<PublicAddress>('admin/public-address', input));
 
 /** What was done to the installation, newest first. */
 export const useInstallationAudit = () =>

@@ -8,6 +8,7 @@ import { Missing } from '../../components/ui/value';
 import { bytes } from '../../lib/format';
 import { InstallationAudit } from './InstallationAudit';
 import { InvitationsCard } from './InvitationsCard';
+import { ProvidersCard } from './ProvidersCard';
 import { SafetyCard } from './SafetyCard';
 import { UsersCard } from './UsersCard';
 
@@ -23,6 +24,7 @@ export function AdminPage() {
         <UsersCard />
         <InvitationsCard />
         <Registration />
+        <ProvidersCard />
         <System />
         <InstallationAudit />
       </div>

@@ -7,6 +7,7 @@ import {
   useProfile,
   useSaveProfile,
 } from '../../api/queries/auth';
+import type { AuditItem } from '../../api/types';
 import { AuditCard } from '../../components/ui/audit';
 import { Badge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
@@ -20,6 +21,7 @@ import { setLanguage } from '../../lib/i18n';
 import { useLocale } from '../../lib/locale';
 import { setTheme, type Theme, useTheme } from '../../lib/theme';
 import { deviceName } from './device';
+import { IdentitiesCard } from './IdentitiesCard';
 import { PasswordCard } from './PasswordCard';
 import { SecondFactorCard } from './SecondFactorCard';
 
@@ -52,6 +54,7 @@ export function ProfilePage() {
         <Appearance />
         <PasswordCard />
         <SecondFactorCard />
+        <IdentitiesCard />
         <Sessions />
         <OwnAudit />
       </div>
@@ -145,5 +148,10 @@ function Sessions() {
 
 function OwnAudit() {
   const { t } = useTranslation();
-  return <AuditCard title={t('audit.own')} query={useOwnAudit()} />;
+  // Acts with a shared account name the other person.
+  const about = ({ detail, action }: AuditItem) => {
+    const { user } = (detail ?? {}) as { user?: unknown };
+    return /^(grant|shared)\./.test(action) && typeof user === 'string' ? user : undefined;
+  };
+  return <AuditCard title={t('audit.own')} query={useOwnAudit()} about={about} />;
 }
