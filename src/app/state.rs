@@ -101,7 +101,22 @@ impl App {
         let masters = MasterFiles::new(dir.join(MASTERS_FOLDER), address, http.clone(), clocks.clone(), trading.listed().clone());
         masters.load();
         let feeds = Feeds::new(store.clone(), vault.clone(), config.brokers.kis.clone(), http, clocks, trading.clone());
-        Ok(Arc::new(Self { config, store, vault, auth, providers, wall, market, trading, feeds, connector, masters, telegram, pulse, opened_at }))
+        Ok(Arc::new(Self {
+            config,
+            store,
+            vault,
+            auth,
+            providers,
+            wall,
+            market,
+            trading,
+            feeds,
+            connector,
+            masters,
+            telegram,
+            pulse,
+            opened_at,
+        }))
     }
 }
 

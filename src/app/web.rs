@@ -44,7 +44,13 @@ impl Web for ProviderWeb {
         self.send(reach, self.client(reach).get(url), Redactor::new([])).await
     }
 
-    async fn post_form(&self, url: &str, form: Vec<(&'static str, SecretString)>, proof: ClientProof, reach: Reach) -> Result<WebAnswer, String> {
+    async fn post_form(
+        &self,
+        url: &str,
+        form: Vec<(&'static str, SecretString)>,
+        proof: ClientProof,
+        reach: Reach,
+    ) -> Result<WebAnswer, String> {
         let fields: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.expose_secret())).collect();
         let mut secrets = Redactor::new(form.iter().map(|(_, value)| value.clone()));
         let mut request = self.client(reach).post(url).form(&fields);

@@ -166,7 +166,8 @@ impl Auth {
             return Err(invalid("/kind", "this user may only look, so that managing bots would do nothing"));
         }
         let grant = Grant { id: GrantId(Uuid::now_v7()), account, grantee: grantee.id, kind, until, created_at: now };
-        let (given, owner_name, grantee_name, account_named) = (grant.clone(), who.username.clone(), grantee.username.clone(), name.clone());
+        let (given, owner_name, grantee_name, account_named) =
+            (grant.clone(), who.username.clone(), grantee.username.clone(), name.clone());
         let written = self.store.write(move |tx| {
             let before = tx.view().user(owner).list(&GIVEN, &Key::new())?;
             for old in &before {
@@ -181,7 +182,8 @@ impl Auth {
                 return Err(AuthError::TooMany("grants"));
             }
             rows.put(&GIVEN, &key(given.id), &given)?;
-            let detail = |person: &str| json!({ "grant": given.id, "account": account_named, "user": person, "kind": kind, "until": until });
+            let detail =
+                |person: &str| json!({ "grant": given.id, "account": account_named, "user": person, "kind": kind, "until": until });
             rows.audit(now, Some(owner), "grant.given", detail(&grantee_name))?;
             let mut theirs = tx.user(given.grantee);
             theirs.put(&RECEIVED, &key(given.id), &ReceivedFrom { owner })?;
@@ -266,14 +268,7 @@ impl Auth {
         if !grant.kind.includes(needed) {
             return Err(AuthError::GrantTooNarrow);
         }
-        Ok(Granted {
-            id,
-            owner: owner.id,
-            owner_name: owner.username,
-            account: grant.account,
-            kind: grant.kind,
-            actor: who.user_id,
-        })
+        Ok(Granted { id, owner: owner.id, owner_name: owner.username, account: grant.account, kind: grant.kind, actor: who.user_id })
     }
 
     /// Notes an act in somebody else's account, for both to see: the owner by whom, the actor what.
@@ -296,7 +291,8 @@ impl Auth {
 /// Ends a grant, in both audit logs.
 fn end(tx: &mut Tx<'_>, owner: UserId, grant: &Grant, by: UserId, now: Timestamp) -> Result<(), AuthError> {
     take_back(tx, owner, grant)?;
-    let name = |tx: &Tx<'_>, id| -> Result<String, StoreError> { Ok(person(&tx.view(), id)?.map(|user| user.username).unwrap_or_default()) };
+    let name =
+        |tx: &Tx<'_>, id| -> Result<String, StoreError> { Ok(person(&tx.view(), id)?.map(|user| user.username).unwrap_or_default()) };
     let (owner_name, grantee_name) = (name(tx, owner)?, name(tx, grant.grantee)?);
     let account = account_name(&tx.view().user(owner), grant.account)?;
     let detail = |person: String| json!({ "grant": grant.id, "account": account, "user": person, "kind": grant.kind });

@@ -40,9 +40,14 @@ fn of_v4(address: Ipv4Addr) -> Kind {
         // RFC 1918, loopback, and the addresses behind a provider's own translation (RFC 6598).
         (10 | 127, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => Kind::Local,
         // This network, link-local, protocol assignments, documentation, benchmarks, multicast and beyond.
-        (0, ..) | (169, 254, _) | (192, 0, 0 | 2) | (192, 88, 99) | (198, 18..=19, _) | (198, 51, 100) | (203, 0, 113) | (224..=255, ..) => {
-            Kind::Never
-        }
+        (0, ..)
+        | (169, 254, _)
+        | (192, 0, 0 | 2)
+        | (192, 88, 99)
+        | (198, 18..=19, _)
+        | (198, 51, 100)
+        | (203, 0, 113)
+        | (224..=255, ..) => Kind::Never,
         _ => Kind::Public,
     }
 }
@@ -86,7 +91,8 @@ mod tests {
         ] {
             assert_eq!(reach.allows(address.parse().unwrap()), allowed, "{reach:?} {address}");
         }
-        let never = ["169.254.169.254", "0.0.0.0", "255.255.255.255", "224.0.0.1", "fe80::1", "::", "ff02::1", "64:ff9b::a00:1", "2002:a00:1::"];
+        let never =
+            ["169.254.169.254", "0.0.0.0", "255.255.255.255", "224.0.0.1", "fe80::1", "::", "ff02::1", "64:ff9b::a00:1", "2002:a00:1::"];
         for address in never {
             assert!(!Reach::Lan.allows(address.parse().unwrap()), "{address}");
         }

@@ -619,7 +619,8 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     t.on(&format!("PATCH {path}/{{id}}"), &format!("{path}/{}", id(&provider)), &fields, body).await;
     let (path, body) = (format!("{path}/test"), json!({"issuer": "https://192.0.2.1", "lan": false}));
     t.tried.insert(format!("POST {path}"));
-    for wrong in [body, json!({}), json!({"issuer": 7}), json!({"issuer": "x", "lan": 1}), json!({"issuer": "x", "surprise": 1}), json!([])] {
+    for wrong in [body, json!({}), json!({"issuer": 7}), json!({"issuer": "x", "lan": 1}), json!({"issuer": "x", "surprise": 1}), json!([])]
+    {
         t.refused("the test of a provider", t.caller.request("POST", &path).json(&wrong), None).await;
     }
     let offered = json!({"provider_id": account});

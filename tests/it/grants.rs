@@ -6,8 +6,8 @@ use std::time::Duration;
 use eggmoney::domain::instrument::Exchange;
 use eggmoney::domain::user::Role;
 use eggmoney::http::routes;
-use eggmoney::storage::{Key, StoreError};
 use eggmoney::storage::tables::{LISTINGS, Listing};
+use eggmoney::storage::{Key, StoreError};
 use serde_json::{Value, json};
 
 use super::support::{Answer, Caller, PASSWORD, TestServer};
@@ -85,7 +85,8 @@ impl World {
         cells.push(("create", made.0));
         let bot = made.1["id"].as_str().unwrap_or(&self.bot).to_owned();
         let seen = caller.get(&at("bots")).await.1;
-        let version = seen["items"].as_array().and_then(|b| b.iter().find(|b| b["id"] == bot.as_str())).map_or(json!(1), |b| b["version"].clone());
+        let version =
+            seen["items"].as_array().and_then(|b| b.iter().find(|b| b["id"] == bot.as_str())).map_or(json!(1), |b| b["version"].clone());
         let changed = caller.patch(&at(&format!("bots/{bot}")), &json!({"version": version, "seed": 77})).await;
         cells.push(("change", changed.0));
         let version = changed.1.get("version").filter(|_| changed.0 == 200).cloned().unwrap_or(json!(1));
@@ -248,7 +249,10 @@ async fn a_grant_reaches_one_account_and_its_acts_name_the_actor_to_both() {
     }
     assert_eq!(of(&hers, "shared.bot_changed")["detail"]["user"], "ben");
     assert_eq!(of(&his, "shared.bot_changed")["detail"]["user"], "anna");
-    assert_eq!((&of(&hers, "grant.given")["detail"]["user"], &of(&his, "grant.received")["detail"]["user"]), (&json!("ben"), &json!("anna")));
+    assert_eq!(
+        (&of(&hers, "grant.given")["detail"]["user"], &of(&his, "grant.received")["detail"]["user"]),
+        (&json!("ben"), &json!("anna"))
+    );
     assert_eq!(anna.delete(&format!("{}/{grant}", w.grants())).await.0, 204);
     assert_eq!(of(&rows(&ben).await, "grant.ended")["detail"]["user"], "anna");
 

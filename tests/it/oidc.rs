@@ -145,7 +145,10 @@ async fn a_user_links_a_sign_in_with_a_proof_and_comes_in_by_it() {
     let start = format!("{IDENTITIES}/start");
     expect(403, "step_up_required", &anna.post(&start, &json!({"provider_id": w.id})).await);
     let linked = w.link("anna").await;
-    assert_eq!((&linked["provider"], &linked["label"], &linked["subject"]), (&json!("Home"), &json!("anna@example.org"), &json!("subject-1")));
+    assert_eq!(
+        (&linked["provider"], &linked["label"], &linked["subject"]),
+        (&json!("Home"), &json!("anna@example.org"), &json!("subject-1"))
+    );
     let alert = &anna.get("/api/v1/alerts").await.1["items"][0];
     assert_eq!((&alert["code"], &alert["level"]), (&json!("IDENTITY_LINKED"), &json!("warning")));
 
@@ -344,7 +347,9 @@ async fn deactivation_resets_and_the_administrators_switch_hold_here_too() {
 
     // Switched off, or another client meanwhile.
     let path = format!("{PROVIDERS}/{}", w.id);
-    for (change, undo) in [(json!({"enabled": false}), json!({"enabled": true})), (json!({"client_id": "x"}), json!({"client_id": CLIENT_ID}))] {
+    for (change, undo) in
+        [(json!({"enabled": false}), json!({"enabled": true})), (json!({"client_id": "x"}), json!({"client_id": CLIENT_ID}))]
+    {
         let back = w.away(&nobody, "/api/v1/auth/oidc/start").await;
         assert_eq!(admin.patch(&path, &change).await.0, 200);
         expect(422, "sign_in_unknown", &w.bring(&nobody, FINISH, &back).await);

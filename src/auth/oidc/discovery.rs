@@ -81,7 +81,9 @@ pub(super) fn body(answer: Result<WebAnswer, String>) -> Result<Vec<u8>, String>
     match answer.status {
         200 if answer.body.len() <= LONGEST => Ok(answer.body),
         200 => Err(format!("it answers with more than {LONGEST} bytes")),
-        301..=308 => Err("it sends us on to another address, which is not followed: enter the issuer exactly as the provider names it".to_owned()),
+        301..=308 => {
+            Err("it sends us on to another address, which is not followed: enter the issuer exactly as the provider names it".to_owned())
+        }
         status => Err(format!("it answers with status {status}")),
     }
 }

@@ -74,7 +74,14 @@ pub(super) fn list(view: &UserView<'_>) -> Result<Vec<Link>, StoreError> {
 }
 
 /// Links a sign-in to a user; one that is linked to the same user already stays as it is.
-pub(super) fn link(tx: &mut Tx<'_>, user: UserId, provider: &str, issuer: &str, subject: &Subject, now: Timestamp) -> Result<Link, AuthError> {
+pub(super) fn link(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    provider: &str,
+    issuer: &str,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Link, AuthError> {
     match owner(&tx.view(), issuer, &subject.id)? {
         Some((owner, link)) if owner.id == user => return Ok(link),
         Some(_) => return Err(AuthError::IdentityTaken),

@@ -44,7 +44,10 @@ const DISCOVERED_LASTS: SignedDuration = SignedDuration::from_mins(10);
 enum Purpose {
     SignIn,
     /// The user of this session links the sign-in.
-    Link { user: UserId, session: SessionId },
+    Link {
+        user: UserId,
+        session: SessionId,
+    },
 }
 
 /// A person who was sent to a provider and has not come back.
@@ -278,7 +281,8 @@ impl Providers {
         let now = self.auth.now();
         let away = self.away.take(arrival.state.expose_secret(), arrival.browser.expose_secret(), now).ok_or(AuthError::SignInUnknown)?;
         // What an administrator changed meanwhile holds already.
-        let same = self.enabled(away.provider.id)?.is_some_and(|p| p.issuer == away.provider.issuer && p.client_id == away.provider.client_id);
+        let same =
+            self.enabled(away.provider.id)?.is_some_and(|p| p.issuer == away.provider.issuer && p.client_id == away.provider.client_id);
         if !meant(away.purpose) || !same {
             return Err(AuthError::SignInUnknown);
         }
@@ -300,8 +304,7 @@ impl Providers {
         let token = self.exchange(away, &arrival.code).await?;
         // Read anew each time: keys change, and nobody signs in a thousand times a minute.
         let keys = discovery::keys(&*self.web, &away.endpoints, provider.reach()).await.map_err(|why| trouble(provider, &why))?;
-        let expected =
-            Expected { issuer: &provider.issuer, client_id: &provider.client_id, nonce: &away.nonce, now: self.auth.now() };
+        let expected = Expected { issuer: &provider.issuer, client_id: &provider.client_id, nonce: &away.nonce, now: self.auth.now() };
         id_token::verify(token.expose_secret(), &keys, expected).map_err(refused)
     }
 

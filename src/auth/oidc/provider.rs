@@ -69,7 +69,10 @@ impl Provider {
             return invalid("/issuer", format!("the issuer cannot be used: {why}"));
         }
         if !is_client_text(&self.client_id) {
-            return invalid("/client_id", "the client id is what the provider shows after registering: visible ASCII characters".to_owned());
+            return invalid(
+                "/client_id",
+                "the client id is what the provider shows after registering: visible ASCII characters".to_owned(),
+            );
         }
         Ok(self)
     }

@@ -26,5 +26,11 @@ pub struct WebAnswer {
 #[async_trait]
 pub trait Web: Send + Sync {
     async fn get(&self, url: &str, reach: Reach) -> Result<WebAnswer, String>;
-    async fn post_form(&self, url: &str, form: Vec<(&'static str, SecretString)>, proof: ClientProof, reach: Reach) -> Result<WebAnswer, String>;
+    async fn post_form(
+        &self,
+        url: &str,
+        form: Vec<(&'static str, SecretString)>,
+        proof: ClientProof,
+        reach: Reach,
+    ) -> Result<WebAnswer, String>;
 }

@@ -15,7 +15,11 @@ use crate::http::extract::{self, Json, List};
 use crate::http::route::{Route, route};
 
 pub fn routes() -> Vec<Route> {
-    vec![route::<__path_list_grants, _, _>(list_grants), route::<__path_give_grant, _, _>(give_grant), route::<__path_revoke_grant, _, _>(revoke_grant)]
+    vec![
+        route::<__path_list_grants, _, _>(list_grants),
+        route::<__path_give_grant, _, _>(give_grant),
+        route::<__path_revoke_grant, _, _>(revoke_grant),
+    ]
 }
 
 /// What somebody may do with one of the caller's accounts.
@@ -48,7 +52,11 @@ struct NewGrant {
 
 /// What others may do with an account, also what has ended by itself.
 #[utoipa::path(get, path = "/api/v1/trading/accounts/{id}/grants", tag = "sharing", params(("id" = Uuid, Path)), responses((status = 200, body = List<GivenGrant>)))]
-async fn list_grants(who: Require<perm::AccountsRead>, app: AppData, id: web::Path<AccountId>) -> Result<web::Json<List<GivenGrant>>, ApiError> {
+async fn list_grants(
+    who: Require<perm::AccountsRead>,
+    app: AppData,
+    id: web::Path<AccountId>,
+) -> Result<web::Json<List<GivenGrant>>, ApiError> {
     Ok(web::Json(List::whole(app.auth.grants_of(who.user_id, *id)?.into_iter().map(GivenGrant::from).collect())))
 }
 

@@ -249,11 +249,7 @@ async fn delete_shared_bot(
 
 /// Switches the account's kill switch on and cancels its open orders. Only the owner lifts it.
 #[utoipa::path(post, path = "/api/v1/shared/{grant}/stop", tag = "sharing", params(("grant" = Uuid, Path)), responses((status = 200, body = SharedStop)))]
-async fn stop_shared(
-    who: Require<perm::SharedStop>,
-    app: AppData,
-    grant: web::Path<GrantId>,
-) -> Result<web::Json<SharedStop>, ApiError> {
+async fn stop_shared(who: Require<perm::SharedStop>, app: AppData, grant: web::Path<GrantId>) -> Result<web::Json<SharedStop>, ApiError> {
     let granted = app.auth.granted(&who, *grant, GrantKind::EmergencyStop)?;
     let acting = granted.acting();
     let scope = HaltScope::Account(acting.owner, granted.account());

@@ -158,7 +158,8 @@ async fn jwks(provider: web::Data<Provider>) -> HttpResponse {
     let state = provider.set();
     let point = state.key.public_key().as_ref();
     let (x, y) = (BASE64URL_NOPAD.encode(&point[1..33]), BASE64URL_NOPAD.encode(&point[33..]));
-    HttpResponse::Ok().json(json!({"keys": [{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": state.kid, "x": x, "y": y}]}))
+    HttpResponse::Ok()
+        .json(json!({"keys": [{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": state.kid, "x": x, "y": y}]}))
 }
 
 async fn authorize(provider: web::Data<Provider>, query: web::Query<HashMap<String, String>>) -> HttpResponse {
@@ -201,7 +202,10 @@ impl State {
         // A code counts once.
         let asked = self.codes.remove(given("code")).ok_or("invalid_grant")?;
         let challenge = BASE64URL_NOPAD.encode(&Sha256::digest(given("code_verifier")));
-        if given("grant_type") != "authorization_code" || given("redirect_uri") != asked["redirect_uri"] || challenge != asked["code_challenge"] {
+        if given("grant_type") != "authorization_code"
+            || given("redirect_uri") != asked["redirect_uri"]
+            || challenge != asked["code_challenge"]
+        {
             return Err("invalid_grant");
         }
         let mut claims = json!({
