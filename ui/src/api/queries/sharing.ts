@@ -1,6 +1,17 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { get, patch, post, remove } from '../client';
-import type { Bot, BotPatch, GivenGrant, NewBot, NewGrant, Order, Page, Positions, ReceivedGrant, SharedAccount } from '../types';
+import type {
+  Bot,
+  BotPatch,
+  GivenGrant,
+  NewBot,
+  NewGrant,
+  Order,
+  Page,
+  Positions,
+  ReceivedGrant,
+  SharedAccount,
+} from '../types';
 import { keys } from './keys';
 
 /** What an owner lets others do with an account, and what others let this person do. */

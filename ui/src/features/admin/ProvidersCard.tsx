@@ -63,7 +63,9 @@ export function ProvidersCard() {
                   cell: (item) => (
                     <>
                       <strong className="wrap-anywhere">{item.name}</strong>{' '}
-                      <Badge tone={item.enabled ? 'green' : 'grey'}>{t(item.enabled ? 'common.on' : 'common.off')}</Badge>
+                      <Badge tone={item.enabled ? 'green' : 'grey'}>
+                        {t(item.enabled ? 'common.on' : 'common.off')}
+                      </Badge>
                     </>
                   ),
                 },

@@ -1,7 +1,13 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useParams } from 'react-router';
-import { useReceivedGrants, useSharedAccount, useSharedOrders, useSharedPositions, useStopShared } from '../../api/queries/sharing';
+import {
+  useReceivedGrants,
+  useSharedAccount,
+  useSharedOrders,
+  useSharedPositions,
+  useStopShared,
+} from '../../api/queries/sharing';
 import type { ReceivedGrant, SharedAccount } from '../../api/types';
 import { Badge, EnvironmentBadge, SideBadge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
