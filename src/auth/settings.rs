@@ -15,6 +15,17 @@ pub enum RegistrationPolicy {
     Closed,
 }
 
+impl std::str::FromStr for RegistrationPolicy {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "open" => Ok(Self::Open),
+            "closed" => Ok(Self::Closed),
+            other => Err(format!("'{other}' is neither open nor closed")),
+        }
+    }
+}
+
 /// Settings of the installation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {

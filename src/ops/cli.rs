@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::control::{self, Request, SwitchAction};
 use super::export::{self, ExportCommand};
 use super::import::{self, ImportCommand};
+use super::people::{self, UserCommand};
 use super::{demo, serve, simulate};
 use crate::app::config::{self, Flags};
-use crate::domain::user::Role;
 use crate::http::openapi_document;
 
 /// Threads of the runtime beside those that serve requests.
@@ -71,10 +71,10 @@ struct ServeArgs {
 }
 
 #[derive(Args)]
-struct DataDir {
+pub(super) struct DataDir {
     /// Folder that holds all data
     #[arg(long, value_name = "DIR", env = "EGGMONEY_DATA_DIR")]
-    data_dir: PathBuf,
+    pub(super) data_dir: PathBuf,
 }
 
 #[derive(Args)]
@@ -91,27 +91,6 @@ struct KillSwitchArgs {
     account: Option<String>,
     /// Read the password from standard input; lifting needs it
     #[arg(long)]
-    password_stdin: bool,
-}
-
-#[derive(Subcommand)]
-enum UserCommand {
-    /// Make a user
-    Create(UserCreate),
-}
-
-#[derive(Args)]
-struct UserCreate {
-    #[command(flatten)]
-    data: DataDir,
-    /// Name to sign in with
-    #[arg(long, value_name = "NAME")]
-    username: String,
-    /// admin or user
-    #[arg(long, value_name = "ROLE")]
-    role: Role,
-    /// Read the password from standard input
-    #[arg(long, required = true)]
     password_stdin: bool,
 }
 
@@ -147,11 +126,9 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         }
         Command::Demo(args) => demo::demo(args).await.map(|()| ExitCode::SUCCESS),
         Command::Simulate(args) => simulate::simulate(args).await.map(|()| ExitCode::SUCCESS),
-        Command::User(UserCommand::Create(args)) => {
-            debug_assert!(args.password_stdin, "clap demands it");
-            let request = Request::UserCreate { username: args.username, password: password_from_stdin()?, role: args.role };
-            let made = control::run(&args.data.data_dir, request).await?;
-            print(json, &made, |made| format!("made the user {}", text(&made["username"])))
+        Command::User(command) => {
+            let (dir, request) = command.request(password_from_stdin)?;
+            print(json, &control::run(&dir, Request::People(request)).await?, people::sentence)
         }
         Command::KillSwitch(args) => {
             let password = args.password_stdin.then(password_from_stdin).transpose()?;

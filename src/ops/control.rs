@@ -15,11 +15,10 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::export::{self, EggmoneyExport};
 use super::import::{self, EggmoneyImport};
+use super::people::{self, PeopleRequest};
 use crate::app::clock::SystemClock;
 use crate::app::{App, Config};
-use crate::auth::NewUser;
 use crate::domain::id::UserId;
-use crate::domain::user::Role;
 use crate::storage::{DATABASE_FILE, StoreError};
 use crate::trading::HaltScope;
 
@@ -38,8 +37,8 @@ pub enum Request {
     Health,
     /// Recomputes every fold from its facts.
     Verify,
-    /// Makes a user.
-    UserCreate { username: String, password: String, role: Role },
+    /// Looks after users.
+    People(PeopleRequest),
     /// Throws, lifts or shows a kill switch.
     KillSwitch { action: SwitchAction, user: Option<String>, account: Option<String>, password: Option<String> },
     /// Brings an old account along.
@@ -69,7 +68,7 @@ impl Request {
     /// Some commands make a data folder, others need one.
     fn makes_data(&self) -> bool {
         match self {
-            Request::UserCreate { .. } => true,
+            Request::People(people) => people.makes_data(),
             Request::Health | Request::Verify | Request::KillSwitch { .. } | Request::ImportEggmoney(_) | Request::ExportEggmoney(_) => {
                 false
             }
@@ -80,11 +79,9 @@ impl Request {
     fn needs_server(&self) -> bool {
         match self {
             Request::Health => true,
-            Request::Verify
-            | Request::UserCreate { .. }
-            | Request::KillSwitch { .. }
-            | Request::ImportEggmoney(_)
-            | Request::ExportEggmoney(_) => false,
+            Request::Verify | Request::People(_) | Request::KillSwitch { .. } | Request::ImportEggmoney(_) | Request::ExportEggmoney(_) => {
+                false
+            }
         }
     }
 }
@@ -101,11 +98,7 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
             let report = tokio::task::spawn_blocking(move || store.verify()).await.map_err(|e| e.to_string())?;
             serialise(&report.map_err(|e| e.to_string())?)
         }
-        Request::UserCreate { username, password, role } => {
-            let new = NewUser { username, password: SecretString::from(password), email: None, role };
-            let user = app.auth.create_user(new, None).await.map_err(|e| e.to_string())?;
-            Ok(json!({"id": user.id, "username": user.username, "role": user.role}))
-        }
+        Request::People(request) => people::execute(app, request).await,
         Request::KillSwitch { action, user, account, password } => kill_switch(app, action, user, account, password).await,
         Request::ImportEggmoney(request) => import::execute(app, request).await,
         Request::ExportEggmoney(request) => export::execute(app, request).await,
@@ -121,10 +114,7 @@ async fn kill_switch(
     account: Option<String>,
     password: Option<String>,
 ) -> Result<Value, String> {
-    let person = match &user {
-        Some(name) => Some(app.auth.find_user(name).map_err(|e| e.to_string())?.ok_or_else(|| format!("there is no user '{name}'"))?),
-        None => None,
-    };
+    let person = user.as_ref().map(|name| people::find(app, name)).transpose()?;
     let scope = match (&person, &account) {
         (None, Some(_)) => return Err("--account needs --user: whose account is it?".to_owned()),
         (None, None) => HaltScope::Installation,
@@ -291,7 +281,8 @@ mod tests {
     }
 
     fn create(username: &str) -> Request {
-        Request::UserCreate { username: username.to_owned(), password: "correct horse battery".to_owned(), role: Role::User }
+        let (username, password) = (username.to_owned(), "correct horse battery".to_owned());
+        Request::People(PeopleRequest::Create { username, password, role: crate::domain::user::Role::User })
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ mod demo;
 mod export;
 mod import;
 pub mod logging;
+mod people;
 mod serve;
 mod signals;
 mod simulate;

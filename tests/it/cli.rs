@@ -118,6 +118,57 @@ async fn a_server_starts_takes_commands_and_stops_cleanly() {
     assert!(log.contains("\"path\":\"/api/v1/auth/login\"") && !log.contains(PASSWORD), "{log}");
 }
 
+#[tokio::test]
+async fn people_are_looked_after_from_the_command_line_with_and_without_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let dir = dir.to_str().unwrap();
+    let user = |arguments: &[&str]| run(&[&["user"], arguments, &["--data-dir", dir, "--json"]].concat(), "");
+    json_of(create(dir, "anna", "admin"));
+    json_of(create(dir, "ben", "user"));
+    assert_eq!(json_of(user(&["change", "--username", "ben", "--verified", "true"]))["verified"], true);
+
+    let server = Serve::start(dir);
+    let login = |name: &'static str, password: &'static str| {
+        let request = client().post(format!("{}/api/v1/auth/login", server.base)).json(&json!({"username": name, "password": password}));
+        async move { answer(request).await.0 }
+    };
+    let names = |list: &Value| {
+        list.as_array().unwrap().iter().map(|u| format!("{} {} {}", u["username"], u["role"], u["verified"])).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&json_of(user(&["list"]))), [r#""anna" "admin" false"#, r#""ben" "user" true"#]);
+    assert_eq!(login("ben", PASSWORD).await, 200);
+    let left = json_of(user(&["change", "--username", "BEN", "--active", "false", "--role", "viewer"]));
+    assert_eq!((&left["active"], &left["role"], &left["stopped"]), (&json!(false), &json!("viewer"), &json!([])));
+    assert_ne!(login("ben", PASSWORD).await, 200);
+    json_of(user(&["change", "--username", "ben", "--active", "true"]));
+
+    let link = json_of(user(&["reset-link", "--username", "ben"]));
+    let word = link["path"].as_str().unwrap().strip_prefix("/#/reset?word=").unwrap().to_owned();
+    let reset = client().post(format!("{}/api/v1/auth/reset", server.base)).json(&json!({"word": word, "password": "another-word-of-ben"}));
+    assert_eq!(answer(reset).await.0, 200);
+    assert_eq!(login("ben", "another-word-of-ben").await, 200);
+
+    let invite = json_of(user(&["invite", "--role", "viewer", "--note", "mother"]));
+    let word = invite["path"].as_str().unwrap().strip_prefix("/#/register?invite=").unwrap().to_owned();
+    let register = |name: &str, invite: Option<&str>| {
+        let body = json!({"username": name, "password": PASSWORD, "invite": invite});
+        client().post(format!("{}/api/v1/auth/register", server.base)).json(&body)
+    };
+    assert_eq!(answer(register("carl", Some(&word))).await.0, 201);
+    assert_eq!(answer(register("dora", None)).await.0, 403);
+    assert_eq!(json_of(user(&["registration", "open"]))["registration"], "open");
+    assert_eq!(answer(register("dora", None)).await.0, 201);
+
+    assert!(complaint(user(&["change", "--username", "anna", "--role", "user"])).contains("administrator"));
+    assert!(complaint(user(&["change", "--username", "anna"])).contains("nothing to change"));
+    assert!(complaint(user(&["reset-link", "--username", "nobody"])).contains("no user 'nobody'"));
+    assert!(complaint(user(&["registration", "ajar"])).contains("neither open nor closed"));
+    server.terminate();
+    let shown = run(&["user", "list", "--data-dir", dir], "");
+    assert!(String::from_utf8(shown.stdout).unwrap().contains("carl, viewer, active, 0 accounts"));
+}
+
 #[test]
 fn mistakes_are_told_in_one_line_that_names_the_remedy() {
     let folder = tempfile::tempdir().unwrap();

@@ -59,7 +59,7 @@ pub(in crate::trading) fn user(view: &UserView<'_>) -> Result<UserRules, StoreEr
     Ok(view.get(&USER_RULES, &one_row())?.unwrap_or_default())
 }
 
-/// The widest switch that is on for an account.
+/// The widest switch that is on for an account. A live account's switch stops its paper twin, too.
 pub(in crate::trading) fn halted(view: &UserView<'_>, install: &InstallRules, account: AccountId) -> Result<Option<HaltScope>, StoreError> {
     if install.halt.is_some() {
         return Ok(Some(HaltScope::Installation));
@@ -67,7 +67,17 @@ pub(in crate::trading) fn halted(view: &UserView<'_>, install: &InstallRules, ac
     if view.get(&HALTS, &user_switch())?.is_some() {
         return Ok(Some(HaltScope::User(view.user_id())));
     }
-    Ok(view.get(&HALTS, &account_switch(account))?.map(|_| HaltScope::Account(view.user_id(), account)))
+    // Mostly there is no switch at all; then nothing else is read.
+    if view.list(&HALTS, &Key::new().text("account"))?.is_empty() {
+        return Ok(None);
+    }
+    let live = view.get(&ACCOUNTS, &account_key(account))?.and_then(|a| a.twin).map(|twin| twin.of);
+    for switched in [Some(account), live].into_iter().flatten() {
+        if view.get(&HALTS, &account_switch(switched))?.is_some() {
+            return Ok(Some(HaltScope::Account(view.user_id(), switched)));
+        }
+    }
+    Ok(None)
 }
 
 pub(in crate::trading) fn of_installation(view: &View<'_>) -> Result<InstallRules, StoreError> {

@@ -23,6 +23,7 @@ use crate::trading::line::Line;
 use crate::trading::night::slices::fresh_order_id;
 use crate::trading::night::slots::calendar;
 use crate::trading::tick::Trading;
+use crate::trading::twin::running_twin;
 
 /// What is asked for at the ticket.
 #[derive(Clone, Debug, PartialEq)]
@@ -473,8 +474,14 @@ impl Trading {
             HaltScope::Installation => self.store.read(|v| v.user_ids()).unwrap_or_default(),
             HaltScope::User(user) | HaltScope::Account(user, _) => vec![user],
         };
-        let account = if let HaltScope::Account(_, account) = scope { Some(account) } else { None };
-        let cancels = users.into_iter().map(|user| self.cancel_all(user, account));
+        let accounts = match scope {
+            HaltScope::Account(user, account) => {
+                let twin = self.store.user(user).read(|v| running_twin(v, account)).ok().flatten();
+                [Some(account)].into_iter().chain(twin.map(|twin| Some(twin.id))).collect()
+            }
+            _ => vec![None],
+        };
+        let cancels = users.into_iter().flat_map(|user| accounts.iter().map(move |account| self.cancel_all(user, *account)));
         futures_util::future::join_all(cancels).await;
     }
 }

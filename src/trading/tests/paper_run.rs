@@ -248,6 +248,24 @@ async fn a_night_in_which_the_twin_was_refused_held_or_stopped_is_not_clean() {
     assert_eq!(climb(&world, &client, step(Rung::OneShare)).await, Ok(Rung::OneShare));
 }
 
+#[tokio::test]
+async fn the_live_accounts_kill_switch_stops_its_twin_too() {
+    let mut world = World::new(EVENING);
+    let (client, twin) = on_paper(&mut world, traders()).await;
+    world.run_until("2026-05-14T18:30:00Z", STEP).await;
+    let before = world.orders(&twin).len();
+    assert!(before > 0, "the night has begun");
+    let scope = HaltScope::Account(client.user, client.account);
+    world.trading.set_halt(Some(client.user), scope, true).await.unwrap();
+    world.trading.cancel_halted(scope).await;
+    assert_eq!(world.read(&client, |v| v.open_orders(twin.account)), []);
+    world.run_until(MORNING, STEP).await;
+    assert_eq!(world.orders(&twin).len(), before);
+    assert!(world.trading.is_halted(twin.user, twin.account).unwrap());
+    world.trading.set_halt(Some(client.user), scope, false).await.unwrap();
+    assert!(!world.trading.is_halted(twin.user, twin.account).unwrap(), "and lifting it sets it free");
+}
+
 /// Whatever looks like a split was none.
 async fn answer_all_splits(world: &World, client: &Client) {
     for difference in world.trading.questions(client.user, client.account).unwrap().differences {
