@@ -10,7 +10,7 @@ use eggmoney::storage::{Key, UserTx};
 use serde_json::{Value, json};
 use totp_rs::Totp;
 
-use super::support::provider::{CLIENT_ID, CLIENT_SECRET, Mood, Provider, Signature};
+use super::support::provider::{CLIENT_ID, CLIENT_SECRET, Change, Mood, Provider, Signature};
 use super::support::{Answer, Caller, PASSWORD, TestServer};
 
 const PUBLIC: &str = "https://nas.example/egg";
@@ -238,7 +238,7 @@ async fn a_sign_in_counts_once_in_the_browser_and_for_the_purpose_it_was_begun_w
 async fn a_provider_that_misbehaves_lets_nobody_in() {
     let w = World::new().await;
     w.link("anna").await;
-    let refusals: &[(&str, fn(&mut Value))] = &[
+    let refusals: &[(&str, Change)] = &[
         ("another nonce", |c| c["nonce"] = json!("x")),
         ("no nonce", |c| drop(c.as_object_mut().unwrap().remove("nonce"))),
         ("another audience", |c| c["aud"] = json!("somebody-else")),
@@ -408,7 +408,7 @@ async fn a_provider_leads_the_server_nowhere_else() {
     let test = async |lan: bool| admin.post(&format!("{PROVIDERS}/test"), &json!({"issuer": w.provider.issuer(), "lan": lan})).await.1;
     let fine = test(true).await;
     assert_eq!((&fine["ok"], &fine["keys"], &fine["pkce"]), (&json!(true), &json!(1), &json!(true)), "{fine}");
-    let changes: &[(fn(&mut Value), &str)] = &[
+    let changes: &[(Change, &str)] = &[
         (|m| m["issuer"] = json!("https://accounts.google.com"), "accounts.google.com"),
         (|m| m["token_endpoint"] = json!("http://169.254.169.254/token"), "token_endpoint"),
         (|m| m["jwks_uri"] = json!("http://router.local/keys"), "jwks_uri"),

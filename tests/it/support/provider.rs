@@ -40,6 +40,9 @@ pub enum Mood {
     TooMuch,
 }
 
+/// What is done to a document before it goes out.
+pub type Change = fn(&mut Value);
+
 pub struct State {
     pub base: String,
     key: EcdsaKeyPair,
@@ -50,9 +53,9 @@ pub struct State {
     pub now: i64,
     pub signature: Signature,
     /// Changes the claims before they are signed.
-    pub claims: fn(&mut Value),
+    pub claims: Change,
     /// Changes the discovery document.
-    pub metadata: fn(&mut Value),
+    pub metadata: Change,
     pub token: Mood,
     pub discovery: Mood,
     /// Requests at the token endpoint.
