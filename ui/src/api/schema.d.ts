@@ -91,6 +91,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/public-address": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets the address under which browsers reach this installation; providers send people back to it. */
+        put: operations["set_public_url"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/settings": {
         parameters: {
             query?: never;
@@ -107,6 +124,59 @@ export interface paths {
         head?: never;
         /** Opens or closes registration. */
         patch: operations["update_settings"];
+        trace?: never;
+    };
+    "/api/v1/admin/sign-in-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The providers that people can sign in with, also those that are switched off. */
+        get: operations["list_providers"];
+        put?: never;
+        /** Adds a provider. */
+        post: operations["add_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sign-in-providers/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a provider what it says of itself. Nothing is kept. */
+        post: operations["test_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sign-in-providers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a provider. */
+        delete: operations["remove_provider"];
+        options?: never;
+        head?: never;
+        /** Changes a provider. Linked sign-ins are bound to the issuer: with another one they no longer count. */
+        patch: operations["change_provider"];
         trace?: never;
     };
     "/api/v1/admin/system": {
@@ -260,6 +330,91 @@ export interface paths {
         put?: never;
         /** Ends the session of a refresh token, from the cookie or the body; without one, that of the access token. */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a provider sends the browser back to: leads to the page that finishes the sign-in. */
+        get: operations["callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the code of the second factor after a provider let the caller in. */
+        post: operations["finish_with_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in whoever a provider vouches for. With `second_factor_required` comes a `continuation`. */
+        post: operations["finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The providers that people can sign in with. */
+        get: operations["list_offered"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a sign-in: the browser goes to the address of the answer. */
+        post: operations["start"];
         delete?: never;
         options?: never;
         head?: never;
@@ -493,6 +648,161 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What others let the caller do now. */
+        get: operations["list_shared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Gives a grant back. */
+        delete: operations["decline"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account with its cash and positions. */
+        get: operations["shared_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/bots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's bots in their order. */
+        get: operations["shared_bots"];
+        put?: never;
+        /** Makes a bot in the account. */
+        post: operations["create_shared_bot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/bots/{bot}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes one of the account's bots that holds nothing and has nothing under way. */
+        delete: operations["delete_shared_bot"];
+        options?: never;
+        head?: never;
+        /** Changes settings of one of the account's bots. */
+        patch: operations["update_shared_bot"];
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/bots/{bot}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives one of the account's bots another name. */
+        post: operations["rename_shared_bot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's orders, newest first. */
+        get: operations["shared_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the account holds, by instrument and by bot. */
+        get: operations["shared_positions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches the account's kill switch on and cancels its open orders. Only the owner lifts it. */
+        post: operations["stop_shared"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/system": {
         parameters: {
             query?: never;
@@ -697,6 +1007,44 @@ export interface paths {
         /** Moves a live account, or one of its bots, to another rung. */
         post: operations["climb"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What others may do with an account, also what has ended by itself. */
+        get: operations["list_grants"];
+        put?: never;
+        /**
+         * Lets another user see an account, manage its bots or stop it, until a date. Nothing else: never keys,
+         *     limits or going live.
+         */
+        post: operations["give_grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/grants/{grant}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a grant back; it no longer counts from then on. */
+        delete: operations["revoke_grant"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1327,6 +1675,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sign-ins that the caller has linked. */
+        get: operations["list_identities"];
+        put?: never;
+        /** Links the sign-in with which the caller came back. The proof was given when it began. */
+        post: operations["link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/identities/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins to link a sign-in: the browser goes to the address of the answer. */
+        post: operations["start_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/identities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a linked sign-in. All other sessions end. */
+        delete: operations["unlink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/password": {
         parameters: {
             query?: never;
@@ -1665,6 +2065,13 @@ export interface components {
              */
             old_shares?: number | null;
             price?: components["schemas"]["Amount"] | null;
+        };
+        /** @description What the browser brought back from a provider. */
+        ArrivalRequest: {
+            code: string;
+            /** @description Who answers, where the provider says it. */
+            iss?: string | null;
+            state: string;
         };
         AtView: {
             /** Format: date-time */
@@ -2011,6 +2418,10 @@ export interface components {
             first_at: string;
             market: string;
         };
+        ChosenProvider: {
+            /** Format: uuid */
+            provider_id: string;
+        };
         CloseView: {
             close: string;
             date: string;
@@ -2022,6 +2433,12 @@ export interface components {
         };
         ClosingView: {
             conditions: components["schemas"]["ClosingLevelView"][];
+        };
+        CodeRequest: {
+            /** @description Of the authenticator app, or a recovery code. */
+            code: string;
+            /** @description Of the answer that asked for the code. */
+            continuation: string;
         };
         /** @description One rule of the closing-drop buy, fractions. */
         ConditionInput: {
@@ -2057,6 +2474,10 @@ export interface components {
             changed: number;
             removed: number;
             same: number;
+        };
+        /** @description Where the browser goes to sign in. */
+        DepartureAnswer: {
+            url: string;
         };
         /** @description The report's part about times: as stored, as proposed, and in effect in summer and winter. */
         DescribedSchedule: {
@@ -2213,6 +2634,21 @@ export interface components {
             /** @description Above 0, at most 100. */
             ratio_percent: components["schemas"]["Amount"];
         };
+        /** @description What somebody may do with one of the caller's accounts. */
+        GivenGrant: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["GrantKind"];
+            /**
+             * Format: date-time
+             * @description It counts before this instant.
+             */
+            until: string;
+            /** @description Who may do it. */
+            username: string;
+        };
         /** @description Where an account stands on the way to live trading. */
         GoingLiveView: {
             /** @description Only live accounts climb. */
@@ -2233,6 +2669,11 @@ export interface components {
             /** Format: date-time */
             since: string | null;
         };
+        /**
+         * @description What a user may let another one do with one account.
+         * @enum {string}
+         */
+        GrantKind: "view" | "manage_bots" | "emergency_stop";
         /** @description What a bot holds. */
         HeldView: {
             average_price: string;
@@ -2386,6 +2827,10 @@ export interface components {
             vix: number | null;
         };
         InstallationSettings: {
+            /** @description Where browsers reach this installation; sign-in providers send people back to it. `null` = not set. */
+            public_url: string | null;
+            /** @description What to register at a provider as the address to return to; `null` without a public address. */
+            redirect_uri: string | null;
             /** @description `open` or `closed` */
             registration: components["schemas"]["RegistrationPolicy"];
         };
@@ -2524,6 +2969,22 @@ export interface components {
             orders_per_second?: number | null;
             price_collar?: components["schemas"]["Amount"] | null;
         };
+        /** @description A sign-in that the caller has linked. */
+        LinkedIdentity: {
+            /** Format: uuid */
+            id: string;
+            issuer: string;
+            /** @description What the provider calls the person, if it said so. */
+            label: string | null;
+            /** Format: date-time */
+            last_used_at: string | null;
+            /** Format: date-time */
+            linked_at: string;
+            /** @description The provider's name when it was linked. */
+            provider: string;
+            /** @description The provider's identifier of the person. */
+            subject: string;
+        };
         /** @description A list answer. */
         List_AccountView: {
             items: {
@@ -2599,6 +3060,28 @@ export interface components {
             next: string | null;
         };
         /** @description A list answer. */
+        List_GivenGrant: {
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                /** Format: uuid */
+                id: string;
+                kind: components["schemas"]["GrantKind"];
+                /**
+                 * Format: date-time
+                 * @description It counts before this instant.
+                 */
+                until: string;
+                /** @description Who may do it. */
+                username: string;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
         List_InstrumentView: {
             items: {
                 exchange: components["schemas"]["Exchange"];
@@ -2636,6 +3119,29 @@ export interface components {
             next: string | null;
         };
         /** @description A list answer. */
+        List_LinkedIdentity: {
+            items: {
+                /** Format: uuid */
+                id: string;
+                issuer: string;
+                /** @description What the provider calls the person, if it said so. */
+                label: string | null;
+                /** Format: date-time */
+                last_used_at: string | null;
+                /** Format: date-time */
+                linked_at: string;
+                /** @description The provider's name when it was linked. */
+                provider: string;
+                /** @description The provider's identifier of the person. */
+                subject: string;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
         List_NightView: {
             items: {
                 /** Format: date-time */
@@ -2643,6 +3149,19 @@ export interface components {
                 lines: components["schemas"]["NightLine"][];
                 session: string;
                 verdict: components["schemas"]["Verdict"] | null;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_OfferedProvider: {
+            items: {
+                /** Format: uuid */
+                id: string;
+                name: string;
             }[];
             /**
              * Format: uuid
@@ -2690,6 +3209,24 @@ export interface components {
                 /** Format: date-time */
                 updated_at: string;
                 venue: components["schemas"]["Venue"];
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_ReceivedGrant: {
+            items: {
+                account: string;
+                /** Format: uuid */
+                id: string;
+                kind: components["schemas"]["GrantKind"];
+                /** @description Whose account it is. */
+                owner: string;
+                /** Format: date-time */
+                until: string;
             }[];
             /**
              * Format: uuid
@@ -2779,6 +3316,29 @@ export interface components {
                 symbol: string;
                 /** @description USD for buys, shares for sells. */
                 total: string;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_SignInProvider: {
+            items: {
+                client_id: string;
+                /** Format: date-time */
+                created_at: string;
+                enabled: boolean;
+                has_secret: boolean;
+                /** Format: uuid */
+                id: string;
+                issuer: string;
+                /** @description It stands in the local network, so that addresses there may be spoken to. */
+                lan: boolean;
+                name: string;
+                /** @description Who was let in by it is not asked for the own second factor. */
+                trusted_second_factor: boolean;
             }[];
             /**
              * Format: uuid
@@ -3022,6 +3582,15 @@ export interface components {
             bot_token: string;
             chat_id: string;
         };
+        NewGrant: {
+            kind: components["schemas"]["GrantKind"];
+            /**
+             * Format: date-time
+             * @description In the future, within a year.
+             */
+            until: string;
+            username: string;
+        };
         NewHtsId: {
             /** @description `null` removes it. */
             hts_id?: string | null;
@@ -3039,6 +3608,17 @@ export interface components {
             schedule: components["schemas"]["Schedule"];
             /** Format: int64 */
             version: number;
+        };
+        NewSignInProvider: {
+            client_id: string;
+            client_secret?: string | null;
+            enabled?: boolean;
+            /** @description Exactly as the provider names itself, for example `https://accounts.google.com`. */
+            issuer: string;
+            lan?: boolean;
+            /** @description On the button, up to 40 characters. */
+            name: string;
+            trusted_second_factor?: boolean;
         };
         /** @description One bot's night, both sides. */
         NightLine: {
@@ -3077,6 +3657,12 @@ export interface components {
          * @enum {string}
          */
         NoticeState: "no_hts_id" | "connecting" | "live" | "interrupted";
+        /** @description A provider that people can sign in with. */
+        OfferedProvider: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         OpenRow: {
             /** Format: double */
             amount: number;
@@ -3373,6 +3959,26 @@ export interface components {
             bot_name: string | null;
             split: components["schemas"]["RatioView"] | null;
         };
+        ProviderTest: {
+            issuer: string;
+            lan?: boolean;
+        };
+        /** @description What a provider answered. */
+        ProviderTestResult: {
+            authorization_endpoint: string | null;
+            /** @description Keys that it publishes. */
+            keys: number | null;
+            ok: boolean;
+            /** @description Whether it says that it takes PKCE; it is sent in any case. */
+            pkce: boolean | null;
+            /** @description What is wrong; `null` = nothing. */
+            problem: string | null;
+            token_endpoint: string | null;
+        };
+        PublicAddress: {
+            /** @description `https://HOST` or `https://HOST/PATH`; `null` = sign-in through providers is off. */
+            public_url?: string | null;
+        };
         /** @description An open question with what it is about. */
         Question: components["schemas"]["Unsettled"] & {
             /** @description There is a bot of this name: fills can be booked. */
@@ -3435,6 +4041,17 @@ export interface components {
             code: string;
             limit: components["schemas"]["LimitHit"] | null;
             message: string;
+        };
+        /** @description What somebody lets the caller do. */
+        ReceivedGrant: {
+            account: string;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["GrantKind"];
+            /** @description Whose account it is. */
+            owner: string;
+            /** Format: date-time */
+            until: string;
         };
         Recovery: {
             /** @description From the file `recovery-code` in the data folder on the NAS. */
@@ -3741,6 +4358,27 @@ export interface components {
             /** @description `unbooked_fills` or `duplicate_holdings` */
             type: components["schemas"]["QuestionKind"];
         };
+        /** @description Somebody else's account, without keys, limits and settings. */
+        SharedAccount: {
+            /** Format: uuid */
+            account_id: string;
+            balance: components["schemas"]["BalanceView"];
+            /** @description `own`, `mock` or `live` */
+            environment: components["schemas"]["Environment"];
+            /** Format: uuid */
+            grant_id: string;
+            /** @description A kill switch stops this account. */
+            halted: boolean;
+            kind: components["schemas"]["GrantKind"];
+            /** @description `observe` or `trading` */
+            mode: components["schemas"]["AccountMode"];
+            name: string;
+            owner: string;
+        };
+        /** @description Whether the account stands still now. */
+        SharedStop: {
+            halted: boolean;
+        };
         /** @description One instrument, by the books and at the broker. */
         SharesView: {
             /** @description `null` where the broker was not asked. */
@@ -3778,6 +4416,32 @@ export interface components {
         };
         /** @enum {string} */
         Side: "buy" | "sell";
+        /** @description A provider of OpenID Connect. Its client secret is never shown. */
+        SignInProvider: {
+            client_id: string;
+            /** Format: date-time */
+            created_at: string;
+            enabled: boolean;
+            has_secret: boolean;
+            /** Format: uuid */
+            id: string;
+            issuer: string;
+            /** @description It stands in the local network, so that addresses there may be spoken to. */
+            lan: boolean;
+            name: string;
+            /** @description Who was let in by it is not asked for the own second factor. */
+            trusted_second_factor: boolean;
+        };
+        /** @description What to change; absent fields stay, a `null` secret is removed. */
+        SignInProviderPatch: {
+            client_id?: string | null;
+            client_secret?: string | null;
+            enabled?: boolean | null;
+            issuer?: string | null;
+            lan?: boolean | null;
+            name?: string | null;
+            trusted_second_factor?: boolean | null;
+        };
         SignedInUser: {
             /** Format: uuid */
             id: string;
@@ -4342,6 +5006,38 @@ export interface operations {
             };
         };
     };
+    set_public_url: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublicAddress"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicAddress"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_settings: {
         parameters: {
             query?: never;
@@ -4389,6 +5085,160 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InstallationSettings"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_SignInProvider"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSignInProvider"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProvider"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderTestResult"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInProviderPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProvider"];
                 };
             };
             /** @description Problem details */
@@ -4707,6 +5557,161 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    callback: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                iss?: string;
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_with_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArrivalRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_offered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_OfferedProvider"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenProvider"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartureAnswer"];
+                };
             };
             /** @description Problem details */
             default: {
@@ -5115,6 +6120,350 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SummaryView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_ReceivedGrant"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedAccount"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_bots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_shared_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBotInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_shared_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+                bot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_shared_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+                bot: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BotChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rename_shared_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+                bot: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BotName"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_orders: {
+        parameters: {
+            query?: {
+                /** @description Only orders that have not ended. */
+                open?: boolean;
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_OrderView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_positions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PositionsView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedStop"];
                 };
             };
             /** @description Problem details */
@@ -5643,6 +6992,99 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["GoingLiveView"];
                 };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_GivenGrant"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    give_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGrant"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenGrant"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem details */
             default: {
@@ -7082,6 +8524,126 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
                 };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_LinkedIdentity"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArrivalRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedIdentity"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenProvider"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartureAnswer"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unlink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem details */
             default: {
