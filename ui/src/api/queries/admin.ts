@@ -89,7 +89,10 @@ function useAdminMutation<Input, Result>(mutationFn: (input: Input) => Promise<R
     // One-time words are not kept once their dialog is closed.
     gcTime: 0,
     // Not waited for: what comes back once is shown at once.
-    onSuccess: () => void client.invalidateQueries({ queryKey: keys.admin }),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: keys.admin });
+      void client.invalidateQueries({ queryKey: keys.offeredProviders });
+    },
   });
 }
 

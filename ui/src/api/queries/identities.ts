@@ -22,7 +22,6 @@ export const useOfferedProviders = () =>
   useQuery({
     queryKey: keys.offeredProviders,
     queryFn: ({ signal }) => getPublic<Page<OfferedProvider>>('auth/oidc/providers', signal),
-    staleTime: 60_000,
   });
 
 export const useLeaveToSignIn = () =>
