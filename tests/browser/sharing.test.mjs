@@ -218,3 +218,44 @@ test('signing in through a provider, and sharing an account', async (t) => {
     await owner.context.close();
   });
 });
+
+test('a friend manages the bots of a shared account', async (t) => {
+  const server = await start(t, ['demo', '--listen', '127.0.0.1:0', '--speed', '1']);
+  const chrome = await browser(t);
+  const password = 'eggmoney-demo-2026';
+  const owner = await visitor(chrome, server.url);
+  await signIn(owner, 'chan', password);
+  owner.expect(403, /\/grants$/);
+  await owner.go('/account');
+  await settled(owner.page);
+  await owner.by('access-give').click();
+  await owner.by('access-username').fill('choe');
+  await owner.by('access-kind').selectOption('manage_bots');
+  await owner.by('access-save').click();
+  await owner.by('proof-text').fill(password);
+  await owner.by('proof-confirm').click();
+  await owner.by('access-row').waitFor();
+
+  const friend = await visitor(chrome, server.url, PHONE);
+  await signIn(friend, 'choe', password);
+  await friend.go('/shared');
+  await settled(friend.page);
+  await friend.by('shared-open').click();
+  await friend.by('shared-bot-row').first().waitFor();
+  await settled(friend.page);
+  assert.equal(await narrow(friend.page), true, 'nothing is cut off');
+  await shot(friend.page, 'phone-ko-shared-bots');
+  await friend.by('shared-bot-edit').first().click();
+  await friend.by('bot-seed').fill('4321');
+  await shot(friend.page, 'phone-ko-shared-bot');
+  await friend.by('bot-save').click();
+  await friend.by('shared-bot-dialog').waitFor({ state: 'detached' });
+  await friend.by('shared-bots').getByText('4,321').first().waitFor();
+
+  // The owner sees who did it.
+  await owner.go('/profile');
+  await settled(owner.page);
+  await owner.by('audit').getByText(`${texts('ko').auditAction.shared.bot_changed} · choe`).first().waitFor();
+  friend.assertClean('as a friend');
+  owner.assertClean('as the owner');
+});

@@ -58,8 +58,14 @@ export function SignedInPage() {
         <CodeForm continuation={continuation} />
       ) : error ? (
         <div className="space-y-3" data-testid="provider-refused">
-          <ErrorNote error={error} />
-          {problem?.code === 'identity_not_linked' && <Note>{t('identities.linkFirst')}</Note>}
+          {problem?.code === 'identity_not_linked' ? (
+            <Note tone="warning">
+              <strong className="block">{t('errors.identity_not_linked')}</strong>
+              {t('identities.linkFirst')}
+            </Note>
+          ) : (
+            <ErrorNote error={error} />
+          )}
         </div>
       ) : (
         <Loading rows={1} />
