@@ -160,7 +160,7 @@ async fn callback(_: Public, app: AppData, query: Query<CallbackQuery>) -> Resul
         .filter_map(|(name, value)| Some((name, value.as_deref()?)))
         .collect();
     let page = oidc::landing(&public, &said).ok_or_else(|| ApiError::internal("the page after a sign-in has no address"))?;
-    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, page)).insert_header((header::REFERRER_POLICY, "no-referrer")).finish())
+    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, page)).finish())
 }
 
 /// Signs in whoever a provider vouches for. With `second_factor_required` comes a `continuation`.
