@@ -250,6 +250,16 @@ fn journalled(store: &Store, user: UserId, owned: &Owned, request: &Request) -> 
         .unwrap()
 }
 
+/// All orders of the account by their limit prices, of which each request has its own.
+fn journal_by_price(store: &Store, user: UserId, owned: &Owned) -> BTreeMap<Decimal, Vec<Order>> {
+    let rows: Vec<Order> = store.user(user).read(|v| v.list(&ORDERS, &account_key(owned.account))).map_err(|e: StoreError| e).unwrap();
+    let mut by_price = BTreeMap::<Decimal, Vec<Order>>::new();
+    for order in rows {
+        by_price.entry(order.intent.limit_price.unwrap_or_default().normalize()).or_default().push(order);
+    }
+    by_price
+}
+
 /// Not a test by itself: the broker of the test below. Each line that it is told is a command, each
 /// line that it says an answer. It ends with its parent.
 #[test]
@@ -577,8 +587,12 @@ async fn play(rounds: usize) {
     assert_eq!(store.verify().unwrap().differences, []);
     let requests = book.lock().unwrap().requests.clone();
     let (mut log, mut sent) = (judge.log(), 0);
+    // Not by the request's key: those of more than a week ago are forgotten.
+    let mut journal = journal_by_price(&store, user, &owned);
     for request in &requests {
-        let order = journalled(&store, user, &owned, request).unwrap_or_else(|| panic!("answered, and not in the journal: {request:?}"));
+        let mut orders = journal.remove(&request.price().normalize()).unwrap_or_default();
+        assert_eq!(orders.len(), 1, "answered, and not once in the journal: {request:?}, {orders:?}");
+        let order = orders.remove(0);
         let told = request.answer.as_ref().unwrap();
         let id = told["id"].as_str().or(told["order_id"].as_str());
         assert_eq!(id, Some(order.intent.order_id.to_string().as_str()), "another order than the one that was answered");
@@ -595,6 +609,7 @@ async fn play(rounds: usize) {
         }
     }
     assert!(log.is_empty(), "the broker has orders that nobody asked for: {log:?}");
+    assert!(journal.is_empty(), "the journal has orders that nobody asked for: {journal:?}");
     let hit: usize = phases.values().sum();
     let slow = starts.iter().filter(|took| **took > START_BUDGET).count();
     let (middle, longest) = middle_and_longest(starts);
