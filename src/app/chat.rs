@@ -51,7 +51,11 @@ impl App {
         self.tell(user, Notice::ApiKeyMade { name: name.to_owned(), address: address.to_owned() }).await
     }
 
-    async fn tell(&self, user: UserId, notice: Notice) -> Result<(), StoreError> {
+    /// Tells a person something about the own sign-in.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn tell(&self, user: UserId, notice: Notice) -> Result<(), StoreError> {
         // Messages stand in market time, whatever the sessions go by.
         let now = self.market.now();
         self.store.user(user).write(move |tx| tx.post_to_person(now, notice.level(), &notice).map(drop)).await

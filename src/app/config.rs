@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -105,6 +106,8 @@ pub struct Config {
     pub calls_per_second: u32,
     /// What the master key is made from, where it is in no file.
     pub master_passphrase: Option<Passphrase>,
+    /// How long a sign-in provider may take for an answer; a test has less patience.
+    pub provider_patience: Duration,
 }
 
 impl Config {
@@ -130,6 +133,7 @@ impl Config {
             egress: Egress::default(),
             calls_per_second: CALLS_PER_SECOND,
             master_passphrase: None,
+            provider_patience: Duration::from_secs(10),
         }
     }
 

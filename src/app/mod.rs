@@ -12,6 +12,7 @@ pub mod privacy;
 pub mod startup;
 pub mod state;
 pub mod system;
+mod web;
 
 pub use config::Config;
 pub use state::{App, OpenError};

@@ -9,7 +9,10 @@ use super::config::Config;
 use super::connector::KisConnector;
 use super::feeds::Feeds;
 use super::privacy::{self, Tightened};
+use super::web::ProviderWeb;
+use crate::auth::oidc::Providers;
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, RotationError, Vault, VaultError, open_vault};
+use crate::brokers::BrokerError;
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
 use crate::market::MasterFiles;
@@ -25,6 +28,8 @@ pub struct App {
     pub store: Store,
     pub vault: Vault,
     pub auth: Auth,
+    /// Signing in through others.
+    pub providers: Providers,
     /// Sessions, throttling: never accelerated.
     pub wall: Arc<dyn Clock>,
     /// Calendar, slots, orders, brokers: may be accelerated.
@@ -92,6 +97,8 @@ impl App {
             other => OpenError::Rotation(other),
         })?;
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?.with_rate(config.calls_per_second);
+        let web = ProviderWeb::new(&config.egress, config.provider_patience).map_err(|e| TradingError::from(BrokerError::from(e)))?;
+        let providers = Providers::new(auth.clone(), Arc::new(web));
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
         let hosts = config.brokers.kis.clone();
@@ -105,7 +112,22 @@ impl App {
         let masters = MasterFiles::new(dir.join(MASTERS_FOLDER), address, http.clone(), clocks.clone(), trading.listed().clone());
         masters.load();
         let feeds = Feeds::new(store.clone(), vault.clone(), config.brokers.kis.clone(), http, clocks, trading.clone());
-        Ok(Arc::new(Self { config, store, vault, auth, wall, market, trading, feeds, connector, masters, telegram, pulse, opened_at }))
+        Ok(Arc::new(Self {
+            config,
+            store,
+            vault,
+            auth,
+            providers,
+            wall,
+            market,
+            trading,
+            feeds,
+            connector,
+            masters,
+            telegram,
+            pulse,
+            opened_at,
+        }))
     }
 }
 

@@ -111,6 +111,26 @@ pub enum AuthError {
     DisclosureChanged,
     #[error("{0} does not exist")]
     NotFound(&'static str),
+    #[error("{detail}")]
+    InvalidSetting { pointer: &'static str, detail: String },
+    #[error("there are too many {0}: remove one first")]
+    TooMany(&'static str),
+    #[error("an administrator has to enter the public address of this installation first")]
+    PublicUrlMissing,
+    /// What is wrong with it stands in the log.
+    #[error("the sign-in provider gives no usable answer at the moment: try again, or sign in with your password")]
+    ProviderTrouble,
+    #[error("the sign-in provider's answer is not believed: {0}")]
+    ProviderRefused(&'static str),
+    #[error("this sign-in was not begun in this browser, was used already or is older than 10 minutes: begin again")]
+    SignInUnknown,
+    /// Also when it is linked to a user who may not sign in.
+    #[error("no user here is linked to this sign-in: sign in with your password, then link it on your profile page")]
+    IdentityUnlinked,
+    #[error("this sign-in is linked to another user of this installation")]
+    IdentityTaken,
+    #[error("the owner of this account has not granted this: ask them for it")]
+    GrantTooNarrow,
     #[error("password hashing failed: {0}")]
     Hashing(String),
     #[error("cannot access {path}: {detail}")]

@@ -11,7 +11,7 @@ use super::one_time::{self, Purpose};
 use super::people::{require_user, user_key};
 use super::session::Client;
 use super::vault::Vault;
-use super::{api_keys, password, second_factor, session};
+use super::{api_keys, oidc, password, second_factor, session};
 use crate::domain::id::UserId;
 use crate::domain::user::{LiveHold, Role, User};
 use crate::storage::tables::{LIVE_HOLDS, USERS};
@@ -162,5 +162,7 @@ fn set_password(tx: &mut Tx<'_>, vault: &Vault, user: UserId, password_hash: &st
     session::revoke_others(&mut rows, None)?;
     api_keys::revoke_where(&mut rows, vault, now, None, |_| true)?;
     rows.put(&LIVE_HOLDS, &Key::new(), &LiveHold { since: now })?;
+    // Whoever made this necessary may have linked a sign-in of their own.
+    oidc::unlink_all(tx, user, now)?;
     Ok(person)
 }

@@ -35,6 +35,10 @@ pub struct Settings {
     /// From where people may come; empty = from everywhere.
     #[serde(default)]
     pub networks: Networks,
+    /// Where browsers reach this installation (`https://HOST/PATH`, without a slash at the end): sign-in
+    /// providers send people back to it.
+    #[serde(default)]
+    pub public_url: Option<String>,
 }
 
 impl Record for Settings {

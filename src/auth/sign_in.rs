@@ -68,6 +68,17 @@ impl Auth {
         self.throttle.forgive(&attempt);
         let (id, client) = (user.id, client.clone());
         let (session_id, refresh) = self.store.write(move |tx| session::open(&mut tx.user(id), &client, now)).await?;
+        self.signed_in(user, session_id, refresh, now)
+    }
+
+    /// What a freshly opened session gives its user.
+    pub(super) fn signed_in(
+        &self,
+        user: User,
+        session_id: SessionId,
+        refresh: SecretString,
+        now: Timestamp,
+    ) -> Result<SignedIn, AuthError> {
         let access_token = self.tokens.issue(Bearer { user_id: user.id, session_id }, now)?;
         Ok(SignedIn { user, access_token, refresh_token: Some(refresh) })
     }
@@ -76,7 +87,7 @@ impl Auth {
     ///
     /// # Errors
     /// `WrongCode`, `Throttled` during the pause after five wrong ones.
-    async fn take_code(&self, user: UserId, code: SecretString) -> Result<(), AuthError> {
+    pub(super) async fn take_code(&self, user: UserId, code: SecretString) -> Result<(), AuthError> {
         let (now, vault) = (self.now(), self.vault.clone());
         match self.store.write(move |tx| second_factor::check(&mut tx.user(user), &vault, &code, now)).await? {
             Checked::Right => Ok(()),

@@ -144,6 +144,27 @@ impl Vault {
         open(&self.keys.master(sealed.key_version)?.wrapping, sealed, &system_aad(key))
     }
 
+    /// Seals a secret of the installation and stores it, replacing what was there.
+    pub(super) fn seal_system(&self, tx: &mut Tx<'_>, name: &str, secret: &SecretString) -> Result<(), VaultError> {
+        let key = Key::new().text(name);
+        let (generation, master) = self.keys.present(&tx.view())?;
+        let sealed = seal(&master.wrapping, generation, &system_aad(&key), secret.expose_secret().trim().as_bytes())?;
+        Ok(tx.put(&SYSTEM_SECRETS, &key, &sealed)?)
+    }
+
+    /// Opens a secret of the installation; `None` when there is none.
+    pub(super) fn open_system(&self, view: &View<'_>, name: &str) -> Result<Option<SecretString>, VaultError> {
+        let key = Key::new().text(name);
+        let Some(sealed) = view.get(&SYSTEM_SECRETS, &key)? else { return Ok(None) };
+        let plain = self.open_system_secret(&key, &sealed)?;
+        Ok(Some(SecretString::from(std::str::from_utf8(&plain).map_err(|_| VaultError::Unreadable)?)))
+    }
+
+    /// Removes a secret of the installation.
+    pub(super) fn remove_system(&self, tx: &mut Tx<'_>, name: &str) -> Result<(), VaultError> {
+        Ok(tx.remove(&SYSTEM_SECRETS, &Key::new().text(name))?)
+    }
+
     fn app_key_key(&self, view: &View<'_>, app_key: &SecretString) -> Result<Key, VaultError> {
         Ok(owner_key(&self.keys.present(view)?.1, app_key))
     }

@@ -13,6 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use self::header::HeaderMap;
 use super::BrokerError;
 use super::egress::Egress;
+use super::reach;
+use crate::domain::reach::Reach;
 
 /// Answers longer than this are refused: the longest page of a broker is far below.
 const MAX_BODY: usize = 8 << 20;
@@ -85,6 +87,8 @@ impl HttpReply {
 pub struct HttpClient {
     client: reqwest::Client,
     egress: Egress,
+    /// For addresses that were not configured on the server itself; `None` = anywhere.
+    reach: Option<Reach>,
 }
 
 impl HttpClient {
@@ -102,6 +106,18 @@ impl HttpClient {
     /// # Errors
     /// As [`Self::new`].
     pub fn within(egress: Egress, settings: HttpSettings) -> Result<Self, HttpFailure> {
+        Self::build(egress, settings, None)
+    }
+
+    /// The same, for addresses that people or other programs name: they must lie within reach.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn reaching(reach: Reach, egress: Egress, settings: HttpSettings) -> Result<Self, HttpFailure> {
+        Self::build(egress, settings, Some(reach))
+    }
+
+    fn build(egress: Egress, settings: HttpSettings, reach: Option<Reach>) -> Result<Self, HttpFailure> {
         install_crypto();
         let builder = reqwest::Client::builder()
             .connect_timeout(settings.connect_timeout)
@@ -113,10 +129,14 @@ impl HttpClient {
             .no_proxy()
             .http1_only()
             .user_agent(concat!("eggmoney/", env!("CARGO_PKG_VERSION")));
+        let builder = match reach {
+            Some(reach) => builder.dns_resolver(Arc::new(reach::Within(reach))),
+            None => builder,
+        };
         egress
             .guard(builder)
             .build()
-            .map(|client| Self { client, egress })
+            .map(|client| Self { client, egress, reach })
             .map_err(|e| HttpFailure::NotSent(format!("the HTTP client cannot be set up: {}", chain(&e.without_url()))))
     }
 
@@ -136,6 +156,9 @@ impl HttpClient {
     /// When it may not, or the URL is none.
     pub fn may_reach(&self, url: &str) -> Result<(), HttpFailure> {
         match reqwest::Url::parse(url) {
+            Ok(url) if self.reach.is_some_and(|reach| !reach::allows(reach, &url)) => {
+                Err(HttpFailure::NotSent(reach::OUT_OF_REACH.to_owned()))
+            }
             Ok(url) if self.egress.allows(&url) => Ok(()),
             Ok(_) => Err(HttpFailure::NotSent("this process may not speak to that host".to_owned())),
             Err(error) => Err(HttpFailure::NotSent(format!("not a URL: {error}"))),
@@ -283,6 +306,23 @@ mod tests {
         assert_eq!(egress.refused(), [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "localhost".to_owned()]);
         assert!(here.accept().is_err(), "somebody connected");
         assert!(HttpClient::new(HttpSettings::default()).unwrap().may_reach(&format!("http://127.0.0.1:{port}/")).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_client_for_the_internet_does_not_knock_at_home() {
+        let here = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        here.set_nonblocking(true).unwrap();
+        let port = here.local_addr().unwrap().port();
+        let client = |reach| HttpClient::reaching(reach, Egress::default(), HttpSettings::default()).unwrap();
+        let public = client(Reach::Public);
+        // A number, the same written otherwise, and a name that leads here.
+        for host in ["127.0.0.1", "[::1]", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]", "localhost"] {
+            let error = public.send(public.get(&format!("http://{host}:{port}/")), &Redactor::new([])).await.unwrap_err();
+            assert!(matches!(&error, HttpFailure::NotSent(text) if text.contains("special network")), "{host}: {error:?}");
+        }
+        assert!(here.accept().is_err(), "somebody connected");
+        assert!(client(Reach::Lan).may_reach(&format!("http://127.0.0.1:{port}/")).is_ok());
+        assert!(client(Reach::Lan).may_reach("http://169.254.169.254/latest/meta-data").is_err());
     }
 
     #[tokio::test]

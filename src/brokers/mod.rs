@@ -8,6 +8,7 @@ pub mod http;
 pub mod kis;
 pub mod limit;
 pub mod paper;
+mod reach;
 #[cfg(test)]
 pub(crate) mod scripted;
 

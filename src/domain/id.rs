@@ -66,6 +66,8 @@ ids! {
     SessionId,
     /// A key with which a program speaks for its user.
     ApiKeyId,
+    /// What one user lets another one do with one account.
+    GrantId,
     /// A message to a user.
     MessageId,
     /// One open question about an account's books and its broker.

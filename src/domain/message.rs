@@ -266,6 +266,12 @@ pub enum Notice {
     /// Somebody signed in as the person made an API key.
     ApiKeyMade {
         name: String,
+        address: String,
+    },
+    /// A sign-in at a provider was linked to the person.
+    IdentityLinked {
+        /// The provider's name.
+        provider: String,
         /// Where from.
         address: String,
     },
@@ -353,6 +359,7 @@ impl Notice {
             | Notice::ResetLinkMade { .. }
             | Notice::ApiKeyMade { .. }
             | Notice::PasswordReset { .. }
+            | Notice::IdentityLinked { .. }
             | Notice::SessionRevoked { .. } => Level::Warning,
             Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::AnotherProgram { .. } => {
                 Level::Error

@@ -21,6 +21,7 @@ pub mod money;
 pub mod network;
 pub mod night;
 pub mod order;
+pub mod reach;
 pub mod remark;
 pub mod rules;
 #[cfg(test)]

@@ -75,6 +75,38 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+/// Whose things are changed, and who changes them: usually the same person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acting {
+    pub owner: UserId,
+    pub by: UserId,
+}
+
+impl From<UserId> for Acting {
+    fn from(user: UserId) -> Self {
+        Self { owner: user, by: user }
+    }
+}
+
+/// What a user may let another one do with one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantKind {
+    /// Seeing balance, positions, orders and bots.
+    View,
+    /// The same, and making, changing and deleting bots.
+    ManageBots,
+    /// Switching the account's kill switch on; lifting it is the owner's.
+    EmergencyStop,
+}
+
+impl GrantKind {
+    /// Whether a grant of this kind is enough where `needed` is asked for.
+    pub fn includes(self, needed: Self) -> bool {
+        self == needed || (self == Self::ManageBots && needed == Self::View)
+    }
+}
+
 /// A user's password was set by somebody who need not be that user: nothing trades live until the user
 /// confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -78,6 +78,14 @@ permissions! {
     AlertsManage "alerts.manage" EVERYBODY None;
     /// Imports into own accounts.
     ImportsRun "imports.run" TRADERS None;
+    /// What others may do with own accounts.
+    SharingManage "sharing.manage" TRADERS None;
+    /// What others have shared, as far as each grant goes; giving a grant back.
+    SharedRead "shared.read" EVERYBODY None;
+    /// Bots of accounts that others have shared for it.
+    SharedBots "shared.bots" TRADERS None;
+    /// The kill switch of accounts that others have shared for it: stopping is for everybody.
+    SharedStop "shared.stop" EVERYBODY None;
     /// The list of users.
     UsersManage "users.manage" ADMIN None;
     /// Settings of the installation.

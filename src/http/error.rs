@@ -80,6 +80,13 @@ codes! {
     Conflict 409 "conflict" "The request contradicts the present state";
     VersionConflict 409 "version_conflict" "Somebody changed it in the meantime";
     UsernameTaken 409 "username_taken" "The user name is taken";
+    NotGranted 403 "not_granted" "The owner has not granted this";
+    IdentityNotLinked 403 "identity_not_linked" "Nobody is linked to this sign-in";
+    IdentityTaken 409 "identity_taken" "This sign-in is linked to somebody else";
+    PublicUrlMissing 409 "public_url_missing" "The public address is not set";
+    ProviderRefused 401 "provider_refused" "The provider's answer is not believed";
+    SignInUnknown 422 "sign_in_unknown" "This sign-in was not begun here";
+    ProviderUnreachable 503 "provider_unreachable" "The sign-in provider cannot be reached";
     AppKeyTaken 409 "app_key_taken" "The app key is used by another account";
     TooLarge 413 "too_large" "The request is too large";
     UnsupportedMediaType 415 "unsupported_media_type" "This kind of content is not accepted";
@@ -398,6 +405,15 @@ impl From<AuthError> for ApiError {
             AuthError::WeakPassword(_) => Self::new(ErrorCode::WeakPassword, text).at("/password"),
             AuthError::InvalidEmail(_) => Self::new(ErrorCode::InvalidEmail, text).at("/email"),
             AuthError::WrongCurrentPassword => Self::new(ErrorCode::WrongCurrentPassword, text).at("/current"),
+            AuthError::InvalidSetting { pointer, .. } => Self::invalid(pointer, text),
+            AuthError::TooMany(_) => Self::conflict("too_many", text),
+            AuthError::PublicUrlMissing => Self::new(ErrorCode::PublicUrlMissing, text),
+            AuthError::ProviderTrouble => Self::new(ErrorCode::ProviderUnreachable, text).retry_after(Duration::from_secs(10)),
+            AuthError::ProviderRefused(_) => Self::new(ErrorCode::ProviderRefused, text),
+            AuthError::SignInUnknown => Self::new(ErrorCode::SignInUnknown, text),
+            AuthError::IdentityUnlinked => Self::new(ErrorCode::IdentityNotLinked, text),
+            AuthError::GrantTooNarrow => Self::new(ErrorCode::NotGranted, text),
+            AuthError::IdentityTaken => Self::new(ErrorCode::IdentityTaken, text),
             AuthError::NotFound(what) => Self::not_found(what),
             AuthError::Hashing(_) | AuthError::File { .. } => Self::internal(text),
             AuthError::InvalidKeyName => Self::invalid("/name", text),

@@ -255,6 +255,9 @@ fn korean(notice: &Notice) -> String {
         Notice::ApiKeyMade { name, address } => format!(
             "🔑 {address}에서 API 키 '{name}'을(를) 만들었습니다. 본인이 아니라면 내 정보 페이지에서 키를 폐기하고 비밀번호를 바꿔 주세요."
         ),
+        Notice::IdentityLinked { provider, address } => format!(
+            "🔗 {address}에서 {provider} 로그인을 내 계정에 연결했습니다. 본인이 아니라면 보안 페이지에서 연결을 끊고 비밀번호를 바꿔 주세요."
+        ),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 이미 쓴 로그인 토큰이 {address}에서 다시 쓰여, 그 기기의 로그인을 끊었습니다. 본인이 아니라면 비밀번호를 바꿔 주세요."
@@ -443,6 +446,9 @@ fn english(notice: &Notice) -> String {
         ),
         Notice::ApiKeyMade { name, address } => format!(
             "🔑 The API key '{name}' was made from {address}. If this was not you, revoke it on the profile page and change your password."
+        ),
+        Notice::IdentityLinked { provider, address } => format!(
+            "🔗 A sign-in with {provider} was linked to your account from {address}. If this was not you, remove it on the security page and change your password."
         ),
         Notice::SessionRevoked { address } => {
             format!(

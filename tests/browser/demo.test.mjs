@@ -19,6 +19,7 @@ const PAGES = [
   '/history',
   '/history?tab=profit',
   '/positions',
+  '/shared',
   '/schedule',
   '/account',
   '/accounts/new',

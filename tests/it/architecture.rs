@@ -45,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Words and the only places that may use them. A place is a file or a folder (ending in `/`).
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("redb::", &["storage/redb.rs", "storage/mod.rs", "storage/snapshot.rs"]),
-    ("reqwest::", &["brokers/http.rs", "brokers/egress.rs", "brokers/kis/rest.rs", "notify/telegram.rs"]),
+    ("reqwest::", &["brokers/http.rs", "brokers/egress.rs", "brokers/reach.rs", "brokers/kis/rest.rs", "notify/telegram.rs"]),
     ("tokio_tungstenite::", &["brokers/kis/ws/", "simulators/kis/ws/"]),
     ("aes::", &["brokers/kis/ws/crypt.rs", "simulators/kis/ws/wire.rs"]),
     ("cbc::", &["brokers/kis/ws/crypt.rs", "simulators/kis/ws/wire.rs"]),

@@ -33,6 +33,20 @@ const BODILESS: &[&str] = &[
     "POST /api/v1/users/second-factor/recovery-codes",
     "POST /api/v1/users/password/confirm",
     "DELETE /api/v1/admin/invitations/{id}",
+    "DELETE /api/v1/users/identities/{id}",
+    "DELETE /api/v1/admin/sign-in-providers/{id}",
+    "DELETE /api/v1/trading/accounts/{id}/grants/{grant}",
+    "DELETE /api/v1/shared/{grant}",
+    "DELETE /api/v1/shared/{grant}/bots/{bot}",
+    "POST /api/v1/shared/{grant}/stop",
+];
+/// Right bodies need a provider that answers: their fields are tried here, the journeys in oidc.rs.
+const AWAY: &[&str] = &[
+    "POST /api/v1/auth/oidc/start",
+    "POST /api/v1/auth/oidc/finish",
+    "POST /api/v1/auth/oidc/code",
+    "POST /api/v1/users/identities/start",
+    "POST /api/v1/users/identities",
 ];
 /// Have a form instead of JSON; they are tried in tests of their own.
 const UPLOADS: [&str; 2] = ["POST /api/v1/imports/eggmoney", "POST /api/v1/imports/user"];
@@ -208,7 +222,12 @@ impl Attack<'_> {
             self.faults.push(format!("{route} changed something in spite of refusing"));
         }
         let (status, done) = answer(self.caller.request(method, path).json(&good)).await;
-        if !(200..300).contains(&status) {
+        if AWAY.contains(&route) {
+            // Nobody was sent away by this, so that nobody comes back.
+            if !(400..500).contains(&status) {
+                self.faults.push(format!("{route} without a sign-in under way: {status} {done}"));
+            }
+        } else if !(200..300).contains(&status) {
             self.faults.push(format!("{route} with the right body: {status} {done}"));
         }
         done
@@ -533,7 +552,7 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         ("expires_at", json!("2020-01-01T00:00:00Z")),
         ("expires_at", json!("2999-01-01T00:00:00Z")),
         ("expires_at", json!("tomorrow")),
-        ("networks", json!(vec!["203.0.113.7"; 21])),
+        ("networks", json!(vec!["203.0.113.7"; 65])),
         ("networks", json!(["203.0.113.7", "nowhere"])),
         ("networks", json!(["203.0.113.7/33"])),
         ("scope", json!("admin")),
@@ -545,6 +564,41 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     }
     let fields = [must("name", Words), must("scope", Choice), may("expires_at", Any), may("networks", List)];
     t.on(&format!("POST {path}"), path, &fields, body).await;
+    let path = "/api/v1/users/identities/start";
+    t.on(&format!("POST {path}"), path, &[must("provider_id", Id)], json!({"provider_id": account})).await;
+    let (path, body) = ("/api/v1/users/identities", json!({"state": "s", "code": "c", "iss": "https://id.example"}));
+    t.on(&format!("POST {path}"), path, &[must("state", Any), must("code", Any), may("iss", Any)], body).await;
+
+    // What others may do, and what others let this one do: the same account, granted to its owner's friend and back.
+    server.create("friend", Role::User).await;
+    let (status, _) = t.caller.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
+    assert_eq!(status, 200);
+    let fields = [must("username", Words), must("kind", Choice), must("until", Any)];
+    let until = "2026-12-01T00:00:00Z";
+    let path = format!("{at}/grants");
+    t.on("POST /api/v1/trading/accounts/{id}/grants", &path, &fields, json!({"username": "friend", "kind": "view", "until": until})).await;
+    let friend = server.login("friend").await;
+    assert_eq!(friend.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await.0, 200);
+    let theirs = server.app.trading.own_account(server.app.auth.find_user("friend").unwrap().unwrap().id).await.unwrap().to_string();
+    let body = json!({"username": "chan", "kind": "manage_bots", "until": until});
+    let granted = friend.post(&format!("/api/v1/trading/accounts/{theirs}/grants"), &body).await.1;
+    let shared = format!("/api/v1/shared/{}/bots", id(&granted));
+    t.watched.push(shared.clone());
+    let mut new = settings.clone();
+    (new["account_id"], new["name"]) = (json!(theirs), json!("SHARED"));
+    let of_new = [must("account_id", Id), must("name", Words), must("symbol", Words), must("seed", Positive), must("t_div", Whole)];
+    let fields: Vec<Field> = of_new.into_iter().chain(BOT_FIELDS.iter().map(|f| may(f.name, f.kind))).collect();
+    let bot = t.on("POST /api/v1/shared/{grant}/bots", &shared, &fields, new).await;
+    let mut change = settings.clone();
+    change["version"] = version(&bot);
+    let fields: Vec<Field> = [must("version", Version)].into_iter().chain(BOT_FIELDS.iter().map(|f| may(f.name, f.kind))).collect();
+    let at_shared = format!("{shared}/{}", id(&bot));
+    let bot = t.on("PATCH /api/v1/shared/{grant}/bots/{bot}", &at_shared, &fields, change).await;
+    let fields = [must("version", Version), must("name", Words)];
+    let body = json!({"version": version(&bot), "name": "SHARED2"});
+    t.on("POST /api/v1/shared/{grant}/bots/{bot}/rename", &format!("{at_shared}/rename"), &fields, body).await;
+    t.watched.pop();
+
     let fields = [must("current", Any), must("new", Any)];
     t.on("POST /api/v1/users/password", "/api/v1/users/password", &fields, json!({"current": PASSWORD, "new": format!("{PASSWORD} new")}))
         .await;
@@ -568,6 +622,37 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
         ..t
     };
     t.caller.prove().await;
+    let path = "/api/v1/admin/public-address";
+    t.on(&format!("PUT {path}"), path, &[may("public_url", Words)], json!({"public_url": "https://nas.example"})).await;
+    t.watched.push("/api/v1/admin/sign-in-providers".to_owned());
+    let path = "/api/v1/admin/sign-in-providers";
+    let fields = [
+        must("name", Words),
+        must("issuer", Words),
+        must("client_id", Words),
+        may("client_secret", Words),
+        may("enabled", Flag),
+        may("lan", Flag),
+        may("trusted_second_factor", Flag),
+    ];
+    let body = json!({"name": "Home", "issuer": "https://id.example", "client_id": "egg", "client_secret": "canary", "enabled": true,
+        "lan": false, "trusted_second_factor": false});
+    let provider = t.on(&format!("POST {path}"), path, &fields, body.clone()).await;
+    let fields = fields.map(|f| may(f.name, f.kind));
+    t.on(&format!("PATCH {path}/{{id}}"), &format!("{path}/{}", id(&provider)), &fields, body).await;
+    let (path, body) = (format!("{path}/test"), json!({"issuer": "https://192.0.2.1", "lan": false}));
+    t.tried.insert(format!("POST {path}"));
+    for wrong in [body, json!({}), json!({"issuer": 7}), json!({"issuer": "x", "lan": 1}), json!({"issuer": "x", "surprise": 1}), json!([])]
+    {
+        t.refused("the test of a provider", t.caller.request("POST", &path).json(&wrong), None).await;
+    }
+    let offered = json!({"provider_id": account});
+    t.on("POST /api/v1/auth/oidc/start", "/api/v1/auth/oidc/start", &[must("provider_id", Id)], offered).await;
+    let body = json!({"state": "s", "code": "c", "iss": "https://id.example"});
+    let fields = [must("state", Any), must("code", Any), may("iss", Any)];
+    t.on("POST /api/v1/auth/oidc/finish", "/api/v1/auth/oidc/finish", &fields, body).await;
+    let body = json!({"continuation": "w", "code": "000000"});
+    t.on("POST /api/v1/auth/oidc/code", "/api/v1/auth/oidc/code", &[must("continuation", Any), must("code", Any)], body).await;
     let path = "/api/v1/admin/invitations";
     t.on(&format!("POST {path}"), path, &[must("role", Choice), may("note", Label)], json!({"role": "user", "note": "for 아버지"})).await;
     let chan = server.app.auth.find_user("chan").unwrap().unwrap().id;
@@ -663,12 +748,21 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
     let schedule = json!({"decision": rule, "twap_start": rule, "twap_end": rule, "twap_count": 5, "closing_buy": rule});
     let new_bot = json!({"account_id": owned.account, "name": "N", "symbol": "TQQQ", "seed": 1, "profit_rate": 0.1, "t_div": 20, "max_tier": 10,
         "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}]});
+    // Bodies are read before the grant is looked for.
+    const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
+    let shared = format!("/api/v1/shared/{NOBODYS}/bots");
     let good = [
         ("PATCH /api/v1/trading/accounts/{id}", account.clone(), json!({"version": 1, "settings": {"schedule": schedule}})),
         ("PUT /api/v1/trading/accounts/{id}/schedule", format!("{account}/schedule"), json!({"version": 1, "schedule": schedule})),
-        ("POST /api/v1/trading/bots", "/api/v1/trading/bots".to_owned(), new_bot),
+        ("POST /api/v1/trading/bots", "/api/v1/trading/bots".to_owned(), new_bot.clone()),
         ("PATCH /api/v1/trading/bots/{id}", bot, json!({"version": 1, "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}]})),
         ("PUT /api/v1/trading/accounts/{id}/limits", format!("{account}/limits"), json!({"version": 1, "limits": {"max_daily_trades": 5}})),
+        ("POST /api/v1/shared/{grant}/bots", shared.clone(), new_bot.clone()),
+        (
+            "PATCH /api/v1/shared/{grant}/bots/{bot}",
+            format!("{shared}/{NOBODYS}"),
+            json!({"version": 1, "closing_conditions": [{"drop_rate": 0.05, "seed_rate": 1}]}),
+        ),
         (
             "POST /api/v1/trading/bots/renewal",
             "/api/v1/trading/bots/renewal".to_owned(),
@@ -702,7 +796,7 @@ async fn an_object_is_never_read_from_a_list_of_its_fields() {
             }
         }
     }
-    assert_eq!(tried, 15, "every object of every request");
+    assert_eq!(tried, 17, "every object of every request");
 }
 
 #[tokio::test]

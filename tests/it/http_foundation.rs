@@ -62,6 +62,9 @@ async fn only_these_routes_are_public() {
     let public: BTreeSet<String> =
         routes::all().iter().filter(|r| r.access == Access::Public).map(|r| format!("{} {}", r.method, r.path)).collect();
     let expected = [
+        // Names of the sign-in providers, and what they tell the browser to bring.
+        "GET /api/v1/auth/oidc/callback",
+        "GET /api/v1/auth/oidc/providers",
         "GET /api/v1/system",
         "GET /healthz",
         "GET /readyz",
@@ -69,6 +72,9 @@ async fn only_these_routes_are_public() {
         "GET /ws/events",
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/logout",
+        "POST /api/v1/auth/oidc/code",
+        "POST /api/v1/auth/oidc/finish",
+        "POST /api/v1/auth/oidc/start",
         "POST /api/v1/auth/recovery",
         "POST /api/v1/auth/recovery/confirm",
         "POST /api/v1/auth/refresh",

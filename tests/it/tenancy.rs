@@ -29,6 +29,34 @@ const NAMELESS: &[&str] = &[
     "POST /api/v1/auth/reset",
     "POST /api/v1/auth/recovery",
     "POST /api/v1/auth/recovery/confirm",
+    "GET /api/v1/auth/oidc/providers",
+    "POST /api/v1/auth/oidc/start",
+    "GET /api/v1/auth/oidc/callback",
+    "POST /api/v1/auth/oidc/finish",
+    "POST /api/v1/auth/oidc/code",
+    "GET /api/v1/users/identities",
+    "POST /api/v1/users/identities/start",
+    "POST /api/v1/users/identities",
+    // Tried with another user's in oidc.rs.
+    "DELETE /api/v1/users/identities/{id}",
+    // What others have granted: tried kind by kind in grants.rs.
+    "GET /api/v1/shared",
+    "DELETE /api/v1/shared/{grant}",
+    "GET /api/v1/shared/{grant}/account",
+    "GET /api/v1/shared/{grant}/positions",
+    "GET /api/v1/shared/{grant}/orders",
+    "GET /api/v1/shared/{grant}/bots",
+    "POST /api/v1/shared/{grant}/bots",
+    "PATCH /api/v1/shared/{grant}/bots/{bot}",
+    "DELETE /api/v1/shared/{grant}/bots/{bot}",
+    "POST /api/v1/shared/{grant}/bots/{bot}/rename",
+    "POST /api/v1/shared/{grant}/stop",
+    "GET /api/v1/admin/sign-in-providers",
+    "POST /api/v1/admin/sign-in-providers",
+    "PATCH /api/v1/admin/sign-in-providers/{id}",
+    "DELETE /api/v1/admin/sign-in-providers/{id}",
+    "POST /api/v1/admin/sign-in-providers/test",
+    "PUT /api/v1/admin/public-address",
     "GET /api/v1/users/second-factor",
     "POST /api/v1/users/second-factor",
     "DELETE /api/v1/users/second-factor",
@@ -380,6 +408,18 @@ async fn nobody_learns_of_anothers_data_on_any_route() {
     t.of(&one("PUT", "/hts-id"), &format!("{at}/hts-id"), &account, json!({"hts_id": "chan01"})).await;
     t.of(&one("GET", "/balance"), &format!("{at}/balance"), &account, Value::Null).await;
     t.of(&one("DELETE", "/broker-key"), &key, &account, Value::Null).await;
+
+    // What the owner lets a third person do; both strangers have given a proof, too.
+    server.create("third", Role::User).await;
+    for caller in t.strangers.iter().chain([&t.owner]) {
+        assert_eq!(caller.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await.0, 200);
+    }
+    let grants = format!("{at}/grants");
+    let body = json!({"username": "third", "kind": "view", "until": "2026-12-01T00:00:00Z"});
+    let grant = id(&t.of(&one("POST", "/grants"), &grants, &account, body).await);
+    let listed = t.of(&one("GET", "/grants"), &grants, &account, Value::Null).await;
+    assert_eq!(listed["items"][0]["username"], "third");
+    t.of(&one("DELETE", "/grants/{grant}"), &format!("{grants}/{grant}"), &grant, Value::Null).await;
 
     // Uploads.
     let upload = t.upload().await;

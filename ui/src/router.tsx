@@ -63,6 +63,8 @@ export const router = createHashRouter([
       page('/recovery', () => import('./features/auth'), 'RecoveryPage'),
     ],
   },
+  // Where a sign-in provider sends people back to: in or out.
+  page('/signed-in', () => import('./features/auth'), 'SignedInPage'),
   {
     element: (
       <Guard>
@@ -86,6 +88,8 @@ export const router = createHashRouter([
       page('/schedule', () => import('./features/schedule'), 'SchedulePage'),
       page('/account', account, 'AccountPage'),
       page('/accounts/new', account, 'NewAccountPage'),
+      page('/shared', () => import('./features/shared'), 'SharedPage'),
+      page('/shared/:id', () => import('./features/shared'), 'SharedAccountPage'),
       page('/import', () => import('./features/imports'), 'ImportPage'),
       page('/alerts', () => import('./features/alerts'), 'AlertsPage'),
       page('/admin', () => import('./features/admin'), 'AdminPage'),

@@ -173,6 +173,7 @@ describe('texts for codes of the API', () => {
       ...text.matchAll(/\baudit\(\s*[^"]*?,\s*"([a-z_]+\.[a-z_]+)",/g),
       ...text.matchAll(/\.create\(\w+, \w+, "([a-z_]+\.[a-z_]+)"/g),
       ...text.matchAll(/"(kill_switch\.\w+)"/g),
+      ...text.matchAll(/\bnote_shared\([^"]*?"([a-z_]+\.[a-z_]+)"/g),
     ]);
     const acts = new Set(found.map((match) => match[1] ?? ''));
     expect(acts.size).toBeGreaterThan(40);

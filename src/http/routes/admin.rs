@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::system::SystemReport;
+use crate::auth::oidc::CALLBACK_PATH;
 use crate::auth::{RegistrationPolicy, Settings};
 use crate::domain::id::UserId;
 use crate::domain::user::Role;
@@ -46,12 +47,17 @@ struct SettingsView {
     networks: Vec<String>,
     /// The caller's own address, as the server sees it.
     your_address: String,
+    /// Where browsers reach this installation; sign-in providers send people back to it. `null` = not set.
+    public_url: Option<String>,
+    /// What to register at a provider as the address to return to; `null` without a public address.
+    redirect_uri: Option<String>,
 }
 
 impl SettingsView {
     fn new(settings: Settings, req: &HttpRequest) -> Self {
-        let Settings { registration, networks } = settings;
-        Self { registration, networks: networks.texts(), your_address: extract::client_address(req) }
+        let Settings { registration, networks, public_url } = settings;
+        let redirect_uri = public_url.as_ref().map(|url| format!("{url}{CALLBACK_PATH}"));
+        Self { registration, networks: networks.texts(), your_address: extract::client_address(req), public_url, redirect_uri }
     }
 }
 

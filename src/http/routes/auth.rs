@@ -95,7 +95,7 @@ struct StepUp {
 
 /// What signing in gives.
 #[derive(Serialize, ToSchema)]
-struct TokenAnswer {
+pub(super) struct TokenAnswer {
     access_token: String,
     /// Absent for the web client, which has it in a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,7 +233,7 @@ async fn step_up(
     Ok(web::Json(StepUp { proved_until }))
 }
 
-fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web: bool) -> HttpResponse {
+pub(super) fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web: bool) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     let mut refresh_token = signed_in.refresh_token;
     if web && let Some(token) = refresh_token.take() {
@@ -249,7 +249,7 @@ fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web: bool) -> H
 }
 
 /// Whether the browser reached us over TLS, as configured or as a trusted proxy says.
-fn secure(app: &AppData, req: &HttpRequest) -> bool {
+pub(super) fn secure(app: &AppData, req: &HttpRequest) -> bool {
     let proxied = || req.headers().get("x-forwarded-proto").is_some_and(|v| v == "https");
     app.config.speaks_tls() || (extract::origin(req).proxied && proxied())
 }

@@ -63,9 +63,9 @@ fn conditions(input: Option<Vec<Object<ConditionInput>>>) -> Option<Vec<ClosingC
 /// A new bot; everything after `max_tier` may be left out.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewBotInput {
+pub(super) struct NewBotInput {
     #[schema(value_type = uuid::Uuid)]
-    account_id: AccountId,
+    pub(super) account_id: AccountId,
     name: String,
     symbol: String,
     seed: Amount,
@@ -121,9 +121,9 @@ impl From<NewBotInput> for NewBot {
 /// A change of a bot; what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct BotChange {
+pub(super) struct BotChange {
     /// The version that the change was made from.
-    version: u64,
+    pub(super) version: u64,
     symbol: Option<String>,
     active: Option<bool>,
     seed: Option<Amount>,
@@ -172,9 +172,9 @@ impl From<BotChange> for BotPatch {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct BotName {
-    version: u64,
-    name: String,
+pub(super) struct BotName {
+    pub(super) version: u64,
+    pub(super) name: String,
 }
 
 #[derive(Deserialize, ToSchema)]

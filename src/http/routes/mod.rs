@@ -12,7 +12,9 @@ mod differences;
 mod disclosures;
 mod exports;
 mod going_live;
+mod grants;
 mod history;
+mod identities;
 mod imports;
 mod leaving;
 mod limits;
@@ -23,6 +25,8 @@ mod portfolio;
 mod recovery;
 mod schedule_input;
 mod security;
+mod shared;
+mod sign_in_providers;
 mod stream;
 mod system;
 mod tickets;
@@ -36,6 +40,8 @@ pub fn all() -> Vec<Route> {
         system::routes(),
         auth::routes(),
         recovery::routes(),
+        identities::routes(),
+        sign_in_providers::routes(),
         users::routes(),
         security::routes(),
         api_keys::routes(),
@@ -57,6 +63,8 @@ pub fn all() -> Vec<Route> {
         orders::routes(),
         limits::routes(),
         alerts::routes(),
+        grants::routes(),
+        shared::routes(),
         portfolio::routes(),
         stream::routes(),
     ]

@@ -9,6 +9,7 @@ use crate::domain::account::Account;
 use crate::domain::bot::{Bot, Holding};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::{AccountId, BotId, UserId};
+use crate::domain::user::Acting;
 use crate::quant::egg::point::Held;
 use crate::quant::egg::trailing;
 use crate::storage::tables::{ACCOUNTS, BOTS, LISTINGS};
@@ -164,7 +165,8 @@ impl Trading {
     ///
     /// # Errors
     /// `Fields` for bad settings, `Conflict` with `name_taken`.
-    pub async fn create_bot(&self, user: UserId, new: NewBot) -> Result<Bot, TradingError> {
+    pub async fn create_bot(&self, who: impl Into<Acting> + Send, new: NewBot) -> Result<Bot, TradingError> {
+        let Acting { owner: user, by } = who.into();
         let account = new.account_id;
         let (settings, mut problems) = new.settings().examined();
         let name = checked_bot_name(&new.name).map_err(|p| problems.insert(0, p)).unwrap_or_default();
@@ -187,10 +189,10 @@ impl Trading {
                 let position = books.bots.iter().map(|b| b.position + 1).max().unwrap_or(0);
                 let mut bot = new.blank(BotId(time_ordered(now)), name.clone(), position);
                 settings.apply(&mut bot);
-                adopt_orphans(tx, &books, &bot, user, now)?;
+                adopt_orphans(tx, &books, &bot, by, now)?;
                 put_bot(tx, &bot)?;
                 admit(tx, account, bot.id, now)?;
-                tx.audit(now, Some(user), "bot.created", json!({ "account_id": account, "bot": bot }))?;
+                tx.audit(now, Some(by), "bot.created", json!({ "account_id": account, "bot": bot }))?;
                 Ok(bot)
             })
             .await?;
@@ -203,7 +205,8 @@ impl Trading {
     /// # Errors
     /// `Fields` for bad values, `Conflict` with `version_conflict`, or `bot_has_holding` or
     /// `bot_has_sheet` when the symbol of a bot with a position or a sheet would change.
-    pub async fn change_bot(&self, user: UserId, id: BotId, version: u64, patch: BotPatch) -> Result<Bot, TradingError> {
+    pub async fn change_bot(&self, who: impl Into<Acting> + Send, id: BotId, version: u64, patch: BotPatch) -> Result<Bot, TradingError> {
+        let Acting { owner: user, by } = who.into();
         let patch = patch.checked()?;
         let rows = self.store.user(user);
         let seen = rows.read(|v| find_bot(v, id))?;
@@ -233,7 +236,7 @@ impl Trading {
                 put_bot(tx, &after)?;
                 let mut detail = difference(&before, &after);
                 detail["bot_id"] = json!(id);
-                tx.audit(now, Some(user), "bot.changed", detail)?;
+                tx.audit(now, Some(by), "bot.changed", detail)?;
                 post_events(tx, account, now, ended.map(|(_, event)| event).as_slice())?;
                 Ok(after)
             })
@@ -247,7 +250,8 @@ impl Trading {
     ///
     /// # Errors
     /// `Conflict` with `version_conflict` or `name_taken`, `Fields` for a bad name.
-    pub async fn rename_bot(&self, user: UserId, id: BotId, version: u64, name: &str) -> Result<Bot, TradingError> {
+    pub async fn rename_bot(&self, who: impl Into<Acting> + Send, id: BotId, version: u64, name: &str) -> Result<Bot, TradingError> {
+        let Acting { owner: user, by } = who.into();
         let name = checked_bot_name(name).map_err(|p| TradingError::Fields(vec![p]))?;
         let now = self.clock.now();
         let bot = self
@@ -267,8 +271,8 @@ impl Trading {
                 }
                 let after = Bot { name: name.clone(), version: before.version + 1, ..before.clone() };
                 put_bot(tx, &after)?;
-                tx.record(account, now, Actor::User(user), renaming(&books, &before, &name))?;
-                tx.audit(now, Some(user), "bot.renamed", json!({ "bot_id": id, "before": before.name, "after": name }))?;
+                tx.record(account, now, Actor::User(by), renaming(&books, &before, &name))?;
+                tx.audit(now, Some(by), "bot.renamed", json!({ "bot_id": id, "before": before.name, "after": name }))?;
                 Ok(after)
             })
             .await?;
@@ -280,7 +284,8 @@ impl Trading {
     ///
     /// # Errors
     /// `Conflict` with `bot_has_holding`, `bot_has_sheet` or `bot_has_order`.
-    pub async fn delete_bot(&self, user: UserId, id: BotId) -> Result<(), TradingError> {
+    pub async fn delete_bot(&self, who: impl Into<Acting> + Send, id: BotId) -> Result<(), TradingError> {
+        let Acting { owner: user, by } = who.into();
         let now = self.clock.now();
         let account = self
             .store
@@ -294,9 +299,9 @@ impl Trading {
                 let empty = books.holdings.iter().filter(|h| h.bot_id == Some(id));
                 let events =
                     empty.map(|h| Event::HoldingCorrected { holding_id: h.id, after: None, note: "the bot was deleted".to_owned() });
-                tx.record(bot.account_id, now, Actor::User(user), events.collect())?;
+                tx.record(bot.account_id, now, Actor::User(by), events.collect())?;
                 remove_bot(tx, &bot)?;
-                tx.audit(now, Some(user), "bot.deleted", json!({ "bot": bot }))?;
+                tx.audit(now, Some(by), "bot.deleted", json!({ "bot": bot }))?;
                 Ok(bot.account_id)
             })
             .await?;
@@ -308,7 +313,8 @@ impl Trading {
     ///
     /// # Errors
     /// `Fields` when the list is not exactly the account's bots.
-    pub async fn reorder_bots(&self, user: UserId, account: AccountId, order: Vec<BotId>) -> Result<(), TradingError> {
+    pub async fn reorder_bots(&self, who: impl Into<Acting> + Send, account: AccountId, order: Vec<BotId>) -> Result<(), TradingError> {
+        let Acting { owner: user, by } = who.into();
         let now = self.clock.now();
         self.store
             .user(user)
@@ -329,7 +335,7 @@ impl Trading {
                     }
                 }
                 let names: Vec<&str> = order.iter().filter_map(|id| books.bot(*id)).map(|b| b.name.as_str()).collect();
-                tx.audit(now, Some(user), "bots.reordered", json!({ "account_id": account, "order": names }))?;
+                tx.audit(now, Some(by), "bots.reordered", json!({ "account_id": account, "order": names }))?;
                 Ok(())
             })
             .await?;

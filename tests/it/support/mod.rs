@@ -3,6 +3,7 @@
 pub mod chat;
 pub mod keys;
 pub mod old;
+pub mod provider;
 
 use std::sync::Arc;
 use std::time::Duration;

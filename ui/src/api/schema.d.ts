@@ -65,7 +65,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops all new orders on this installation; or, after a step-up, lifts that. */
+        /** Stops all new orders on this installation, or lifts that. */
         post: operations["set_installation_kill_switch"];
         delete?: never;
         options?: never;
@@ -82,8 +82,25 @@ export interface paths {
         };
         /** Whether live orders are allowed. */
         get: operations["get_live_trading"];
-        /** Allows (after a step-up) or forbids live orders on this installation. */
+        /** Allows or forbids live orders on this installation. */
         put: operations["set_live_trading"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/public-address": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets the address under which browsers reach this installation; providers send people back to it. */
+        put: operations["set_public_url"];
         post?: never;
         delete?: never;
         options?: never;
@@ -107,6 +124,59 @@ export interface paths {
         head?: never;
         /** Opens or closes registration. */
         patch: operations["update_settings"];
+        trace?: never;
+    };
+    "/api/v1/admin/sign-in-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The providers that people can sign in with, also those that are switched off. */
+        get: operations["list_providers"];
+        put?: never;
+        /** Adds a provider. */
+        post: operations["add_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sign-in-providers/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a provider what it says of itself. Nothing is kept. */
+        post: operations["test_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sign-in-providers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a provider. */
+        delete: operations["remove_provider"];
+        options?: never;
+        head?: never;
+        /** Changes a provider. Linked sign-ins are bound to the issuer: with another one they no longer count. */
+        patch: operations["change_provider"];
         trace?: never;
     };
     "/api/v1/admin/system": {
@@ -158,23 +228,6 @@ export interface paths {
         head?: never;
         /** Changes a user's role or marks. A new role and a deactivation end all of the user's sessions. */
         patch: operations["update_user"];
-        trace?: never;
-    };
-    "/api/v1/admin/users/{id}/erase": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Erases a user who was deactivated before. */
-        post: operations["erase_user"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/admin/users/{id}/reset": {
@@ -277,6 +330,91 @@ export interface paths {
         put?: never;
         /** Ends the session of a refresh token, from the cookie or the body; without one, that of the access token. */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a provider sends the browser back to: leads to the page that finishes the sign-in. */
+        get: operations["callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the code of the second factor after a provider let the caller in. */
+        post: operations["finish_with_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in whoever a provider vouches for. With `second_factor_required` comes a `continuation`. */
+        post: operations["finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The providers that people can sign in with. */
+        get: operations["list_offered"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a sign-in: the browser goes to the address of the answer. */
+        post: operations["start"];
         delete?: never;
         options?: never;
         head?: never;
@@ -408,26 +546,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/imports/user": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Imports the export of a user into the caller, who must have no accounts yet: the file field `file`. All
-         *     accounts only observe afterwards, and broker keys are entered again.
-         */
-        post: operations["import_user"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/imports/{id}": {
         parameters: {
             query?: never;
@@ -454,7 +572,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Imports an upload; one with a settings file, which may hold a broker key, after a step-up. */
+        /** Imports an upload. */
         post: operations["confirm_import"];
         delete?: never;
         options?: never;
@@ -530,6 +648,161 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What others let the caller do now. */
+        get: operations["list_shared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Gives a grant back. */
+        delete: operations["decline"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account with its cash and positions. */
+        get: operations["shared_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/bots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's bots in their order. */
+        get: operations["shared_bots"];
+        put?: never;
+        /** Makes a bot in the account. */
+        post: operations["create_shared_bot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/bots/{bot}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes one of the account's bots that holds nothing and has nothing under way. */
+        delete: operations["delete_shared_bot"];
+        options?: never;
+        head?: never;
+        /** Changes settings of one of the account's bots. */
+        patch: operations["update_shared_bot"];
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/bots/{bot}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives one of the account's bots another name. */
+        post: operations["rename_shared_bot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's orders, newest first. */
+        get: operations["shared_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the account holds, by instrument and by bot. */
+        get: operations["shared_positions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{grant}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches the account's kill switch on and cancels its open orders. Only the owner lifts it. */
+        post: operations["stop_shared"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/system": {
         parameters: {
             query?: never;
@@ -557,7 +830,7 @@ export interface paths {
         /** The caller's accounts. */
         get: operations["list_accounts"];
         put?: never;
-        /** Makes an account, observing; without a broker key or, after a step-up, with one. */
+        /** Makes an account, observing; with a broker key or without. */
         post: operations["create_account"];
         delete?: never;
         options?: never;
@@ -734,6 +1007,44 @@ export interface paths {
         /** Moves a live account, or one of its bots, to another rung. */
         post: operations["climb"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What others may do with an account, also what has ended by itself. */
+        get: operations["list_grants"];
+        put?: never;
+        /**
+         * Lets another user see an account, manage its bots or stop it, until a date. Nothing else: never keys,
+         *     limits or going live.
+         */
+        post: operations["give_grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trading/accounts/{id}/grants/{grant}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a grant back; it no longer counts from then on. */
+        delete: operations["revoke_grant"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1213,10 +1524,7 @@ export interface paths {
         /** The kill switches that concern the caller. */
         get: operations["get_kill_switch"];
         put?: never;
-        /**
-         * Stops all new orders of the caller, or of one account, and cancels the open ones; or, after a step-up,
-         *     lifts that.
-         */
+        /** Stops all new orders of the caller, or of one account, and cancels the open ones; or lifts that. */
         post: operations["set_kill_switch"];
         delete?: never;
         options?: never;
@@ -1350,41 +1658,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/api-keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The caller's API keys, newest first. */
-        get: operations["list_api_keys"];
-        put?: never;
-        /** Makes an API key. */
-        post: operations["create_api_key"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/users/api-keys/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Ends one of the caller's API keys at once. */
-        delete: operations["revoke_api_key"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/users/audit": {
         parameters: {
             query?: never;
@@ -1402,28 +1675,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/disclosures": {
+    "/api/v1/users/identities": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The texts that concern the caller. */
-        get: operations["list_disclosures"];
+        /** The sign-ins that the caller has linked. */
+        get: operations["list_identities"];
         put?: never;
-        /**
-         * Accepts a text. Before the first broker key, and before the next one after its text has changed, the
-         *     disclosure `broker_key` must be accepted.
-         */
-        post: operations["accept_disclosure"];
+        /** Links the sign-in with which the caller came back. The proof was given when it began. */
+        post: operations["link"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/erase": {
+    "/api/v1/users/identities/start": {
         parameters: {
             query?: never;
             header?: never;
@@ -1432,32 +1702,26 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Erases the caller for good: accounts are stopped, then every row goes, and the key without which no backup
-         *     gives away what was sealed.
-         */
-        post: operations["erase_self"];
+        /** Begins to link a sign-in: the browser goes to the address of the answer. */
+        post: operations["start_link"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/export": {
+    "/api/v1/users/identities/{id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * Everything of the caller as one zip archive: tables, and the form that another installation imports. No
-         *     secret is in it.
-         */
-        get: operations["export_user"];
+        get?: never;
         put?: never;
         post?: never;
-        delete?: never;
+        /** Removes a linked sign-in. All other sessions end. */
+        delete: operations["unlink"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1513,23 +1777,6 @@ export interface paths {
         head?: never;
         /** Changes language or e-mail address. */
         patch: operations["update_profile"];
-        trace?: never;
-    };
-    "/api/v1/users/remaining": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What the caller has here: accounts, open orders, positions. */
-        get: operations["list_remaining"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/users/second-factor": {
@@ -1674,14 +1921,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Acceptance: {
-            name: components["schemas"]["Disclosure"];
-            /**
-             * Format: int32
-             * @description The version that was read.
-             */
-            version: number;
-        };
         AccountChange: {
             name?: string | null;
             settings?: components["schemas"]["SettingsChange"];
@@ -1827,47 +2066,12 @@ export interface components {
             old_shares?: number | null;
             price?: components["schemas"]["Amount"] | null;
         };
-        /** @description An API key without its secret. */
-        ApiKeyItem: {
-            /** Format: date-time */
-            created_at: string;
-            /**
-             * Format: date-time
-             * @description `null` = never.
-             */
-            expires_at: string | null;
-            /** Format: uuid */
-            id: string;
-            /** @description What a signature names as its key: `egg_…`. It is no secret. */
-            key: string;
-            /** Format: date-time */
-            last_used_at: string | null;
-            last_used_from: string | null;
-            name: string;
-            /** @description Where it may be used from; empty = anywhere. */
-            networks: string[];
-            /** Format: date-time */
-            revoked_at: string | null;
-            scope: components["schemas"]["Scope"];
-        };
-        /** @description The caller's keys, and how many calls they have made today. */
-        ApiKeys: {
-            /**
-             * Format: int32
-             * @description Most calls per day; `null` = no limit.
-             */
-            calls_limit: number | null;
-            /**
-             * Format: int32
-             * @description Calls with all keys since midnight in Seoul.
-             */
-            calls_today: number;
-            /**
-             * Format: date-time
-             * @description When the next day begins.
-             */
-            calls_until: string;
-            items: components["schemas"]["ApiKeyItem"][];
+        /** @description What the browser brought back from a provider. */
+        ArrivalRequest: {
+            code: string;
+            /** @description Who answers, where the provider says it. */
+            iss?: string | null;
+            state: string;
         };
         AtView: {
             /** Format: date-time */
@@ -2214,6 +2418,10 @@ export interface components {
             first_at: string;
             market: string;
         };
+        ChosenProvider: {
+            /** Format: uuid */
+            provider_id: string;
+        };
         CloseView: {
             close: string;
             date: string;
@@ -2225,6 +2433,12 @@ export interface components {
         };
         ClosingView: {
             conditions: components["schemas"]["ClosingLevelView"][];
+        };
+        CodeRequest: {
+            /** @description Of the authenticator app, or a recovery code. */
+            code: string;
+            /** @description Of the answer that asked for the code. */
+            continuation: string;
         };
         /** @description One rule of the closing-drop buy, fractions. */
         ConditionInput: {
@@ -2260,6 +2474,10 @@ export interface components {
             changed: number;
             removed: number;
             same: number;
+        };
+        /** @description Where the browser goes to sign in. */
+        DepartureAnswer: {
+            url: string;
         };
         /** @description The report's part about times: as stored, as proposed, and in effect in summer and winter. */
         DescribedSchedule: {
@@ -2298,23 +2516,6 @@ export interface components {
             checked: components["schemas"]["CheckedView"][];
             items: components["schemas"]["DifferenceView"][];
         };
-        /**
-         * @description A text that people accept.
-         * @enum {string}
-         */
-        Disclosure: "broker_key" | "administration";
-        /** @description A text in its present version. The pages carry the words, by name and version. */
-        DisclosureItem: {
-            /**
-             * Format: date-time
-             * @description When the caller accepted this version; `null` = not yet.
-             */
-            accepted_at: string | null;
-            dated: string;
-            name: components["schemas"]["Disclosure"];
-            /** Format: int32 */
-            version: number;
-        };
         /** @description Distance from the highest close of 90 sessions. */
         DrawdownView: {
             high: string;
@@ -2348,13 +2549,6 @@ export interface components {
          * @enum {string}
          */
         Environment: "own" | "mock" | "live";
-        /** @description The end of a user. */
-        Erasure: {
-            /** @description Go although orders are open at a broker. Nobody here follows them any more. */
-            leave_orders?: boolean;
-            /** @description The user's name, typed once more. */
-            username: string;
-        };
         /**
          * @description The exchange that lists a US instrument. Brokers want it by name in every order.
          * @enum {string}
@@ -2440,6 +2634,21 @@ export interface components {
             /** @description Above 0, at most 100. */
             ratio_percent: components["schemas"]["Amount"];
         };
+        /** @description What somebody may do with one of the caller's accounts. */
+        GivenGrant: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["GrantKind"];
+            /**
+             * Format: date-time
+             * @description It counts before this instant.
+             */
+            until: string;
+            /** @description Who may do it. */
+            username: string;
+        };
         /** @description Where an account stands on the way to live trading. */
         GoingLiveView: {
             /** @description Only live accounts climb. */
@@ -2460,6 +2669,11 @@ export interface components {
             /** Format: date-time */
             since: string | null;
         };
+        /**
+         * @description What a user may let another one do with one account.
+         * @enum {string}
+         */
+        GrantKind: "view" | "manage_bots" | "emergency_stop";
         /** @description What a bot holds. */
         HeldView: {
             average_price: string;
@@ -2613,6 +2827,10 @@ export interface components {
             vix: number | null;
         };
         InstallationSettings: {
+            /** @description Where browsers reach this installation; sign-in providers send people back to it. `null` = not set. */
+            public_url: string | null;
+            /** @description What to register at a provider as the address to return to; `null` without a public address. */
+            redirect_uri: string | null;
             /** @description `open` or `closed` */
             registration: components["schemas"]["RegistrationPolicy"];
         };
@@ -2622,6 +2840,8 @@ export interface components {
         };
         InstallationSwitch: {
             on: boolean;
+            /** @description Required to lift it. */
+            password?: string | null;
         };
         /** @description A listed instrument. */
         InstrumentView: {
@@ -2677,6 +2897,8 @@ export interface components {
              */
             account?: string | null;
             on: boolean;
+            /** @description Required to lift it. */
+            password?: string | null;
         };
         /** @description The prices that a bot's rules look at, highest first. */
         LadderView: {
@@ -2729,6 +2951,8 @@ export interface components {
         };
         LimitsChange: {
             limits: components["schemas"]["LimitsInput"];
+            /** @description Limits guard the owner's money: changing them needs the password. */
+            password: string;
             /** Format: int64 */
             version: number;
         };
@@ -2744,6 +2968,22 @@ export interface components {
             /** Format: int32 */
             orders_per_second?: number | null;
             price_collar?: components["schemas"]["Amount"] | null;
+        };
+        /** @description A sign-in that the caller has linked. */
+        LinkedIdentity: {
+            /** Format: uuid */
+            id: string;
+            issuer: string;
+            /** @description What the provider calls the person, if it said so. */
+            label: string | null;
+            /** Format: date-time */
+            last_used_at: string | null;
+            /** Format: date-time */
+            linked_at: string;
+            /** @description The provider's name when it was linked. */
+            provider: string;
+            /** @description The provider's identifier of the person. */
+            subject: string;
         };
         /** @description A list answer. */
         List_AccountView: {
@@ -2820,17 +3060,20 @@ export interface components {
             next: string | null;
         };
         /** @description A list answer. */
-        List_DisclosureItem: {
+        List_GivenGrant: {
             items: {
+                /** Format: date-time */
+                created_at: string;
+                /** Format: uuid */
+                id: string;
+                kind: components["schemas"]["GrantKind"];
                 /**
                  * Format: date-time
-                 * @description When the caller accepted this version; `null` = not yet.
+                 * @description It counts before this instant.
                  */
-                accepted_at: string | null;
-                dated: string;
-                name: components["schemas"]["Disclosure"];
-                /** Format: int32 */
-                version: number;
+                until: string;
+                /** @description Who may do it. */
+                username: string;
             }[];
             /**
              * Format: uuid
@@ -2876,6 +3119,29 @@ export interface components {
             next: string | null;
         };
         /** @description A list answer. */
+        List_LinkedIdentity: {
+            items: {
+                /** Format: uuid */
+                id: string;
+                issuer: string;
+                /** @description What the provider calls the person, if it said so. */
+                label: string | null;
+                /** Format: date-time */
+                last_used_at: string | null;
+                /** Format: date-time */
+                linked_at: string;
+                /** @description The provider's name when it was linked. */
+                provider: string;
+                /** @description The provider's identifier of the person. */
+                subject: string;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
         List_NightView: {
             items: {
                 /** Format: date-time */
@@ -2883,6 +3149,19 @@ export interface components {
                 lines: components["schemas"]["NightLine"][];
                 session: string;
                 verdict: components["schemas"]["Verdict"] | null;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_OfferedProvider: {
+            items: {
+                /** Format: uuid */
+                id: string;
+                name: string;
             }[];
             /**
              * Format: uuid
@@ -2938,16 +3217,16 @@ export interface components {
             next: string | null;
         };
         /** @description A list answer. */
-        List_Remaining: {
+        List_ReceivedGrant: {
             items: {
+                account: string;
                 /** Format: uuid */
-                account_id: string;
-                environment: components["schemas"]["Environment"];
-                name: string;
-                open_orders: number;
-                /** @description Positions stay at the broker. */
-                positions: number;
-                trading: boolean;
+                id: string;
+                kind: components["schemas"]["GrantKind"];
+                /** @description Whose account it is. */
+                owner: string;
+                /** Format: date-time */
+                until: string;
             }[];
             /**
              * Format: uuid
@@ -3037,6 +3316,29 @@ export interface components {
                 symbol: string;
                 /** @description USD for buys, shares for sells. */
                 total: string;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_SignInProvider: {
+            items: {
+                client_id: string;
+                /** Format: date-time */
+                created_at: string;
+                enabled: boolean;
+                has_secret: boolean;
+                /** Format: uuid */
+                id: string;
+                issuer: string;
+                /** @description It stands in the local network, so that addresses there may be spoken to. */
+                lan: boolean;
+                name: string;
+                /** @description Who was let in by it is not asked for the own second factor. */
+                trusted_second_factor: boolean;
             }[];
             /**
              * Format: uuid
@@ -3178,7 +3480,7 @@ export interface components {
          * @enum {string}
          */
         Mood: "extreme_greed" | "greed" | "neutral" | "fear" | "extreme_fear";
-        /** @description A move on the ladder. Going up needs a step-up, going down nothing but the rung. */
+        /** @description A move on the ladder. Going down needs nothing but the rung. */
         Move: {
             /**
              * Format: uuid
@@ -3191,6 +3493,8 @@ export interface components {
              *     above.
              */
             old_server_stopped?: boolean;
+            /** @description Required upwards. */
+            password?: string | null;
             /** @description `observe`, `paper`, `one_share` or `full`; upwards one rung at a time. */
             rung: components["schemas"]["Rung"];
             /** @description Go on although the last night was not clean or there was none. */
@@ -3278,6 +3582,15 @@ export interface components {
             bot_token: string;
             chat_id: string;
         };
+        NewGrant: {
+            kind: components["schemas"]["GrantKind"];
+            /**
+             * Format: date-time
+             * @description In the future, within a year.
+             */
+            until: string;
+            username: string;
+        };
         NewHtsId: {
             /** @description `null` removes it. */
             hts_id?: string | null;
@@ -3287,23 +3600,6 @@ export interface components {
             note?: string | null;
             role: components["schemas"]["Role"];
         };
-        /** @description A new key. It is not shown again. */
-        NewKey: {
-            item: components["schemas"]["ApiKeyItem"];
-            /** @description `egg_…_…`: the key's name, and after the second underscore the secret. */
-            key: string;
-        };
-        NewKeyRequest: {
-            /**
-             * Format: date-time
-             * @description Never when absent.
-             */
-            expires_at?: string | null;
-            name: string;
-            /** @description Addresses and networks of both families, at most 20; anywhere when absent or empty. */
-            networks?: string[];
-            scope: components["schemas"]["Scope"];
-        };
         NewReset: {
             /** @description The phone is lost, too: the second factor goes with the old password. */
             drop_second_factor?: boolean;
@@ -3312,6 +3608,17 @@ export interface components {
             schedule: components["schemas"]["Schedule"];
             /** Format: int64 */
             version: number;
+        };
+        NewSignInProvider: {
+            client_id: string;
+            client_secret?: string | null;
+            enabled?: boolean;
+            /** @description Exactly as the provider names itself, for example `https://accounts.google.com`. */
+            issuer: string;
+            lan?: boolean;
+            /** @description On the button, up to 40 characters. */
+            name: string;
+            trusted_second_factor?: boolean;
         };
         /** @description One bot's night, both sides. */
         NightLine: {
@@ -3350,6 +3657,12 @@ export interface components {
          * @enum {string}
          */
         NoticeState: "no_hts_id" | "connecting" | "live" | "interrupted";
+        /** @description A provider that people can sign in with. */
+        OfferedProvider: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         OpenRow: {
             /** Format: double */
             amount: number;
@@ -3646,6 +3959,26 @@ export interface components {
             bot_name: string | null;
             split: components["schemas"]["RatioView"] | null;
         };
+        ProviderTest: {
+            issuer: string;
+            lan?: boolean;
+        };
+        /** @description What a provider answered. */
+        ProviderTestResult: {
+            authorization_endpoint: string | null;
+            /** @description Keys that it publishes. */
+            keys: number | null;
+            ok: boolean;
+            /** @description Whether it says that it takes PKCE; it is sent in any case. */
+            pkce: boolean | null;
+            /** @description What is wrong; `null` = nothing. */
+            problem: string | null;
+            token_endpoint: string | null;
+        };
+        PublicAddress: {
+            /** @description `https://HOST` or `https://HOST/PATH`; `null` = sign-in through providers is off. */
+            public_url?: string | null;
+        };
         /** @description An open question with what it is about. */
         Question: components["schemas"]["Unsettled"] & {
             /** @description There is a bot of this name: fills can be booked. */
@@ -3709,6 +4042,17 @@ export interface components {
             limit: components["schemas"]["LimitHit"] | null;
             message: string;
         };
+        /** @description What somebody lets the caller do. */
+        ReceivedGrant: {
+            account: string;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["GrantKind"];
+            /** @description Whose account it is. */
+            owner: string;
+            /** Format: date-time */
+            until: string;
+        };
         Recovery: {
             /** @description From the file `recovery-code` in the data folder on the NAS. */
             code: string;
@@ -3750,17 +4094,6 @@ export interface components {
          * @enum {string}
          */
         RegistrationPolicy: "open" | "closed";
-        /** @description An account of somebody who thinks of leaving. */
-        Remaining: {
-            /** Format: uuid */
-            account_id: string;
-            environment: components["schemas"]["Environment"];
-            name: string;
-            open_orders: number;
-            /** @description Positions stay at the broker. */
-            positions: number;
-            trading: boolean;
-        };
         /** @description An English sentence, and what it is made of. */
         Remark: {
             /** @description Stable name of the sentence. */
@@ -3895,11 +4228,6 @@ export interface components {
             seasons: components["schemas"]["SeasonalTimes"];
             upcoming: components["schemas"]["SessionTimes"][];
         };
-        /**
-         * @description How far an API key reaches; each includes the ones before it.
-         * @enum {string}
-         */
-        Scope: "read" | "paper" | "trade";
         /** @description Korean times (`HH:MM`) of a regular session. */
         SeasonClock: {
             closing_buy: string;
@@ -4030,6 +4358,27 @@ export interface components {
             /** @description `unbooked_fills` or `duplicate_holdings` */
             type: components["schemas"]["QuestionKind"];
         };
+        /** @description Somebody else's account, without keys, limits and settings. */
+        SharedAccount: {
+            /** Format: uuid */
+            account_id: string;
+            balance: components["schemas"]["BalanceView"];
+            /** @description `own`, `mock` or `live` */
+            environment: components["schemas"]["Environment"];
+            /** Format: uuid */
+            grant_id: string;
+            /** @description A kill switch stops this account. */
+            halted: boolean;
+            kind: components["schemas"]["GrantKind"];
+            /** @description `observe` or `trading` */
+            mode: components["schemas"]["AccountMode"];
+            name: string;
+            owner: string;
+        };
+        /** @description Whether the account stands still now. */
+        SharedStop: {
+            halted: boolean;
+        };
         /** @description One instrument, by the books and at the broker. */
         SharesView: {
             /** @description `null` where the broker was not asked. */
@@ -4067,6 +4416,32 @@ export interface components {
         };
         /** @enum {string} */
         Side: "buy" | "sell";
+        /** @description A provider of OpenID Connect. Its client secret is never shown. */
+        SignInProvider: {
+            client_id: string;
+            /** Format: date-time */
+            created_at: string;
+            enabled: boolean;
+            has_secret: boolean;
+            /** Format: uuid */
+            id: string;
+            issuer: string;
+            /** @description It stands in the local network, so that addresses there may be spoken to. */
+            lan: boolean;
+            name: string;
+            /** @description Who was let in by it is not asked for the own second factor. */
+            trusted_second_factor: boolean;
+        };
+        /** @description What to change; absent fields stay, a `null` secret is removed. */
+        SignInProviderPatch: {
+            client_id?: string | null;
+            client_secret?: string | null;
+            enabled?: boolean | null;
+            issuer?: string | null;
+            lan?: boolean | null;
+            name?: string | null;
+            trusted_second_factor?: boolean | null;
+        };
         SignedInUser: {
             /** Format: uuid */
             id: string;
@@ -4267,19 +4642,6 @@ export interface components {
          * @enum {string}
          */
         TradeKind: "SELL" | "SELL_1_4" | "SELL_3_4" | "SELL_PART" | "BUY" | "BUY_FORCE" | "HOLD";
-        /** @description What came. */
-        TransferReport: {
-            /** @description Names of the accounts. All of them observe; broker keys are entered again. */
-            accounts: string[];
-            /** Format: date-time */
-            made_at: string;
-            /** @description Rows by space. */
-            rows: {
-                [key: string]: number;
-            };
-            /** @description Name and time of the export. */
-            username: string;
-        };
         /**
          * @description A ticker's indicators; what is not known is `null`.
          *     Where a price stands to its averages of 20 and 60 sessions.
@@ -4644,6 +5006,38 @@ export interface operations {
             };
         };
     };
+    set_public_url: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublicAddress"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicAddress"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_settings: {
         parameters: {
             query?: never;
@@ -4691,6 +5085,160 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InstallationSettings"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_SignInProvider"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSignInProvider"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProvider"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderTestResult"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInProviderPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProvider"];
                 };
             };
             /** @description Problem details */
@@ -4782,38 +5330,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Person"];
                 };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    erase_user: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Erasure"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Problem details */
             default: {
@@ -5053,6 +5569,161 @@ export interface operations {
             };
         };
     };
+    callback: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                iss?: string;
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_with_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArrivalRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_offered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_OfferedProvider"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenProvider"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartureAnswer"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     request_recovery: {
         parameters: {
             query?: never;
@@ -5272,39 +5943,6 @@ export interface operations {
             };
         };
     };
-    import_user: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** @description the file `file` */
-        requestBody: {
-            content: {
-                "multipart/form-data": string;
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TransferReport"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     cancel_import: {
         parameters: {
             query?: never;
@@ -5482,6 +6120,350 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SummaryView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_ReceivedGrant"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedAccount"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_bots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_shared_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBotInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_shared_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+                bot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_shared_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+                bot: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BotChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rename_shared_bot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+                bot: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BotName"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BotView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_orders: {
+        parameters: {
+            query?: {
+                /** @description Only orders that have not ended. */
+                open?: boolean;
+                limit?: number;
+                after?: string;
+            };
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_OrderView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_positions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PositionsView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedStop"];
                 };
             };
             /** @description Problem details */
@@ -6010,6 +6992,99 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["GoingLiveView"];
                 };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_GivenGrant"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    give_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGrant"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenGrant"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem details */
             default: {
@@ -7428,94 +8503,6 @@ export interface operations {
             };
         };
     };
-    list_api_keys: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiKeys"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_api_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewKeyRequest"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NewKey"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    revoke_api_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     own_audit: {
         parameters: {
             query?: {
@@ -7549,7 +8536,7 @@ export interface operations {
             };
         };
     };
-    list_disclosures: {
+    list_identities: {
         parameters: {
             query?: never;
             header?: never;
@@ -7563,7 +8550,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["List_DisclosureItem"];
+                    "application/json": components["schemas"]["List_LinkedIdentity"];
                 };
             };
             /** @description Problem details */
@@ -7577,7 +8564,7 @@ export interface operations {
             };
         };
     };
-    accept_disclosure: {
+    link: {
         parameters: {
             query?: never;
             header?: never;
@@ -7586,15 +8573,17 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Acceptance"];
+                "application/json": components["schemas"]["ArrivalRequest"];
             };
         };
         responses: {
-            204: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["LinkedIdentity"];
+                };
             };
             /** @description Problem details */
             default: {
@@ -7607,7 +8596,7 @@ export interface operations {
             };
         };
     };
-    erase_self: {
+    start_link: {
         parameters: {
             query?: never;
             header?: never;
@@ -7616,44 +8605,45 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Erasure"];
+                "application/json": components["schemas"]["ChosenProvider"];
             };
         };
         responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    export_user: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description eggmoney-NAME-DATE.zip */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/zip": unknown;
+                    "application/json": components["schemas"]["DepartureAnswer"];
                 };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unlink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem details */
             default: {
@@ -7769,34 +8759,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Profile"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_remaining: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["List_Remaining"];
                 };
             };
             /** @description Problem details */

@@ -26,6 +26,8 @@ export type Problem = Partial<
   /** Of a refused order. */
   limit?: LimitHit;
   order_id?: string;
+  /** Of a sign-in through a provider that wants the second factor. */
+  continuation?: string;
 };
 
 export type Role = Schemas['Role'];
@@ -46,6 +48,20 @@ export type OwnNetworks = Schemas['OwnNetworks'];
 export type RecoveryCodes = Schemas['RecoveryCodes'];
 export type PasswordSet = Schemas['PasswordSet'];
 export type Registration = Schemas['RegisterRequest'];
+export type OfferedProvider = Schemas['OfferedProvider'];
+export type Departure = Schemas['DepartureAnswer'];
+export type Arrival = Schemas['ArrivalRequest'];
+export type LinkedIdentity = Schemas['LinkedIdentity'];
+export type SignInProvider = Schemas['SignInProvider'];
+export type NewSignInProvider = Schemas['NewSignInProvider'];
+export type SignInProviderPatch = Schemas['SignInProviderPatch'];
+export type ProviderTest = Schemas['ProviderTestResult'];
+export type PublicAddress = Schemas['PublicAddress'];
+export type GrantKind = Schemas['GrantKind'];
+export type GivenGrant = Schemas['GivenGrant'];
+export type NewGrant = Schemas['NewGrant'];
+export type ReceivedGrant = Schemas['ReceivedGrant'];
+export type SharedAccount = Schemas['SharedAccount'];
 
 export type Environment = Schemas['Environment'];
 export type BrokerHost = Schemas['BrokerHost'];

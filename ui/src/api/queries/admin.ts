@@ -10,10 +10,15 @@ import type {
   LiveTrading,
   MadeInvitation,
   NewInvitation,
+  NewSignInProvider,
   Page,
   Person,
   PersonPatch,
+  ProviderTest,
+  PublicAddress,
   ResetLink,
+  SignInProvider,
+  SignInProviderPatch,
   UserRules,
 } from '../types';
 import { keys } from './keys';
@@ -85,7 +90,10 @@ function useAdminMutation<Input, Result>(mutationFn: (input: Input) => Promise<R
     // One-time words are not kept once their dialog is closed.
     gcTime: 0,
     // Not waited for: what comes back once is shown at once.
-    onSuccess: () => void client.invalidateQueries({ queryKey: keys.admin }),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: keys.admin });
+      void client.invalidateQueries({ queryKey: keys.offeredProviders });
+    },
   });
 }
 
@@ -103,6 +111,28 @@ export const useInvite = () =>
   useAdminMutation((input: NewInvitation) => post<MadeInvitation>('admin/invitations', input));
 export const useRevokeInvitation = () =>
   useAdminMutation((id: string) => remove<void>(`admin/invitations/${encodeURIComponent(id)}`));
+
+const PROVIDERS = 'admin/sign-in-providers';
+const providerAt = (id: string) => `${PROVIDERS}/${encodeURIComponent(id)}`;
+
+export const useSignInProviders = () =>
+  useQuery({
+    queryKey: [...keys.admin, 'sign-in-providers'],
+    queryFn: ({ signal }) => get<Page<SignInProvider>>(PROVIDERS, undefined, signal),
+  });
+export const useAddProvider = () =>
+  useAdminMutation((input: NewSignInProvider) => post<SignInProvider>(PROVIDERS, input));
+export const useChangeProvider = () =>
+  useAdminMutation(({ id, ...change }: SignInProviderPatch & { id: string }) =>
+    patch<SignInProvider>(providerAt(id), change),
+  );
+export const useRemoveProvider = () => useAdminMutation((id: string) => remove<void>(providerAt(id)));
+export const useTestProvider = () =>
+  useMutation({
+    mutationFn: (input: { issuer: string; lan: boolean }) => post<ProviderTest>(`${PROVIDERS}/test`, input),
+  });
+export const useSavePublicAddress = () =>
+  useAdminMutation((input: PublicAddress) => put<PublicAddress>('admin/public-address', input));
 
 /** What was done to the installation, newest first. */
 export const useInstallationAudit = () =>

@@ -24,7 +24,7 @@ import type {
 import { keys } from './keys';
 
 /** The sign-in page is gone once somebody is in, so the language is taken over here, not there. */
-function enter(login: Login): void {
+export function enter(login: Login): void {
   signedIn(login);
   // The profile decides, unless this browser was told otherwise.
   if (readPreference('language') !== 'en') void setLanguage(login.user.language);

@@ -22,6 +22,7 @@ export const others: NavItem[] = [
   { to: '/reconciliation', label: 'nav.reconciliation', icon: 'check' },
   { to: '/schedule', label: 'nav.schedule', icon: 'schedule' },
   { to: '/account', label: 'nav.account', icon: 'account' },
+  { to: '/shared', label: 'nav.shared', icon: 'eye' },
   { to: '/import', label: 'nav.import', icon: 'import' },
   { to: '/alerts', label: 'nav.alerts', icon: 'bell' },
   { to: '/admin', label: 'nav.admin', icon: 'admin', admin: true },

@@ -6,6 +6,7 @@ import { Badge } from '../../components/ui/badge';
 import { ButtonLink } from '../../components/ui/button';
 import { Card, PageHead } from '../../components/ui/card';
 import { When } from '../../components/ui/value';
+import { AccessCard } from './AccessCard';
 import { BalanceCard } from './BalanceCard';
 import { BrokerKeyCard } from './BrokerKeyCard';
 import { ExportCard } from './ExportCard';
@@ -71,6 +72,7 @@ function Sections({ account }: { account: Account }) {
             </>
           )}
           {settable && <LimitsCard account={account} />}
+          <AccessCard account={account} />
           {!own && <ExportCard account={account} />}
         </div>
       </div>

@@ -10,6 +10,7 @@ import { Missing } from '../../components/ui/value';
 import { bytes } from '../../lib/format';
 import { InstallationAudit } from './InstallationAudit';
 import { InvitationsCard } from './InvitationsCard';
+import { ProvidersCard } from './ProvidersCard';
 import { SafetyCard } from './SafetyCard';
 import { UsersCard } from './UsersCard';
 
@@ -27,6 +28,7 @@ export function AdminPage() {
         <InvitationsCard />
         <Registration />
         <Networks />
+        <ProvidersCard />
         <System />
         <InstallationAudit />
       </div>

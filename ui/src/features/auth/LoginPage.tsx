@@ -12,6 +12,7 @@ import { ErrorNote } from '../../components/ui/feedback';
 import { TextField } from '../../components/ui/field';
 import { issueText } from '../../lib/forms';
 import { AuthFrame } from './AuthFrame';
+import { ProviderButtons } from './ProviderButtons';
 
 const schema = z.object({
   username: z.string().trim().min(1, 'form.required'),
@@ -76,6 +77,7 @@ export function LoginPage() {
           {t('auth.login')}
         </Button>
       </form>
+      <ProviderButtons />
       <p className="text-muted mt-6 text-sm">
         {system.data?.registration === 'closed' ? t('auth.registrationClosed') : t('auth.noAccount')}{' '}
         <Link to="/register" className="text-ink font-semibold underline">

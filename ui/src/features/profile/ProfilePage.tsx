@@ -10,6 +10,7 @@ import {
   useSaveProfile,
 } from '../../api/queries/auth';
 import { DisclosureCard } from '../../components/layout/Disclosure';
+import type { AuditItem } from '../../api/types';
 import { AuditCard } from '../../components/ui/audit';
 import { Badge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
@@ -26,6 +27,7 @@ import { setTheme, type Theme, useTheme } from '../../lib/theme';
 import { ApiKeysCard } from './ApiKeysCard';
 import { deviceName } from './device';
 import { LeavingCard } from './LeavingCard';
+import { IdentitiesCard } from './IdentitiesCard';
 import { PasswordCard } from './PasswordCard';
 import { SecondFactorCard } from './SecondFactorCard';
 
@@ -58,6 +60,7 @@ export function ProfilePage() {
         <Appearance />
         <PasswordCard />
         <SecondFactorCard />
+        <IdentitiesCard />
         <Sessions />
         <Networks />
         <ApiKeysCard of={query.data?.role} />
@@ -177,5 +180,10 @@ function Networks() {
 
 function OwnAudit() {
   const { t } = useTranslation();
-  return <AuditCard title={t('audit.own')} query={useOwnAudit()} />;
+  // Acts with a shared account name the other person.
+  const about = ({ detail, action }: AuditItem) => {
+    const { user } = (detail ?? {}) as { user?: unknown };
+    return /^(grant|shared)\./.test(action) && typeof user === 'string' ? user : undefined;
+  };
+  return <AuditCard title={t('audit.own')} query={useOwnAudit()} about={about} />;
 }

@@ -1,0 +1,2 @@
+export { SharedAccountPage } from './SharedAccountPage';
+export { SharedPage } from './SharedPage';
