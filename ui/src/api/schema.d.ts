@@ -65,7 +65,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops all new orders on this installation, or lifts that. */
+        /** Stops all new orders on this installation; or, after a step-up, lifts that. */
         post: operations["set_installation_kill_switch"];
         delete?: never;
         options?: never;
@@ -82,7 +82,7 @@ export interface paths {
         };
         /** Whether live orders are allowed. */
         get: operations["get_live_trading"];
-        /** Allows or forbids live orders on this installation. */
+        /** Allows (after a step-up) or forbids live orders on this installation. */
         put: operations["set_live_trading"];
         post?: never;
         delete?: never;
@@ -122,7 +122,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Opens or closes registration. */
+        /** Opens or closes registration, and says from where people may come, which needs password or code again. */
         patch: operations["update_settings"];
         trace?: never;
     };
@@ -228,6 +228,23 @@ export interface paths {
         head?: never;
         /** Changes a user's role or marks. A new role and a deactivation end all of the user's sessions. */
         patch: operations["update_user"];
+        trace?: never;
+    };
+    "/api/v1/admin/users/{id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Erases a user who was deactivated before. */
+        post: operations["erase_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/admin/users/{id}/reset": {
@@ -546,6 +563,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports/user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports the export of a user into the caller, who must have no accounts yet: the file field `file`. All
+         *     accounts only observe afterwards, and broker keys are entered again.
+         */
+        post: operations["import_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/imports/{id}": {
         parameters: {
             query?: never;
@@ -572,7 +609,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Imports an upload. */
+        /** Imports an upload; one with a settings file, which may hold a broker key, after a step-up. */
         post: operations["confirm_import"];
         delete?: never;
         options?: never;
@@ -830,7 +867,7 @@ export interface paths {
         /** The caller's accounts. */
         get: operations["list_accounts"];
         put?: never;
-        /** Makes an account, observing; with a broker key or without. */
+        /** Makes an account, observing; without a broker key or, after a step-up, with one. */
         post: operations["create_account"];
         delete?: never;
         options?: never;
@@ -1524,7 +1561,10 @@ export interface paths {
         /** The kill switches that concern the caller. */
         get: operations["get_kill_switch"];
         put?: never;
-        /** Stops all new orders of the caller, or of one account, and cancels the open ones; or lifts that. */
+        /**
+         * Stops all new orders of the caller, or of one account, and cancels the open ones; or, after a step-up,
+         *     lifts that.
+         */
         post: operations["set_kill_switch"];
         delete?: never;
         options?: never;
@@ -1658,6 +1698,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's API keys, newest first. */
+        get: operations["list_api_keys"];
+        put?: never;
+        /** Makes an API key. */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of the caller's API keys at once. */
+        delete: operations["revoke_api_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/audit": {
         parameters: {
             query?: never;
@@ -1667,6 +1742,67 @@ export interface paths {
         };
         /** What was done in the caller's name and to the caller's things, newest first. */
         get: operations["own_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/disclosures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The texts that concern the caller. */
+        get: operations["list_disclosures"];
+        put?: never;
+        /**
+         * Accepts a text. Before the first broker key, and before the next one after its text has changed, the
+         *     disclosure `broker_key` must be accepted.
+         */
+        post: operations["accept_disclosure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erases the caller for good: accounts are stopped, then every row goes, and the key without which no backup
+         *     gives away what was sealed.
+         */
+        post: operations["erase_self"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything of the caller as one zip archive: tables, and the form that another installation imports. No
+         *     secret is in it.
+         */
+        get: operations["export_user"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1727,6 +1863,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/networks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** From where the caller may sign in and come. */
+        get: operations["get_networks"];
+        /** Says from where the caller may sign in and come; it counts for all requests from now on. */
+        put: operations["set_networks"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/password": {
         parameters: {
             query?: never;
@@ -1777,6 +1931,23 @@ export interface paths {
         head?: never;
         /** Changes language or e-mail address. */
         patch: operations["update_profile"];
+        trace?: never;
+    };
+    "/api/v1/users/remaining": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller has here: accounts, open orders, positions. */
+        get: operations["list_remaining"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/users/second-factor": {
@@ -1921,6 +2092,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Acceptance: {
+            name: components["schemas"]["Disclosure"];
+            /**
+             * Format: int32
+             * @description The version that was read.
+             */
+            version: number;
+        };
         AccountChange: {
             name?: string | null;
             settings?: components["schemas"]["SettingsChange"];
@@ -2065,6 +2244,48 @@ export interface components {
              */
             old_shares?: number | null;
             price?: components["schemas"]["Amount"] | null;
+        };
+        /** @description An API key without its secret. */
+        ApiKeyItem: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description `null` = never.
+             */
+            expires_at: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description What a signature names as its key: `egg_…`. It is no secret. */
+            key: string;
+            /** Format: date-time */
+            last_used_at: string | null;
+            last_used_from: string | null;
+            name: string;
+            /** @description Where it may be used from; empty = anywhere. */
+            networks: string[];
+            /** Format: date-time */
+            revoked_at: string | null;
+            scope: components["schemas"]["Scope"];
+        };
+        /** @description The caller's keys, and how many calls they have made today. */
+        ApiKeys: {
+            /**
+             * Format: int32
+             * @description Most calls per day; `null` = no limit.
+             */
+            calls_limit: number | null;
+            /**
+             * Format: int32
+             * @description Calls with all keys since midnight in Seoul.
+             */
+            calls_today: number;
+            /**
+             * Format: date-time
+             * @description When the next day begins.
+             */
+            calls_until: string;
+            items: components["schemas"]["ApiKeyItem"][];
         };
         /** @description What the browser brought back from a provider. */
         ArrivalRequest: {
@@ -2516,6 +2737,23 @@ export interface components {
             checked: components["schemas"]["CheckedView"][];
             items: components["schemas"]["DifferenceView"][];
         };
+        /**
+         * @description A text that people accept.
+         * @enum {string}
+         */
+        Disclosure: "broker_key" | "administration";
+        /** @description A text in its present version. The pages carry the words, by name and version. */
+        DisclosureItem: {
+            /**
+             * Format: date-time
+             * @description When the caller accepted this version; `null` = not yet.
+             */
+            accepted_at: string | null;
+            dated: string;
+            name: components["schemas"]["Disclosure"];
+            /** Format: int32 */
+            version: number;
+        };
         /** @description Distance from the highest close of 90 sessions. */
         DrawdownView: {
             high: string;
@@ -2549,6 +2787,13 @@ export interface components {
          * @enum {string}
          */
         Environment: "own" | "mock" | "live";
+        /** @description The end of a user. */
+        Erasure: {
+            /** @description Go although orders are open at a broker. Nobody here follows them any more. */
+            leave_orders?: boolean;
+            /** @description The user's name, typed once more. */
+            username: string;
+        };
         /**
          * @description The exchange that lists a US instrument. Brokers want it by name in every order.
          * @enum {string}
@@ -2827,21 +3072,24 @@ export interface components {
             vix: number | null;
         };
         InstallationSettings: {
+            /** @description Networks from which people may come, such as `192.168.0.0/16`; empty = from everywhere. */
+            networks: string[];
             /** @description Where browsers reach this installation; sign-in providers send people back to it. `null` = not set. */
             public_url: string | null;
             /** @description What to register at a provider as the address to return to; `null` without a public address. */
             redirect_uri: string | null;
             /** @description `open` or `closed` */
             registration: components["schemas"]["RegistrationPolicy"];
+            /** @description The caller's own address, as the server sees it. */
+            your_address: string;
         };
         InstallationSettingsPatch: {
-            /** @description `open` or `closed` */
-            registration: components["schemas"]["RegistrationPolicy"];
+            /** @description Networks from which people may come; an empty list admits everybody. Yours must be among them. */
+            networks?: string[] | null;
+            registration?: components["schemas"]["RegistrationPolicy"] | null;
         };
         InstallationSwitch: {
             on: boolean;
-            /** @description Required to lift it. */
-            password?: string | null;
         };
         /** @description A listed instrument. */
         InstrumentView: {
@@ -2897,8 +3145,6 @@ export interface components {
              */
             account?: string | null;
             on: boolean;
-            /** @description Required to lift it. */
-            password?: string | null;
         };
         /** @description The prices that a bot's rules look at, highest first. */
         LadderView: {
@@ -2951,8 +3197,6 @@ export interface components {
         };
         LimitsChange: {
             limits: components["schemas"]["LimitsInput"];
-            /** @description Limits guard the owner's money: changing them needs the password. */
-            password: string;
             /** Format: int64 */
             version: number;
         };
@@ -3053,6 +3297,25 @@ export interface components {
                  */
                 t: number;
             })[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_DisclosureItem: {
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When the caller accepted this version; `null` = not yet.
+                 */
+                accepted_at: string | null;
+                dated: string;
+                name: components["schemas"]["Disclosure"];
+                /** Format: int32 */
+                version: number;
+            }[];
             /**
              * Format: uuid
              * @description Where the next page begins; `null` on the last.
@@ -3227,6 +3490,24 @@ export interface components {
                 owner: string;
                 /** Format: date-time */
                 until: string;
+            }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_Remaining: {
+            items: {
+                /** Format: uuid */
+                account_id: string;
+                environment: components["schemas"]["Environment"];
+                name: string;
+                open_orders: number;
+                /** @description Positions stay at the broker. */
+                positions: number;
+                trading: boolean;
             }[];
             /**
              * Format: uuid
@@ -3480,7 +3761,7 @@ export interface components {
          * @enum {string}
          */
         Mood: "extreme_greed" | "greed" | "neutral" | "fear" | "extreme_fear";
-        /** @description A move on the ladder. Going down needs nothing but the rung. */
+        /** @description A move on the ladder. Going up needs a step-up, going down nothing but the rung. */
         Move: {
             /**
              * Format: uuid
@@ -3493,8 +3774,6 @@ export interface components {
              *     above.
              */
             old_server_stopped?: boolean;
-            /** @description Required upwards. */
-            password?: string | null;
             /** @description `observe`, `paper`, `one_share` or `full`; upwards one rung at a time. */
             rung: components["schemas"]["Rung"];
             /** @description Go on although the last night was not clean or there was none. */
@@ -3599,6 +3878,27 @@ export interface components {
             /** @description For whom it is, up to 100 characters. */
             note?: string | null;
             role: components["schemas"]["Role"];
+        };
+        /** @description A new key. It is not shown again. */
+        NewKey: {
+            item: components["schemas"]["ApiKeyItem"];
+            /** @description `egg_…_…`: the key's name, and after the second underscore the secret. */
+            key: string;
+        };
+        NewKeyRequest: {
+            /**
+             * Format: date-time
+             * @description Never when absent.
+             */
+            expires_at?: string | null;
+            name: string;
+            /** @description Addresses and networks of both families, at most 64; anywhere when absent or empty. */
+            networks?: string[];
+            scope: components["schemas"]["Scope"];
+        };
+        NewOwnNetworks: {
+            /** @description At most 64; the caller's present address must be among them. Empty = from everywhere. */
+            networks: string[];
         };
         NewReset: {
             /** @description The phone is lost, too: the second factor goes with the old password. */
@@ -3815,6 +4115,13 @@ export interface components {
             ordered_at: string | null;
             quantity: string;
             side: components["schemas"]["Side"];
+        };
+        /** @description From where the caller may sign in and come. */
+        OwnNetworks: {
+            /** @description Such as `192.168.0.0/16`; empty = from everywhere. */
+            networks: string[];
+            /** @description The caller's present address, as the server sees it. */
+            your_address: string;
         };
         /** @description A paper run of the account: its twin, an own-paper account. */
         PaperRun: {
@@ -4094,6 +4401,17 @@ export interface components {
          * @enum {string}
          */
         RegistrationPolicy: "open" | "closed";
+        /** @description An account of somebody who thinks of leaving. */
+        Remaining: {
+            /** Format: uuid */
+            account_id: string;
+            environment: components["schemas"]["Environment"];
+            name: string;
+            open_orders: number;
+            /** @description Positions stay at the broker. */
+            positions: number;
+            trading: boolean;
+        };
         /** @description An English sentence, and what it is made of. */
         Remark: {
             /** @description Stable name of the sentence. */
@@ -4228,6 +4546,11 @@ export interface components {
             seasons: components["schemas"]["SeasonalTimes"];
             upcoming: components["schemas"]["SessionTimes"][];
         };
+        /**
+         * @description How far an API key reaches; each includes the ones before it.
+         * @enum {string}
+         */
+        Scope: "read" | "paper" | "trade";
         /** @description Korean times (`HH:MM`) of a regular session. */
         SeasonClock: {
             closing_buy: string;
@@ -4642,6 +4965,19 @@ export interface components {
          * @enum {string}
          */
         TradeKind: "SELL" | "SELL_1_4" | "SELL_3_4" | "SELL_PART" | "BUY" | "BUY_FORCE" | "HOLD";
+        /** @description What came. */
+        TransferReport: {
+            /** @description Names of the accounts. All of them observe; broker keys are entered again. */
+            accounts: string[];
+            /** Format: date-time */
+            made_at: string;
+            /** @description Rows by space. */
+            rows: {
+                [key: string]: number;
+            };
+            /** @description Name and time of the export. */
+            username: string;
+        };
         /**
          * @description A ticker's indicators; what is not known is `null`.
          *     Where a price stands to its averages of 20 and 60 sessions.
@@ -5342,6 +5678,38 @@ export interface operations {
             };
         };
     };
+    erase_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Erasure"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     issue_reset: {
         parameters: {
             query?: never;
@@ -5930,6 +6298,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StagedImport"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description the file `file` */
+        requestBody: {
+            content: {
+                "multipart/form-data": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferReport"];
                 };
             };
             /** @description Problem details */
@@ -8503,6 +8904,94 @@ export interface operations {
             };
         };
     };
+    list_api_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeys"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKeyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     own_audit: {
         parameters: {
             query?: {
@@ -8523,6 +9012,123 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_disclosures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_DisclosureItem"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_disclosure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acceptance"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_self: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Erasure"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description eggmoney-NAME-DATE.zip */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
                 };
             };
             /** @description Problem details */
@@ -8656,6 +9262,66 @@ export interface operations {
             };
         };
     };
+    get_networks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnNetworks"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_networks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOwnNetworks"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnNetworks"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_password: {
         parameters: {
             query?: never;
@@ -8759,6 +9425,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_remaining: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Remaining"];
                 };
             };
             /** @description Problem details */

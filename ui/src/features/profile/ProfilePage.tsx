@@ -9,8 +9,8 @@ import {
   useSaveOwnNetworks,
   useSaveProfile,
 } from '../../api/queries/auth';
-import { DisclosureCard } from '../../components/layout/Disclosure';
 import type { AuditItem } from '../../api/types';
+import { DisclosureCard } from '../../components/layout/Disclosure';
 import { AuditCard } from '../../components/ui/audit';
 import { Badge } from '../../components/ui/badge';
 import { Button } from '../../components/ui/button';
@@ -26,8 +26,8 @@ import { useLocale } from '../../lib/locale';
 import { setTheme, type Theme, useTheme } from '../../lib/theme';
 import { ApiKeysCard } from './ApiKeysCard';
 import { deviceName } from './device';
-import { LeavingCard } from './LeavingCard';
 import { IdentitiesCard } from './IdentitiesCard';
+import { LeavingCard } from './LeavingCard';
 import { PasswordCard } from './PasswordCard';
 import { SecondFactorCard } from './SecondFactorCard';
 
