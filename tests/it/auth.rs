@@ -60,7 +60,7 @@ async fn registration_is_as_the_administrator_sets() {
     expect(403, "registration_closed", &nobody.post(REGISTER, &ben).await);
     expect(422, "invalid", &admin.patch("/api/v1/admin/settings", &json!({"registration": "maybe"})).await);
     assert_eq!(admin.patch("/api/v1/admin/settings", &json!({"registration": "open"})).await.0, 200);
-    assert_eq!(admin.get("/api/v1/admin/settings").await.1, json!({"registration": "open"}));
+    assert_eq!(admin.get("/api/v1/admin/settings").await.1["registration"], "open");
     let (status, user) = nobody.post(REGISTER, &ben).await;
     assert_eq!((status, &user["role"]), (201, &json!("user")));
     expect(409, "username_taken", &nobody.post(REGISTER, &json!({"username": "BEN", "password": PASSWORD})).await);
