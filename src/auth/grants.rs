@@ -131,6 +131,18 @@ fn take_back(tx: &mut Tx<'_>, owner: UserId, grant: &Grant) -> Result<(), StoreE
     tx.user(grant.grantee).remove(&RECEIVED, &key(grant.id))
 }
 
+/// Ends what a person has given and received, before the person's rows go.
+pub(super) fn forget_person(tx: &mut Tx<'_>, user: UserId) -> Result<(), StoreError> {
+    for grant in tx.view().user(user).list(&GIVEN, &Key::new())? {
+        take_back(tx, user, &grant)?;
+    }
+    for (id, ReceivedFrom { owner }) in tx.view().user(user).entries(&RECEIVED, &Key::new())? {
+        let Ok(id) = Uuid::from_slice(&id) else { continue };
+        tx.user(owner).remove(&GIVEN, &key(GrantId(id)))?;
+    }
+    Ok(())
+}
+
 impl Auth {
     /// Lets another user do something with one of the caller's accounts. A grant of the same kind to the
     /// same user is replaced.

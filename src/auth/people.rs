@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::api_keys;
 use super::error::AuthError;
 use super::identity::Auth;
 use super::one_time::{self, Purpose};
 use super::password;
-use super::session;
 use super::session::Client;
 use super::settings::RegistrationPolicy;
+use super::{api_keys, grants, oidc, session};
 use crate::domain::id::UserId;
 use crate::domain::user::{Language, Role, User};
 use crate::storage::tables::{APP_KEY_OWNERS, SystemTable, USER_NAMES, USERS, UserRef};
@@ -125,6 +124,7 @@ impl Auth {
     /// `NotFound`, `LastAdmin`.
     pub async fn erase_user(&self, by: Option<UserId>, id: UserId) -> Result<(), AuthError> {
         let now = self.now();
+        let vault = self.vault.clone();
         let erased = self.store.write(move |tx| {
             let user = require_user(&tx.view(), id)?;
             if administers(&user) && !has_other_admin(&tx.view(), id)? {
@@ -137,6 +137,10 @@ impl Auth {
                 }
             }
             one_time::retain(tx, |word| !matches!(word.purpose, Purpose::Reset { user, .. } if user == id))?;
+            // Rows of others, and of the installation, that lead to the user.
+            api_keys::forget_where(tx, &vault, id, |_| true)?;
+            oidc::unlink_all(tx, id, now)?;
+            grants::forget_person(tx, id)?;
             let rows = tx.erase_user(id)?;
             tx.put(&ERASED, &user_key(id), &Erased { at: now })?;
             let detail = json!({ "rows": rows, "by_themselves": by == Some(id) });

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::support::keys::{ApiKey, Signed, make_key};
 use super::support::old::Night;
-use super::support::{Answer, Caller, PASSWORD, TestServer};
+use super::support::{Answer, Caller, TestServer};
 
 const KEYS: &str = "/api/v1/users/api-keys";
 /// An id that nobody has.
@@ -221,7 +221,7 @@ async fn a_scope_reaches_so_far_and_a_key_never_further_than_its_user() {
     expect(401, "signature_missing", &paper.shown(server, "POST", switch).await);
     let (status, on) = paper.call(server, "POST", switch, &json!({"on": true})).await;
     assert!(status == 200 && on["user"].is_string(), "{on}");
-    expect(403, "forbidden", &trade.call(server, "POST", switch, &json!({"on": false, "password": PASSWORD})).await);
+    expect(403, "forbidden", &trade.call(server, "POST", switch, &json!({"on": false})).await);
     assert!(chan.get(switch).await.1["user"].is_string());
 
     // What no key reaches.
@@ -268,8 +268,7 @@ async fn expiry_address_revocation_and_the_users_own_state_end_a_key_at_once() {
     let change = async |body: Value| {
         // An access token lives a quarter of an hour.
         let admin = server.login("root-admin").await;
-        let (status, answer) = admin.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
-        assert_eq!(status, 200, "{answer}");
+        admin.prove().await;
         let (status, answer) = admin.patch(&user, &body).await;
         assert_eq!(status, 200, "{answer}");
     };
@@ -277,7 +276,7 @@ async fn expiry_address_revocation_and_the_users_own_state_end_a_key_at_once() {
     assert_eq!(here.shown(&server, "GET", ORDERS).await.0, 200);
     expect(401, "signature_wrong", &trading.call(&server, "GET", ORDERS, &Value::Null).await);
     let viewer = server.login("anna").await;
-    viewer.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
+    viewer.prove().await;
     expect(403, "beyond_scope", &viewer.post(KEYS, &json!({"name": "f", "scope": "paper"})).await);
     change(json!({"role": "user"})).await;
     expect(401, "signature_wrong", &trading.call(&server, "GET", ORDERS, &Value::Null).await);
@@ -310,7 +309,7 @@ async fn a_reset_of_the_password_ends_all_keys_and_a_socket_takes_none() {
     let key = make_key(&anna, &json!({"name": "a", "scope": "read"})).await;
     assert!(server.app.auth.authenticate(&key.text, None).is_err(), "the first frame of a socket takes an access token");
     let id = server.app.auth.find_user("anna").unwrap().unwrap().id;
-    admin.post("/api/v1/auth/step-up", &json!({"password": PASSWORD})).await;
+    admin.prove().await;
     let word = admin.post(&format!("/api/v1/admin/users/{id}/reset"), &json!({})).await.1["word"].clone();
     assert_eq!(key.shown(&server, "GET", ORDERS).await.0, 200);
     let body = json!({"word": word, "password": "a wholly other phrase"});
@@ -376,6 +375,7 @@ async fn the_calls_of_a_day_in_seoul_are_counted_and_end() {
     let path = format!("/api/v1/admin/users/{id}/rules");
     let mut rules = admin.get(&path).await.1;
     rules["api_calls_limit"] = json!(5);
+    admin.prove().await;
     assert_eq!(admin.put(&path, &rules).await.0, 200);
     for n in 0..5 {
         assert_eq!(keys[n % 2].shown(&server, "GET", ORDERS).await.0, 200);

@@ -62,8 +62,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // Wall-clock reads: everything else is handed a clock.
     ("Timestamp::now(", &["app/clock.rs"]),
     ("SystemTime::now(", &["app/clock.rs"]),
-    // Durations for the access log, and of the last commit, are no time of day.
-    ("Instant::now(", &["app/clock.rs", "http/trace.rs", "storage/writer.rs"]),
+    // Durations for the access log, of the last commit and since the last look at a file are no time of day.
+    ("Instant::now(", &["app/clock.rs", "http/tls.rs", "http/trace.rs", "storage/writer.rs"]),
     ("Zoned::now(", &["app/clock.rs"]),
     // One way to a broker: journalled first.
     ("JournalledOrder::after_commit", &["trading/orders/service.rs", "brokers/"]),

@@ -10,18 +10,13 @@ use eggmoney::storage::tables::{LISTINGS, Listing};
 use eggmoney::storage::{Key, StoreError};
 use serde_json::{Value, json};
 
-use super::support::{Answer, Caller, PASSWORD, TestServer};
+use super::support::{Answer, Caller, TestServer};
 
 const UNTIL: &str = "2026-11-21T00:00:00Z";
 const SHARED: &str = "/api/v1/shared";
 
 fn expect(status: u16, code: &str, (found, body): &Answer) {
     assert_eq!((*found, body["code"].as_str()), (status, Some(code)), "{body}");
-}
-
-async fn prove(caller: &Caller<'_>) {
-    let (status, answer) = caller.post("/api/v1/auth/step-up", &json!({ "password": PASSWORD })).await;
-    assert_eq!(status, 200, "{answer}");
 }
 
 fn id(value: &Value) -> String {
@@ -68,7 +63,7 @@ impl World {
 
     async fn give(&self, to: &str, kind: &str) -> String {
         let anna = self.server.login("anna").await;
-        prove(&anna).await;
+        anna.prove().await;
         let (status, given) = anna.post(&self.grants(), &json!({"username": to, "kind": kind, "until": UNTIL})).await;
         assert_eq!(status, 201, "{given}");
         id(&given)
@@ -98,7 +93,8 @@ impl World {
 
     async fn lift(&self) {
         let anna = self.server.login("anna").await;
-        let body = json!({"on": false, "account": self.account, "password": PASSWORD});
+        anna.prove().await;
+        let body = json!({"on": false, "account": self.account});
         assert_eq!(anna.post("/api/v1/trading/kill-switch", &body).await.0, 200);
     }
 }
@@ -155,7 +151,7 @@ async fn every_kind_opens_exactly_its_routes() {
     assert_eq!(shared, ROUTES.len() + 2, "a new shared route belongs into the table");
     // Managing is nothing for somebody who may only look.
     let anna = w.server.login("anna").await;
-    prove(&anna).await;
+    anna.prove().await;
     let answer = anna.post(&w.grants(), &json!({"username": "vera", "kind": "manage_bots", "until": UNTIL})).await;
     expect(422, "invalid", &answer);
     assert_eq!(answer.1["pointer"], "/kind");
@@ -184,7 +180,7 @@ async fn a_grant_ends_by_its_date_by_either_side_and_with_its_people() {
 
     // With either person's deactivation, and back with them.
     let admin = w.server.login("root-admin").await;
-    prove(&admin).await;
+    admin.prove().await;
     for name in ["anna", "ben"] {
         let person = format!("/api/v1/admin/users/{}", w.server.app.auth.find_user(name).unwrap().unwrap().id);
         assert_eq!(admin.patch(&person, &json!({"active": false})).await.0, 200);
@@ -259,7 +255,7 @@ async fn a_grant_reaches_one_account_and_its_acts_name_the_actor_to_both() {
     // A grantee stops; only the owner goes on.
     let stop = w.give("ben", "emergency_stop").await;
     assert_eq!(ben.post(&format!("{SHARED}/{stop}/stop"), &Value::Null).await.1, json!({"halted": true}));
-    let body = json!({"on": false, "account": w.account, "password": PASSWORD});
+    let body = json!({"on": false, "account": w.account});
     expect(404, "not_found", &ben.post("/api/v1/trading/kill-switch", &body).await);
     assert_eq!(of(&rows(&anna).await, "kill_switch.on")["by"], ben_id.as_str());
     w.lift().await;
@@ -272,7 +268,7 @@ async fn giving_needs_a_proof_and_a_sensible_grant() {
     let anna = w.server.login("anna").await;
     let body = |to: &str, kind: &str, until: &str| json!({"username": to, "kind": kind, "until": until});
     expect(403, "step_up_required", &anna.post(&w.grants(), &body("ben", "view", UNTIL)).await);
-    prove(&anna).await;
+    anna.prove().await;
     for (body, pointer) in [
         (body("nobody-here", "view", UNTIL), "/username"),
         (body("anna", "view", UNTIL), "/username"),
@@ -284,6 +280,6 @@ async fn giving_needs_a_proof_and_a_sensible_grant() {
         assert_eq!((answer.0, &answer.1["pointer"]), (422, &json!(pointer)), "{}", answer.1);
     }
     let vera = w.server.login("vera").await;
-    prove(&vera).await;
+    vera.prove().await;
     expect(403, "forbidden", &vera.post(&w.grants(), &body("ben", "view", UNTIL)).await);
 }

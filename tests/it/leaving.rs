@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use eggmoney::auth::{MasterKey, Vault};
-use eggmoney::domain::id::UserId;
+use eggmoney::domain::id::{AccountId, UserId};
 use eggmoney::domain::user::Role;
 use eggmoney::importers::transfer::TransferReport;
 use eggmoney::storage::tables::{ACCOUNTS, BOTS, CASH, HISTORY, HOLDINGS, JOURNAL, ORDERS, POSITIONS, UserTable, secret};
@@ -205,6 +205,18 @@ async fn an_erased_user_leaves_nothing_that_can_be_read_and_a_line_that_names_no
     let chan = server.login("chan").await;
     let id = id_of(server, "chan");
     let account = rows(&server.app.store, id, &ACCOUNTS).iter().find(|a| a.id != own_account_id(id)).unwrap().id;
+    // What leads to the user from elsewhere: a key, and what was given to and by somebody else.
+    let (other, other_id) = (server.user("friend").await, id_of(server, "friend"));
+    let grant = |to: &str| json!({"username": to, "kind": "view", "until": "2026-12-01T00:00:00Z"});
+    let granted = async |by: &Caller<'_>, of: AccountId, to: &str| {
+        let by = server.login(&by.get("/api/v1/users/profile").await.1["username"].as_str().unwrap().to_owned()).await.proved().await;
+        assert_eq!(by.post(&format!("/api/v1/trading/accounts/{of}/grants"), &grant(to)).await.0, 201);
+        by
+    };
+    let proved = granted(&chan, account, "friend").await;
+    assert_eq!(proved.post("/api/v1/users/api-keys", &json!({"name": "script", "scope": "read"})).await.0, 201);
+    let theirs = server.app.trading.own_account(other_id).await.unwrap();
+    granted(&other, theirs, "chan").await;
     let copy = server.folder().join("copy.redb");
     server.app.store.snapshot_to(&copy).unwrap();
 

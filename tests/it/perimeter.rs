@@ -15,10 +15,6 @@ fn expect(status: u16, code: &str, (found, body): &Answer) {
     assert_eq!((*found, body["code"].as_str()), (status, Some(code)), "{body}");
 }
 
-async fn prove(caller: &Caller<'_>) {
-    assert_eq!(caller.post("/api/v1/auth/step-up", &json!({ "password": PASSWORD })).await.0, 200);
-}
-
 /// As the proxy on this machine passes it on.
 async fn from(caller: &Caller<'_>, address: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
     let request = caller.request(method, path).header("x-forwarded-for", address);
@@ -31,7 +27,7 @@ async fn the_installation_admits_only_listed_networks_and_nobody_locks_themselve
     let admin = server.admin().await;
     let list = json!({"networks": ["127.0.0.0/8", "192.168.0.0/16", "2001:db8::/32"]});
     expect(403, "step_up_required", &admin.patch(SETTINGS, &list).await);
-    prove(&admin).await;
+    admin.prove().await;
     expect(409, "locks_out", &admin.patch(SETTINGS, &json!({"networks": ["10.0.0.0/8"]})).await);
     let (_, refused) = admin.patch(SETTINGS, &json!({"networks": ["10.0.0.0/8", "home"]})).await;
     assert!(refused["code"] == "invalid" && refused["pointer"] == "/networks/1" && refused["detail"].as_str().unwrap().contains("'home'"));
@@ -62,7 +58,7 @@ async fn a_person_comes_only_from_the_own_networks_and_a_stranger_learns_nothing
     let (anna, ben) = (server.user("anna").await, server.user("ben").await);
     let list = json!({"networks": ["127.0.0.1"]});
     expect(403, "step_up_required", &anna.put(OWN, &list).await);
-    prove(&anna).await;
+    anna.prove().await;
     expect(409, "locks_out", &anna.put(OWN, &json!({"networks": ["192.168.0.0/16"]})).await);
     let (status, own) = anna.put(OWN, &list).await;
     assert_eq!((status, &own["networks"], &own["your_address"]), (200, &json!(["127.0.0.1"]), &json!("127.0.0.1")), "{own}");
@@ -85,7 +81,7 @@ async fn a_person_comes_only_from_the_own_networks_and_a_stranger_learns_nothing
 async fn a_forwarding_header_counts_only_from_a_trusted_proxy() {
     let server = TestServer::start_with(|config| config.trusted_proxies = Networks::parse(&["10.9.9.9"]).unwrap()).await;
     let admin = server.admin().await;
-    prove(&admin).await;
+    admin.prove().await;
     let list = json!({"networks": ["127.0.0.1"]});
     assert_eq!(from(&admin, "203.0.113.9", "PATCH", SETTINGS, Some(&list)).await.0, 200, "this machine is no trusted proxy here");
     assert_eq!(from(&admin, "203.0.113.9", "GET", SETTINGS, None).await.1["your_address"], "127.0.0.1");
