@@ -40,3 +40,4 @@ mod support;
 mod telegram;
 mod tenancy;
 mod tickets;
+mod timing;
