@@ -22,7 +22,8 @@ async fn nobody_makes_themselves_more_than_they_are() {
     let new_account = json!({"name": "second", "environment": "mock"});
     let change = json!({"version": account["version"]});
     let order = json!({"symbol": "005930", "side": "buy", "quantity": 1, "price": 70000});
-    let marks = ["role", "is_admin", "active", "is_active", "verified", "is_verified", "premium", "permissions", "password_hash", "id", "user_id"];
+    let marks =
+        ["role", "is_admin", "active", "is_active", "verified", "is_verified", "premium", "permissions", "password_hash", "id", "user_id"];
     let books = ["mode", "rung", "going_live", "user_id", "owner", "cash", "id", "limits", "broker_key", "halted"];
     let facts = ["status", "filled_quantity", "account_id", "broker_order_no", "environment", "user_id", "origin", "id"];
     for (caller, method, path, body, fields) in [

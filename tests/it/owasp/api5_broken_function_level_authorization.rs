@@ -93,7 +93,8 @@ async fn an_administrator_looks_after_people_and_trades_for_nobody() {
     let grant = json!({"username": "root-admin", "kind": "manage_bots", "until": "2026-12-01T00:00:00Z"});
     expect(404, "not_found", &admin.post(&format!("/api/v1/trading/accounts/{account}/grants"), &grant).await);
     // There is no door to somebody's session: no route takes a user and gives a token.
-    for path in [format!("{USERS}/{}/token", person.id), format!("{USERS}/{}/impersonate", person.id), format!("{USERS}/{}/password", person.id)]
+    for path in
+        [format!("{USERS}/{}/token", person.id), format!("{USERS}/{}/impersonate", person.id), format!("{USERS}/{}/password", person.id)]
     {
         expect(404, "not_found", &admin.post(&path, &json!({"password": PASSWORD})).await);
     }

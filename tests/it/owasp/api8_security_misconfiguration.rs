@@ -30,7 +30,9 @@ async fn pages_of_other_origins_get_no_permission() {
     let server = TestServer::start().await;
     let anna = server.user("anna").await;
     for origin in ["https://evil.example", "null", server.base.as_str(), "http://localhost:3000"] {
-        for (method, path) in [("GET", "/api/v1/users/profile"), ("GET", "/api/v1/system"), ("OPTIONS", "/api/v1/users/profile"), ("OPTIONS", "/")] {
+        for (method, path) in
+            [("GET", "/api/v1/users/profile"), ("GET", "/api/v1/system"), ("OPTIONS", "/api/v1/users/profile"), ("OPTIONS", "/")]
+        {
             let asked = anna.request(method, path).header("origin", origin);
             let asked = asked.header("access-control-request-method", "POST").header("access-control-request-headers", "authorization");
             let response = asked.send().await.unwrap();
@@ -46,10 +48,37 @@ async fn there_are_no_doors_for_developers_and_no_files_but_the_pages() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     for path in [
-        "/metrics", "/metrics/prometheus", "/api", "/api/", "/api/v1", "/api/debug", "/api/v1/debug", "/api/v1/debug/pprof", "/api/v1/health",
-        "/api/v1/admin/sql", "/api/v1/test/login", "/api/graphql", "/api/v1/openapi.yaml", "/api/swagger.json", "/ws", "/ws/", "/.env",
-        "/.git/config", "/.git/HEAD.x", "/.htaccess", "/config.toml", "/master.key", "/eggmoney.redb", "/keys/x.key", "/Cargo.toml",
-        "/setup-code.txt", "/assets/../Cargo.toml", "/assets/%2e%2e%2f%2e%2e%2fCargo.toml", "/server-status.html", "/phpinfo.php", "/wp-login.php",
+        "/metrics",
+        "/metrics/prometheus",
+        "/api",
+        "/api/",
+        "/api/v1",
+        "/api/debug",
+        "/api/v1/debug",
+        "/api/v1/debug/pprof",
+        "/api/v1/health",
+        "/api/v1/admin/sql",
+        "/api/v1/test/login",
+        "/api/graphql",
+        "/api/v1/openapi.yaml",
+        "/api/swagger.json",
+        "/ws",
+        "/ws/",
+        "/.env",
+        "/.git/config",
+        "/.git/HEAD.x",
+        "/.htaccess",
+        "/config.toml",
+        "/master.key",
+        "/eggmoney.redb",
+        "/keys/x.key",
+        "/Cargo.toml",
+        "/setup-code.txt",
+        "/assets/../Cargo.toml",
+        "/assets/%2e%2e%2f%2e%2e%2fCargo.toml",
+        "/server-status.html",
+        "/phpinfo.php",
+        "/wp-login.php",
         "/assets/index.js.map",
     ] {
         for caller in [&admin, &server.anybody()] {
@@ -87,7 +116,8 @@ async fn errors_tell_nothing_of_the_inside() {
             }
             assert_eq!(response.headers()["content-type"], "application/problem+json", "{route:?}");
             let text = response.text().await.unwrap();
-            let inside = [".rs:", "src/", "panicked", "unwrap", "redb", "serde", "actix", "tokio", "stack", "0x", folder.as_str(), "<script>"];
+            let inside =
+                [".rs:", "src/", "panicked", "unwrap", "redb", "serde", "actix", "tokio", "stack", "0x", folder.as_str(), "<script>"];
             for word in inside {
                 assert!(!text.contains(word), "{route:?} tells of {word}: {text}");
             }
@@ -115,10 +145,16 @@ async fn bytes_that_are_no_request_are_refused_and_the_server_goes_on() {
         ("no UTF-8 in the scheme", with(b"GET /api/v1/users/profile HTTP/1.1", b"authorization: \xc3\x28 x\r\n\r\n")),
         ("a zero byte in a header", with(b"GET /api/v1/users/profile HTTP/1.1", b"authorization: Bearer a\x00b\r\n\r\n")),
         ("a broken percent sign", with(b"GET /api/v1/trading/orders/%zz HTTP/1.1", b"\r\n")),
-        ("two lengths", [with(login, json_body).as_slice(), b"content-length: 3\r\n".as_slice(), length.as_bytes(), b"\r\n", body].concat()),
-        ("a length and chunks", [with(login, json_body).as_slice(), length.as_bytes(), b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n"].concat()),
-        ("a length that is none", [with(login, json_body).as_slice(), b"content-length: [&with(login, json_body), b"content-length: +5\r\n\r\n".as_slice(), body].concat()),
-        ("a negative length", [with(login, json_body).as_slice(), b"content-length: [&with(login, json_body), b"content-length: -1\r\n\r\n".as_slice(), body].concat()),
+        (
+            "two lengths",
+            [with(login, json_body).as_slice(), b"content-length: 3\r\n".as_slice(), length.as_bytes(), b"\r\n", body].concat(),
+        ),
+        (
+            "a length and chunks",
+            [with(login, json_body).as_slice(), length.as_bytes(), b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n"].concat(),
+        ),
+        ("a length that is none", [with(login, json_body).as_slice(), b"content-length: +5\r\n\r\n".as_slice(), body].concat()),
+        ("a negative length", [with(login, json_body).as_slice(), b"content-length: -1\r\n\r\n".as_slice(), body].concat()),
         ("an encoding that is none", with(login, b"transfer-encoding: cow\r\n\r\n")),
         ("a line break in a header", with(b"GET /api/v1/users/profile HTTP/1.1", b"x-a: b\r\n c: d\r\n\r\n")),
         ("a space before the colon", with(b"GET /api/v1/users/profile HTTP/1.1", b"authorization : Bearer x\r\n\r\n")),
@@ -132,9 +168,13 @@ async fn bytes_that_are_no_request_are_refused_and_the_server_goes_on() {
         assert!(status == 0 || (400..500).contains(&status), "{what}: {found}");
         assert!(!found.contains("access_token"), "{what}: {found}");
     }
-    let (status, body) = answer(server.anybody().request("POST", "/api/v1/auth/login").header("content-type", "application/json").body(vec![
-        0xff, 0xfe, b'{', 0, b'}', 0,
-    ]))
+    let (status, body) = answer(
+        server
+            .anybody()
+            .request("POST", "/api/v1/auth/login")
+            .header("content-type", "application/json")
+            .body(vec![0xff, 0xfe, b'{', 0, b'}', 0]),
+    )
     .await;
     assert_eq!((status, &body["code"]), (400, &json!("malformed")), "UTF-16 is no JSON: {body}");
     assert!(matches!(server.anybody().get("/api/v1/system").await, (200, Value::Object(_))));
