@@ -85,7 +85,7 @@ const TABLE: &[Row] = &[
     ("accounts.read", false, "uu rrr rrr rrr x r r", &[
         "POST /api/v1/trading/accounts/{id}/balance",
     ]),
-    ("accounts.read", true, "uu sss rrr sss s s s", &[
+    ("accounts.read", true, "uu sss rrr fff f f f", &[
         "GET /api/v1/trading/accounts/{id}/export/eggmoney/database",
         "GET /api/v1/trading/accounts/{id}/export/eggmoney/settings",
     ]),

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{expect, id};
+use super::{expect, id, own_account};
 use crate::support::TestServer;
 
 const ORDERS: &str = "/api/v1/trading/orders";
@@ -12,7 +12,7 @@ const ORDERS: &str = "/api/v1/trading/orders";
 async fn an_id_in_another_form_opens_nothing_either() {
     let server = TestServer::start().await;
     let (anna, ben) = (server.user("anna").await, server.user("ben").await);
-    let account = id(&anna.get("/api/v1/trading/accounts").await.1["items"][0]);
+    let account = own_account(&server, "anna").await;
     let order = id(&anna.post(ORDERS, &json!({"symbol": "005930", "side": "buy", "quantity": 1, "price": 70000})).await.1);
     let plain = account.replace('-', "");
     for form in [account.clone(), account.to_uppercase(), plain.clone(), format!("{{{account}}}"), format!("urn:uuid:{account}")] {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use eggmoney::http::openapi_document;
 use serde_json::{Value, json};
 
-use super::{expect, id};
+use super::{expect, own_account};
 use crate::support::{PASSWORD, TestServer, answer};
 
 #[tokio::test]
@@ -16,8 +16,8 @@ async fn nobody_makes_themselves_more_than_they_are() {
     assert_eq!(admin.patch("/api/v1/admin/settings", &json!({"registration": "open"})).await.0, 200);
     let anna = server.user("anna").await;
     let before = anna.get("/api/v1/users/profile").await.1;
-    let account = anna.get("/api/v1/trading/accounts").await.1["items"][0].clone();
-    let own = format!("/api/v1/trading/accounts/{}", id(&account));
+    let own = format!("/api/v1/trading/accounts/{}", own_account(&server, "anna").await);
+    let account = anna.get(&own).await.1;
     let register = json!({"username": "eve", "password": PASSWORD});
     let new_account = json!({"name": "second", "environment": "mock"});
     let change = json!({"version": account["version"]});

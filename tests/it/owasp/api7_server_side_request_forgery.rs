@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use super::{expect, id};
+use super::{expect, own_account};
 use crate::oidc::World;
 use crate::support::TestServer;
 use crate::support::chat::BotApi;
@@ -114,7 +114,7 @@ async fn nobody_tells_the_server_where_its_broker_or_its_messenger_is() {
     let url = chat.url.clone();
     let server = TestServer::start_with(|config| config.telegram_url = url).await;
     let anna = server.user("anna").await.proved().await;
-    let account = id(&anna.get("/api/v1/trading/accounts").await.1["items"][0]);
+    let account = own_account(&server, "anna").await;
     let at = format!("/api/v1/trading/accounts/{account}");
     let key = json!({"environment": "mock", "app_key": "PSanna", "app_secret": "secret", "account_no": "50010000-01"});
     for field in ["host", "url", "base_url", "api_url", "endpoint", "proxy", "callback"] {

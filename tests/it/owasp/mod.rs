@@ -29,6 +29,12 @@ fn id(value: &Value) -> String {
     value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned()
 }
 
+/// A user's own paper account.
+async fn own_account(server: &TestServer, name: &str) -> String {
+    let user = server.app.auth.find_user(name).unwrap().unwrap().id;
+    server.app.trading.own_account(user).await.unwrap().to_string()
+}
+
 /// Sends bytes as they are and reads until the server closes; what no HTTP library would send.
 async fn raw(server: &TestServer, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.base.trim_start_matches("http://")).await.unwrap();
