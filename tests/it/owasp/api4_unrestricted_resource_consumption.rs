@@ -69,10 +69,24 @@ async fn a_body_of_unknown_length_ends_at_the_limit() {
         sent.extend_from_slice(&[b' '; 1_024]);
         sent.extend_from_slice(b"\r\n");
     }
-    // Either the refusal arrives, or the connection is cut while the rest is still being sent.
+    // It never ends by itself: the server must close, before or after the refusal has arrived.
     let answer = raw(&server, &sent).await;
     assert!([0, 413].contains(&status(&answer)), "{answer}");
     assert_eq!(server.anybody().get("/healthz").await.0, 200);
+}
+
+#[tokio::test]
+async fn who_goes_silent_in_the_middle_of_a_body_is_not_waited_for() {
+    let server = TestServer::start_with(|config| config.body_patience = std::time::Duration::from_millis(300)).await;
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    for begun in ["content-length: 100\r\n\r\n{\"username\":", "transfer-encoding: chunked\r\n\r\n5\r\n{\"use\r\n"] {
+        // Ends only because the server closes: nothing more is sent.
+        let answer = raw(&server, format!("{head}{begun}").as_bytes()).await;
+        assert!(status(&answer) == 400 && answer.contains("nothing more came"), "{answer}");
+    }
+    // A connection whose bodies were read goes on.
+    let two = format!("{head}content-length: 2\r\n\r\n{{}}{head}connection: close\r\ncontent-length: 2\r\n\r\n{{}}");
+    assert_eq!(raw(&server, two.as_bytes()).await.matches("HTTP/1.1 422").count(), 2);
 }
 
 #[tokio::test]
