@@ -13,7 +13,6 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage};
@@ -27,7 +26,9 @@ pub(super) async fn middleware<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, Held>>, Error> {
     let patience = req.app_data::<AppData>().map(|app| app.config.body_patience);
-    let (Some(patience), false) = (patience, req.headers().contains_key(header::UPGRADE)) else {
+    // Live events are no body: who listens may be silent for long.
+    let live = req.head().upgrade() && req.path().starts_with("/ws/");
+    let (Some(patience), false) = (patience, live) else {
         return Ok(next.call(req).await?.map_into_left_body());
     };
     match req.take_payload() {
