@@ -16,7 +16,7 @@ use actix_web::error::PayloadError;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::access::AppData;
 
@@ -58,6 +58,8 @@ fn arriving(rest: Rc<RefCell<Payload>>, patience: Duration) -> impl Stream<Item 
             }
         }
     })
+    // Readers of forms ask once more after the end.
+    .fuse()
 }
 
 /// An answer that keeps hold of the body of its request. The framework reads on and on from a chunked body
