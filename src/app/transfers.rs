@@ -175,7 +175,9 @@ mod tests {
             transfers.count_import(user(1), at(n)).unwrap();
         }
         let refused = transfers.count_import(user(1), at(10));
-        assert!(matches!(refused, Err(TransferError::TooOften { most: 10, retry_after }) if retry_after == Duration::from_secs(14 * 3_600)));
+        assert!(
+            matches!(refused, Err(TransferError::TooOften { most: 10, retry_after }) if retry_after == Duration::from_secs(14 * 3_600))
+        );
         transfers.count_import(user(2), at(10)).unwrap();
         transfers.count_import(user(1), at(24)).unwrap();
         assert!(transfers.count_import(user(1), at(24)).is_err());

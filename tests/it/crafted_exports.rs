@@ -48,7 +48,8 @@ impl Export {
             packed.write_all(content).unwrap();
             let packed = packed.finish().unwrap();
             let four = |n: usize| u32::try_from(n).unwrap().to_le_bytes();
-            let mut head = [[20, 0, 0, 0, 8, 0].as_slice(), &[0; 4], &sum.sum().to_le_bytes(), &four(packed.len()), &four(content.len())].concat();
+            let mut head =
+                [[20, 0, 0, 0, 8, 0].as_slice(), &[0; 4], &sum.sum().to_le_bytes(), &four(packed.len()), &four(content.len())].concat();
             head.extend_from_slice(&four(name.len()));
             list.extend_from_slice(&[b"PK\x01\x02\x14\0", head.as_slice(), &[0; 10], &four(out.len()), name.as_bytes()].concat());
             out.extend_from_slice(&[b"PK\x03\x04", head.as_slice(), name.as_bytes(), &packed].concat());
@@ -56,7 +57,9 @@ impl Export {
         let (count, from) = (u16::try_from(self.0.len()).unwrap().to_le_bytes(), u32::try_from(out.len()).unwrap());
         let length = u32::try_from(list.len()).unwrap();
         out.extend_from_slice(&list);
-        out.extend_from_slice(&[b"PK\x05\x06\0\0\0\0".as_slice(), &count, &count, &length.to_le_bytes(), &from.to_le_bytes(), &[0; 2]].concat());
+        out.extend_from_slice(
+            &[b"PK\x05\x06\0\0\0\0".as_slice(), &count, &count, &length.to_le_bytes(), &from.to_le_bytes(), &[0; 2]].concat(),
+        );
         out
     }
 
@@ -85,7 +88,8 @@ impl Export {
     /// Changes the lines of a space, and what the manifest tells of their number.
     fn changed(mut self, space: &str, change: impl FnOnce(&mut Vec<Value>)) -> Self {
         let file = self.file(&format!("data/{space}.jsonl"));
-        let mut lines: Vec<Value> = file.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
+        let mut lines: Vec<Value> =
+            file.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
         change(&mut lines);
         *file = lines.iter().map(|line| format!("{line}\n")).collect::<String>().into_bytes();
         let mut manifest = self.manifest();
@@ -224,7 +228,9 @@ async fn nothing_comes_in_that_could_not_be_set_here() {
     let user = id_of(&server, "eve");
     let twin = |of: AccountId| json!({"of": of, "ended_at": null, "settings": 1, "bots": {}});
     let bot = |change: &dyn Fn(&mut Value)| export.clone().changed("bots", |lines| change(&mut lines[0]["r"]));
-    let own_name = json!(serde_json::from_slice::<Value>(export.clone().file("data/accounts.jsonl").split(|b| *b == b'\n').next().unwrap()).unwrap()["r"]["name"]);
+    let own_name = json!(
+        serde_json::from_slice::<Value>(export.clone().file("data/accounts.jsonl").split(|b| *b == b'\n').next().unwrap()).unwrap()["r"]["name"]
+    );
     let cases = [
         ("a live paper account", export.clone().account(own, |a| a["environment"] = json!("live")), "transfer_contradicts"),
         ("a paper account as a twin", export.clone().account(own, |a| a["twin"] = twin(mine)), "transfer_contradicts"),
@@ -245,7 +251,11 @@ async fn nothing_comes_in_that_could_not_be_set_here() {
             "transfer_contradicts",
         ),
         ("no name", export.clone().account(mine, |a| a["name"] = json!("")), "transfer_not_allowed"),
-        ("a limit of nothing", export.clone().account(mine, |a| a["settings"]["limits"] = json!({"orders_per_second": 0})), "transfer_not_allowed"),
+        (
+            "a limit of nothing",
+            export.clone().account(mine, |a| a["settings"]["limits"] = json!({"orders_per_second": 0})),
+            "transfer_not_allowed",
+        ),
         ("a fee beyond all", export.clone().account(mine, |a| a["settings"]["fee_rate"] = json!(7.0)), "transfer_not_allowed"),
         ("a seed beyond all", bot(&|b| b["seed"] = json!(1e300)), "transfer_not_allowed"),
         ("endless turns", bot(&|b| b["max_tier"] = json!(i64::MAX)), "transfer_not_allowed"),

@@ -165,7 +165,7 @@ fn read(tx: &mut Tx<'_>, arrival: &Arrival) -> Result<TransferReport, TransferEr
                 other => other.into(),
             })?;
             count += 1;
-            Ok(())
+            Ok::<_, TransferError>(())
         })?;
         if manifest.rows.get(space.name).copied().unwrap_or(0) != count {
             return Err(TransferError::Contradiction(format!("{file} has {count} rows, and the manifest tells of another number")));
@@ -208,7 +208,11 @@ impl Checked {
             }
             (Keyed::Account, _) => Err("its key is not the account's id"),
             (Keyed::OfAccount, Some(id)) if self.accounts.contains(&id) => {
-                if names_another(record, &id.to_string()) { Err("it names another account than its key") } else { Ok(()) }
+                if names_another(record, &id.to_string()) {
+                    Err("it names another account than its key")
+                } else {
+                    Ok(())
+                }
             }
             (Keyed::OfAccount, _) => Err("it belongs to no account of the export"),
             (Keyed::Otherwise, _) => Ok(()),
@@ -265,7 +269,7 @@ fn is_free(tx: &Tx<'_>, arrival: &Arrival, account: AccountId) -> Result<bool, S
 /// Puts what was read where it belongs.
 fn put(tx: &mut Tx<'_>, arrival: &Arrival, aside: &Store, report: &TransferReport) -> Result<TransferReport, TransferError> {
     make_room(tx, arrival.user, (arrival.own_account)(arrival.user))?;
-    let came = aside.user(arrival.user).read(UserView::accounts)?;
+    let came = aside.user(arrival.user).read(|from| from.accounts())?;
     for account in &came {
         if !is_free(tx, arrival, account.id)? {
             return Err(TransferError::AlreadyHere);

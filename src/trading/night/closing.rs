@@ -252,7 +252,9 @@ impl Trading {
         let every = jiff::SignedDuration::from_secs(if open { 60 } else { 1_800 });
         {
             let mut refreshed = crate::trading::tick::lock(&self.refreshed);
-            let due = refreshed.get(&(line.user.id(), line.account_id)).is_none_or(|at: &Timestamp| at.saturating_add(every).is_ok_and(|next| now >= next));
+            let due = refreshed
+                .get(&(line.user.id(), line.account_id))
+                .is_none_or(|at: &Timestamp| at.saturating_add(every).is_ok_and(|next| now >= next));
             if !due {
                 return Ok(());
             }
