@@ -17,7 +17,7 @@ use crate::domain::instrument::{Exchange, Market};
 use crate::domain::order::{BrokerHost, Order, Side};
 use crate::storage::tables::{ACCOUNTS, secret};
 use crate::storage::{StoreError, Tx, UserView, account_key, time_ordered};
-use crate::trading::{TradingError, account_name, forget_broker_account, new_account};
+use crate::trading::{TradingError, account_name, forget_broker_account, new_account, refuse_twin};
 
 /// What is shown of a broker key.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -202,6 +202,7 @@ impl App {
             .write(move |tx| {
                 let rows = tx.view().user(user);
                 let mut record = stopped(&rows, account)?;
+                refuse_twin(&record)?;
                 let same = record.environment == key.host.into() && is_same_account(&vault, &rows, account, &key)?;
                 refuse_open_orders(&rows, account, |order| same && session_is_over(order, now))?;
                 if let Some(old) = vault.open(&tx.view().user(user), account, secret::APP_KEY)? {

@@ -10,6 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::state::App;
+use super::transfers::{Running, Sparing, Work, require_room};
 use crate::auth::AuthError;
 use crate::domain::account::AccountMode;
 use crate::domain::id::{AccountId, UserId};
@@ -18,7 +19,7 @@ use crate::importers::staging::Staging;
 use crate::importers::transfer::{self, Arrival, Departure, TransferError, TransferReport, TransferSummary};
 use crate::storage::tables::POSITIONS;
 use crate::storage::{StoreError, account_key};
-use crate::trading::own_account_id;
+use crate::trading::{may_arrive, own_account_id};
 
 /// An account of somebody who thinks of leaving.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -74,21 +75,24 @@ impl App {
         })
     }
 
-    /// Writes everything of a user into a file that has no name, and gives it back at its beginning.
+    /// Writes everything of a user into a file that has no name, and gives it back at its beginning. Another
+    /// export of the user begins after [`Running`] is dropped.
     ///
     /// # Errors
-    /// `Store` when the data cannot be read, `Io` when there is no room for the file.
-    pub async fn export_user(self: &Arc<Self>, user: UserId, by: Option<UserId>) -> Result<(File, TransferSummary), TransferError> {
+    /// `Running`; `Store` when the data cannot be read, `Io` when there is no room for the file.
+    pub async fn export_user(self: &Arc<Self>, user: UserId, by: Option<UserId>) -> Result<(File, Running), TransferError> {
+        let running = self.transfers.begin(Work::Export(user))?;
         let app = self.clone();
         let written = tokio::task::spawn_blocking(move || {
             let mut file = tempfile::tempfile_in(&app.config.data_dir)?;
-            let summary = app.write_export(user, std::io::BufWriter::new(&mut file))?;
+            let sparing = Sparing::new(&mut file, &app.config.data_dir)?;
+            let summary = app.write_export(user, std::io::BufWriter::new(sparing))?;
             file.seek(SeekFrom::Start(0))?;
-            Ok::<_, TransferError>((file, summary))
+            Ok::<_, TransferError>((file, summary, running))
         });
-        let (file, summary) = written.await.map_err(std::io::Error::other)??;
+        let (file, summary, running) = written.await.map_err(std::io::Error::other)??;
         self.note_export(user, by, &summary).await?;
-        Ok((file, summary))
+        Ok((file, running))
     }
 
     /// The same into a file of that name, which must not exist.
@@ -122,14 +126,31 @@ impl App {
         Ok(rows.write(move |tx| tx.audit(now, by, "transfer.exported", detail.clone())).await?)
     }
 
-    /// Imports a file that [`App::export_user`] of some installation wrote.
+    /// Makes room for files on their way in, until what is given back is dropped.
+    ///
+    /// # Errors
+    /// `Running` while another upload of the user is under way, `Io` when `bytes` would take the volume's
+    /// spare room.
+    pub fn begin_upload(&self, user: UserId, bytes: u64) -> Result<Running, TransferError> {
+        let running = self.transfers.begin(Work::Upload(user))?;
+        require_room(&self.config.data_dir, bytes)?;
+        Ok(running)
+    }
+
+    /// Imports a file that [`App::export_user`] of some installation wrote. It takes memory, so only one goes
+    /// on at a time.
     ///
     /// # Errors
     /// See [`TransferError`].
     pub async fn import_user(self: &Arc<Self>, user: UserId, by: Option<UserId>, file: PathBuf) -> Result<TransferReport, TransferError> {
-        let arrival = Arrival { user, own_account: own_account_id(user), by, at: self.market.now(), file };
+        let running = self.transfers.begin(Work::Import)?;
+        let arrival = Arrival { user, by, at: self.market.now(), file, own_account: own_account_id, allowed: may_arrive };
         let app = self.clone();
-        let report = tokio::task::spawn_blocking(move || transfer::import(&app.store, &arrival)).await.map_err(std::io::Error::other)??;
+        let imported = move || {
+            let _running = running;
+            transfer::import(&app.store, &arrival)
+        };
+        let report = tokio::task::spawn_blocking(imported).await.map_err(std::io::Error::other)??;
         // The paper account that everybody has may be among what came, or is made again.
         if let Err(error) = self.trading.own_account(user).await {
             tracing::warn!(%error, "the paper account of an imported user is not there yet");

@@ -12,6 +12,7 @@ pub mod privacy;
 pub mod startup;
 pub mod state;
 pub mod system;
+pub mod transfers;
 mod web;
 
 pub use config::Config;

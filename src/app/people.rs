@@ -2,8 +2,9 @@
 
 use super::state::App;
 use crate::auth::{AuthError, UserPatch};
-use crate::domain::account::Rung;
+use crate::domain::account::{Account, AccountMode, Rung};
 use crate::domain::id::{AccountId, UserId};
+use crate::domain::order::Environment;
 use crate::domain::user::User;
 use crate::storage::tables::POSITIONS;
 use crate::storage::{StoreError, account_key};
@@ -41,8 +42,10 @@ impl App {
     pub(super) async fn stop_accounts(&self, id: UserId) -> Result<Vec<Left>, AuthError> {
         let accounts = self.store.user(id).read(|v| v.accounts())?;
         let mut left = Vec::new();
-        // A twin ends with its live account.
-        for account in accounts.into_iter().filter(|a| a.twin.is_none()) {
+        // A twin trades on our own paper only, and ends with its live account.
+        let twin = |a: &Account| a.twin.is_some() && a.environment == Environment::Own;
+        let left_alone = |a: &Account| twin(a) && (a.is_running_twin() || a.mode == AccountMode::Observe);
+        for account in accounts.into_iter().filter(|a| !left_alone(a)) {
             let mut problems = Vec::new();
             // On the paper rung an account observes itself, but its twin trades.
             let traded = account.rung() > Rung::Observe;

@@ -9,6 +9,7 @@ use super::config::Config;
 use super::connector::KisConnector;
 use super::feeds::Feeds;
 use super::privacy::{self, Tightened};
+use super::transfers::Transfers;
 use super::web::ProviderWeb;
 use crate::auth::oidc::Providers;
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, RotationError, Vault, VaultError, open_vault};
@@ -39,6 +40,8 @@ pub struct App {
     pub connector: Arc<KisConnector>,
     pub masters: MasterFiles,
     pub telegram: Telegram,
+    /// Exports and imports that go on.
+    pub transfers: Transfers,
     /// The scheduler's beat.
     pub pulse: Pulse,
     /// When this process opened its data, in wall time.
@@ -125,6 +128,7 @@ impl App {
             connector,
             masters,
             telegram,
+            transfers: Transfers::default(),
             pulse,
             opened_at,
         }))

@@ -35,7 +35,7 @@ pub use key::Key;
 pub use ledger::{AccountRows, account_key, position_key};
 pub use messages::{first_id_at, time_ordered};
 pub use port::StoreError;
-pub use portable::{PORTABLE, PortableSpace, StoredRow};
+pub use portable::{Keyed, PORTABLE, PortableSpace, StoredRow};
 pub use record::Record;
 pub use snapshot::SnapshotReport;
 pub use verify::{Difference, VerifyReport};

@@ -12,9 +12,21 @@ use crate::domain::id::{AccountId, UserId};
 /// Rows that are handled at a time.
 const PAGE: usize = 2_048;
 
+/// What the keys of a space that goes along begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keyed {
+    /// They are the ids of accounts, and the rows are those accounts.
+    Account,
+    /// The account whose row it is.
+    OfAccount,
+    /// Something else.
+    Otherwise,
+}
+
 /// A space that goes along.
 pub struct PortableSpace {
     pub name: &'static str,
+    pub keyed: Keyed,
     /// Reads a row as its type and gives its present stored form: nothing else gets into the store.
     renew: fn(&[u8]) -> Result<Vec<u8>, StoreError>,
 }
@@ -30,12 +42,12 @@ fn renew<R: Record>(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
 }
 
 const fn space<R: Record>(table: &UserTable<R>) -> PortableSpace {
-    PortableSpace { name: table.name, renew: renew::<R> }
+    PortableSpace { name: table.name, keyed: Keyed::OfAccount, renew: renew::<R> }
 }
 
-/// All of them; every key begins with an account, but for those of messages.
+/// All of them, the accounts before what belongs to them.
 pub static PORTABLE: &[PortableSpace] = &[
-    space(&tables::ACCOUNTS),
+    PortableSpace { keyed: Keyed::Account, ..space(&tables::ACCOUNTS) },
     space(&tables::BOTS),
     space(&tables::JOURNAL),
     space(&tables::ORDER_FACTS),
@@ -56,7 +68,7 @@ pub static PORTABLE: &[PortableSpace] = &[
     space(&tables::CASH_DIFFERENCES),
     space(&tables::CASH_CHECKED),
     space(&tables::NIGHTS),
-    space(&tables::MESSAGES),
+    PortableSpace { keyed: Keyed::Otherwise, ..space(&tables::MESSAGES) },
 ];
 
 /// A row as it is stored: its key without the user's id, the version of its form, its JSON.
@@ -98,6 +110,21 @@ impl UserTx<'_> {
     pub fn put_stored(&mut self, space: &PortableSpace, row: &StoredRow) -> Result<(), StoreError> {
         let bytes = (space.renew)(&[&[row.version], row.json.as_slice()].concat())?;
         self.put_bytes(space.name, &row.key, &bytes)
+    }
+
+    /// Puts the rows of all portable spaces as another store has them: they went through
+    /// [`UserTx::put_stored`] there.
+    ///
+    /// # Errors
+    /// When a row cannot be read or written.
+    pub fn put_portable(&mut self, from: &UserView<'_>) -> Result<(), StoreError> {
+        for space in PORTABLE {
+            from.each_stored(space.name, |row| {
+                let bytes = [&[row.version], row.json.as_slice()].concat();
+                self.put_bytes(space.name, &row.key, &bytes)
+            })?;
+        }
+        Ok(())
     }
 
     /// Recomputes the folds of the user's accounts, as they stand in the transaction, and compares.

@@ -41,7 +41,7 @@ pub fn account_name(text: &str) -> Result<String, TradingError> {
     Ok(name.to_owned())
 }
 
-fn check(patch: &AccountPatch) -> Result<(), TradingError> {
+pub(super) fn check(patch: &AccountPatch) -> Result<(), TradingError> {
     if let Some(Some(budget)) = patch.total_budget
         && !(budget > 0.0 && budget <= 1e9)
     {
@@ -69,7 +69,7 @@ fn check(patch: &AccountPatch) -> Result<(), TradingError> {
 /// More than any account can hold.
 const LARGEST_LIMIT: u64 = 1_000_000_000_000_000;
 
-fn check_limits(limits: &AccountLimits) -> Result<(), TradingError> {
+pub(super) fn check_limits(limits: &AccountLimits) -> Result<(), TradingError> {
     let amounts = [
         ("max_position_size", limits.max_position_size),
         ("max_order_value", limits.max_order_value),
@@ -261,7 +261,10 @@ impl Trading {
         let now = self.clock.now();
         let stop = move |tx: &mut UserTx<'_>| {
             let mut account = owned(tx, id)?;
-            refuse_twin(&account)?;
+            // One that has ended is stopped like every other account.
+            if account.is_running_twin() && account.environment == Environment::Own {
+                refuse_twin(&account)?;
+            }
             let traded = account.mode == AccountMode::Trading;
             if !account.stop(now) {
                 return Ok(account);

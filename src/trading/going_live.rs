@@ -10,7 +10,7 @@ use super::error::TradingError;
 use super::night::slots::{HALTED, HELD};
 use super::orders::rules;
 use super::tick::Trading;
-use super::twin;
+use super::twin::{self, refuse_twin};
 use crate::brokers::Cash;
 use crate::domain::account::{Account, AccountMode, Rung};
 use crate::domain::bot::{Bot, Sheet};
@@ -225,6 +225,7 @@ impl Trading {
 
 fn apply(tx: &mut UserTx<'_>, id: AccountId, step: Step, cash: &[Cash], by: UserId, now: Timestamp) -> Result<Account, TradingError> {
     let mut account: Account = tx.get(&ACCOUNTS, &account_key(id))?.ok_or_else(|| StoreError::not_found("account"))?;
+    refuse_twin(&account)?;
     if account.environment != Environment::Live {
         let detail = "only a live account climbs: a paper or mock account trades in full once it is started";
         return Err(TradingError::refused("ladder_not_needed", detail));

@@ -5,6 +5,7 @@
 //! (`orders::evidence`), and its result goes into sheets and books in one transaction (`night::settle`).
 
 mod accounts;
+mod arrivals;
 mod books;
 mod bots;
 mod bus;
@@ -24,6 +25,7 @@ mod tick;
 mod twin;
 
 pub use accounts::{AccountPatch, account_name, new_account};
+pub use arrivals::may_arrive;
 pub use books::Books;
 pub use bots::bot_settings::{BotPatch, NewBot};
 pub use bots::corrections::{HoldingEdit, NewHistory};
@@ -46,3 +48,4 @@ pub use reconciliation::balance::{AtBroker, Balance};
 pub use reconciliation::differences::Questions;
 pub use reconciliation::positions::forget_broker_account;
 pub use tick::{Attention, Calendars, Surroundings, Trading};
+pub use twin::refuse_twin;

@@ -91,13 +91,13 @@ pub struct Trading {
     pub(super) at_broker: BrokerBalances,
     pub(super) auctions: Auctions,
     /// Accounts that a tick is working on: the next tick leaves them alone.
-    busy: Mutex<HashSet<AccountId>>,
-    trouble: Mutex<HashMap<AccountId, Trouble>>,
+    busy: Mutex<HashSet<(UserId, AccountId)>>,
+    trouble: Mutex<HashMap<(UserId, AccountId), Trouble>>,
     /// When each account's broker gave its last good answer.
-    heard: Mutex<HashMap<AccountId, jiff::Timestamp>>,
+    heard: Mutex<HashMap<(UserId, AccountId), jiff::Timestamp>>,
     /// The newest message of each user that open pages were told of.
     published: Mutex<HashMap<UserId, MessageId>>,
-    pub(super) refreshed: Mutex<HashMap<AccountId, jiff::Timestamp>>,
+    pub(super) refreshed: Mutex<HashMap<(UserId, AccountId), jiff::Timestamp>>,
 }
 
 impl std::fmt::Debug for Trading {
@@ -111,7 +111,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Removes an account from the busy set when its work ends, however it ends.
-struct Busy<'a>(&'a Trading, AccountId);
+struct Busy<'a>(&'a Trading, (UserId, AccountId));
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
@@ -190,18 +190,17 @@ impl Trading {
     }
 
     /// What is wrong with an account at the moment.
-    pub fn attention(&self, account: AccountId) -> Option<Attention> {
-        lock(&self.trouble).get(&account).map(|t| t.attention.clone())
+    pub fn attention(&self, user: UserId, account: AccountId) -> Option<Attention> {
+        lock(&self.trouble).get(&(user, account)).map(|t| t.attention.clone())
     }
 
-    /// The account's broker answered.
     /// When the account's broker gave its last good answer since the server started.
-    pub fn broker_answered_at(&self, account: AccountId) -> Option<jiff::Timestamp> {
-        lock(&self.heard).get(&account).copied()
+    pub fn broker_answered_at(&self, user: UserId, account: AccountId) -> Option<jiff::Timestamp> {
+        lock(&self.heard).get(&(user, account)).copied()
     }
 
-    pub(super) fn heard_from_broker(&self, account: AccountId, at: jiff::Timestamp) {
-        lock(&self.heard).insert(account, at);
+    pub(super) fn heard_from_broker(&self, user: UserId, account: AccountId, at: jiff::Timestamp) {
+        lock(&self.heard).insert((user, account), at);
     }
 
     /// Works on every account that no earlier tick is still working on, all at the same time, and
@@ -231,10 +230,10 @@ impl Trading {
             }
         }
         for (user, account) in accounts {
-            if lock(&self.busy).insert(account.id) {
+            if lock(&self.busy).insert((user, account.id)) {
                 let trading = Arc::clone(self);
                 work.spawn(async move {
-                    let _busy = Busy(&trading, account.id);
+                    let _busy = Busy(&trading, (user, account.id));
                     trading.contain(user, account).await;
                 });
             }
@@ -260,10 +259,10 @@ impl Trading {
         self.publish_messages(user);
         let now = self.clock.now();
         let notice = match problem {
-            None => self.calmed(id, now).then_some(Notice::BrokerRecovered),
+            None => self.calmed((user, id), now).then_some(Notice::BrokerRecovered),
             Some((code, detail)) => {
                 tracing::warn!(account_id = %id, %code, %detail, "account cannot be served");
-                self.troubled(id, &code, &detail, now).then_some(Notice::BrokerProblem { reason_code: code, detail })
+                self.troubled((user, id), &code, &detail, now).then_some(Notice::BrokerProblem { reason_code: code, detail })
             }
         };
         if let Some(notice) = notice {
@@ -276,7 +275,7 @@ impl Trading {
     }
 
     /// Remembers a failure; tells whether it is news to the owner.
-    fn troubled(&self, id: AccountId, code: &str, detail: &str, now: jiff::Timestamp) -> bool {
+    fn troubled(&self, id: (UserId, AccountId), code: &str, detail: &str, now: jiff::Timestamp) -> bool {
         let mut all = lock(&self.trouble);
         let trouble = all.entry(id).or_insert_with(|| Trouble {
             attention: Attention { code: String::new(), detail: String::new(), since: now },
@@ -291,7 +290,7 @@ impl Trading {
 
     /// Ends an account's trouble when that is proved: the broker has answered, and for a while nothing
     /// failed. Work that asked the broker nothing proves nothing.
-    fn calmed(&self, id: AccountId, now: jiff::Timestamp) -> bool {
+    fn calmed(&self, id: (UserId, AccountId), now: jiff::Timestamp) -> bool {
         let mut all = lock(&self.trouble);
         let Some(trouble) = all.get(&id) else { return false };
         let calm = trouble.last_failure.saturating_add(CALM).is_ok_and(|until| now >= until);
@@ -433,7 +432,7 @@ impl Trading {
         }
         match answer {
             Ok(quote) if quote.last > Decimal::ZERO => {
-                self.heard_from_broker(line.account_id, self.clock.now());
+                self.heard_from_broker(line.user.id(), line.account_id, self.clock.now());
                 self.quotes.put(symbol, quote.clone());
                 Ok(Some(quote))
             }

@@ -59,7 +59,7 @@ pub(in crate::trading) fn twin_bot(twin: AccountId, bot: BotId) -> BotId {
 ///
 /// # Errors
 /// `Conflict` with `twin_follows`.
-pub(in crate::trading) fn refuse_twin(account: &Account) -> Result<(), StoreError> {
+pub fn refuse_twin(account: &Account) -> Result<(), StoreError> {
     match account.twin {
         Some(_) => {
             let detail = format!("{} is a paper twin: it follows its live account, where settings and bots are changed", account.name);

@@ -154,7 +154,11 @@ for (const [language, options] of [
         mimeType: 'application/zip',
         buffer: readFileSync(file),
       });
+      // An empty file goes first, so that the proof is asked for before the whole one travels.
+      other.expect(403, /\/imports\/user$/);
+      other.expect(422, /\/imports\/user$/);
       await other.by('user-import-submit').click();
+      await prove(other);
       await other.by('user-import-done').waitFor();
       await shot(other.page, `${language}-user-import`);
       other.assertClean(`${language} elsewhere`);

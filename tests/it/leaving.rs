@@ -16,31 +16,31 @@ use serde_json::{Value, json};
 use super::support::old::Night;
 use super::support::{Answer, Caller, TestServer, answer};
 
-const EXPORT: &str = "/api/v1/users/export";
-const IMPORT: &str = "/api/v1/imports/user";
+pub(super) const EXPORT: &str = "/api/v1/users/export";
+pub(super) const IMPORT: &str = "/api/v1/imports/user";
 const ERASE: &str = "/api/v1/users/erase";
 
-fn expect(status: u16, code: &str, found: &Answer) {
+pub(super) fn expect(status: u16, code: &str, found: &Answer) {
     assert_eq!((found.0, &found.1["code"]), (status, &json!(code)), "{}", found.1);
 }
 
-fn id_of(server: &TestServer, username: &str) -> UserId {
+pub(super) fn id_of(server: &TestServer, username: &str) -> UserId {
     server.app.auth.find_user(username).unwrap().unwrap().id
 }
 
-async fn exported(caller: &Caller<'_>) -> Vec<u8> {
+pub(super) async fn exported(caller: &Caller<'_>) -> Vec<u8> {
     let response = caller.request("GET", EXPORT).send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers()["content-type"].to_str().unwrap()), (200, "application/zip"));
     response.bytes().await.unwrap().to_vec()
 }
 
-async fn upload(caller: &Caller<'_>, bytes: Vec<u8>) -> Answer {
+pub(super) async fn upload(caller: &Caller<'_>, bytes: Vec<u8>) -> Answer {
     let form = Form::new().part("file", Part::bytes(bytes).file_name("export.zip"));
     answer(caller.request("POST", IMPORT).multipart(form)).await
 }
 
 /// A night of trading, so that there is something of everything.
-async fn traded() -> Night {
+pub(super) async fn traded() -> Night {
     let night = Night::start("2026-05-15T14:58:00Z").await;
     let mine = night.bring("chan", "chan", 30_000).await;
     let kim = night.server.login("chan").await;
@@ -107,6 +107,8 @@ async fn an_export_imported_elsewhere_has_the_same_books_bots_and_history() {
     let other = TestServer::start().await;
     other.user("root-admin").await;
     let anna = other.user("anna").await;
+    expect(403, "step_up_required", &upload(&anna, archive.clone()).await);
+    anna.prove().await;
     let (status, report) = upload(&anna, archive.clone()).await;
     assert_eq!(status, 201, "{report}");
     let report: Value = report;
@@ -133,14 +135,14 @@ async fn an_export_imported_elsewhere_has_the_same_books_bots_and_history() {
 
     // Once more, into the same user and into another one.
     expect(409, "transfer_user_not_empty", &upload(&anna, archive.clone()).await);
-    let ben = other.user("ben").await;
+    let ben = other.user("ben").await.proved().await;
     expect(409, "transfer_already_here", &upload(&ben, archive.clone()).await);
 
     // What came can leave again, the same to the row.
     let anna = other.login("anna").await.proved().await;
     let again = exported(&anna).await;
     let third = TestServer::start().await;
-    let eve = third.user("eve").await;
+    let eve = third.user("eve").await.proved().await;
     assert_eq!(upload(&eve, again).await.0, 201);
     let last = picture(&third, id_of(&third, "eve"));
     assert!(PORTABLE.iter().all(|space| space.name == "accounts" || after[space.name] == last[space.name]));
@@ -153,7 +155,7 @@ async fn what_is_no_export_or_was_changed_is_refused_and_leaves_nothing() {
     let chan = night.server.login("chan").await.proved().await;
     let archive = exported(&chan).await;
     let other = TestServer::start().await;
-    let anna = other.user("anna").await;
+    let anna = other.user("anna").await.proved().await;
     let accounts = |v: Value| v["items"].as_array().unwrap().len();
     let before = accounts(anna.get("/api/v1/trading/accounts").await.1);
     expect(422, "transfer_unreadable", &upload(&anna, b"hello".to_vec()).await);

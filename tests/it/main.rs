@@ -9,6 +9,7 @@ mod bad_start;
 mod broker_key;
 mod canaries;
 mod cli;
+mod crafted_exports;
 mod crash;
 mod desk;
 mod foreign_client;

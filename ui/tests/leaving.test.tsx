@@ -54,10 +54,15 @@ describe('a disclosure', () => {
 
 describe('an export of another EggMoney', () => {
   it('is imported, and says that everything only observes', async () => {
-    serve(() => ({
-      status: 201,
-      body: { username: 'chan', made_at: '2026-11-22T00:00:00Z', accounts: ['main', 'paper'], rows: { bots: 5 } },
-    }));
+    // What is asked of the person is asked with an empty file, before the whole one travels.
+    const log = serve(({ body }) =>
+      ((body as FormData).get('file') as File).size === 0
+        ? { status: 422, body: { code: 'missing_field', detail: 'empty' } }
+        : {
+            status: 201,
+            body: { username: 'chan', made_at: '2026-11-22T00:00:00Z', accounts: ['main', 'paper'], rows: { bots: 5 } },
+          },
+    );
     show(<UserImportCard />);
     expect(screen.getByTestId('user-import-submit')).toBeDisabled();
     await userEvent.upload(screen.getByTestId('user-import-file'), new File(['PK'], 'eggmoney-chan.zip'));
@@ -67,5 +72,16 @@ describe('an export of another EggMoney', () => {
     if (form) fireEvent.submit(form);
     expect(await screen.findByTestId('user-import-done')).toHaveTextContent('main, paper');
     expect(screen.getByTestId('user-import-done')).toHaveTextContent('관찰만');
+    expect(log).toHaveLength(2);
+  });
+
+  it('does not travel without the proof', async () => {
+    const log = serve(() => ({ status: 403, body: { code: 'step_up_required', detail: 'prove it' } }));
+    show(<UserImportCard />);
+    await userEvent.upload(screen.getByTestId('user-import-file'), new File(['PK'], 'eggmoney-chan.zip'));
+    const form = screen.getByTestId('user-import').querySelector('form');
+    if (form) fireEvent.submit(form);
+    expect(await screen.findByRole('alert')).toBeVisible();
+    expect(log.map((sent) => ((sent.body as FormData).get('file') as File).size)).toEqual([0]);
   });
 });

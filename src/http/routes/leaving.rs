@@ -46,13 +46,16 @@ struct Erasure {
     leave_orders: bool,
 }
 
-fn refusal(error: TransferError) -> ApiError {
+pub(super) fn refusal(error: TransferError) -> ApiError {
     let (code, text) = (error.code(), error.to_string());
     match error {
         TransferError::Store(error) => error.into(),
         TransferError::Io(error) => ApiError::files(error),
-        TransferError::TooLarge(_) => ApiError::new(ErrorCode::TooLarge, text).with_code(code).at("/file"),
-        TransferError::NotEmpty(_) | TransferError::AlreadyHere => ApiError::conflict(code, text),
+        TransferError::TooLarge(..) | TransferError::TooManyRows(_) => ApiError::new(ErrorCode::TooLarge, text).with_code(code).at("/file"),
+        TransferError::TooOften { retry_after, .. } => {
+            ApiError::new(ErrorCode::TooManyRequests, text).with_code(code).retry_after(retry_after)
+        }
+        TransferError::NotEmpty(_) | TransferError::AlreadyHere | TransferError::Running(_) => ApiError::conflict(code, text),
         _ => ApiError::refused(code, text).at("/file"),
     }
 }
@@ -77,15 +80,15 @@ async fn list_remaining(who: Require<perm::ProfileManage>, app: AppData) -> Resu
 #[utoipa::path(get, path = "/api/v1/users/export", tag = "users", responses((status = 200, content_type = "application/zip", description = "eggmoney-NAME-DATE.zip")))]
 async fn export_user(who: Proved<perm::ProfileManage>, app: AppData) -> Result<HttpResponse, ApiError> {
     let app = app.into_inner();
-    let (file, _) = app.export_user(who.user_id, Some(who.user_id)).await.map_err(refusal)?;
+    let (file, running) = app.export_user(who.user_id, Some(who.user_id)).await.map_err(refusal)?;
     let date = app.wall.now().to_zoned(TimeZone::UTC).date();
     let name: String = who.username.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
     let parameters = vec![DispositionParam::Filename(format!("eggmoney-{name}-{date}.zip"))];
-    let pieces = futures_util::stream::try_unfold(tokio::fs::File::from_std(file), |mut file| async move {
+    let pieces = futures_util::stream::try_unfold((tokio::fs::File::from_std(file), running), |(mut file, running)| async move {
         let mut piece = vec![0; PIECE];
         let read = file.read(&mut piece).await?;
         piece.truncate(read);
-        Ok::<_, std::io::Error>((read > 0).then(|| (web::Bytes::from(piece), file)))
+        Ok::<_, std::io::Error>((read > 0).then(|| (web::Bytes::from(piece), (file, running))))
     });
     Ok(HttpResponse::Ok()
         .content_type("application/zip")
@@ -102,11 +105,13 @@ async fn export_user(who: Proved<perm::ProfileManage>, app: AppData) -> Result<H
     request_body(content = String, content_type = "multipart/form-data", description = "the file `file`"),
     responses((status = 201, body = TransferReport))
 )]
-async fn import_user(who: Require<perm::ImportsRun>, app: AppData, form: Multipart) -> Result<HttpResponse, ApiError> {
+async fn import_user(who: Proved<perm::ImportsRun>, app: AppData, form: Multipart) -> Result<HttpResponse, ApiError> {
     let app = app.into_inner();
+    let _upload = app.begin_upload(who.user_id, LARGEST as u64).map_err(refusal)?;
     // The folder goes with the draft when it is dropped.
     let draft = Staging::new(&app.config.data_dir).draft(who.user_id, app.wall.now()).map_err(ApiError::files)?;
     receive(form, draft.file("export.zip").map_err(ApiError::files)?).await?;
+    app.transfers.count_import(who.user_id, app.wall.now()).map_err(refusal)?;
     let file = draft.folder().join("export.zip");
     let report = app.import_user(who.user_id, Some(who.user_id), file).await.map_err(refusal)?;
     Ok(HttpResponse::Created().json(report))

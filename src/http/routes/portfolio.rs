@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, UserId};
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::answers::{Answers, Basis};
@@ -41,13 +41,13 @@ async fn get_summary(
     let basis = Basis { rows: rows.revision(), quotes: app.trading.quotes().revision(), minute: now.as_second().div_euclid(60) };
     answers.give(&req, who.user_id, basis, || {
         let books = rows.read(|v| PortfolioBooks::read_all(v, query.account_id))?;
-        let market = known_prices(&app, &books);
+        let market = known_prices(&app, who.user_id, &books);
         Ok(SummaryView::from(&summary(&books, &market, app.trading.calendar(), now)))
     })
 }
 
 /// What was last read of everything that these accounts hold or trade.
-fn known_prices(app: &AppData, books: &[PortfolioBooks]) -> MarketPrices {
+fn known_prices(app: &AppData, user: UserId, books: &[PortfolioBooks]) -> MarketPrices {
     let quotes = app.trading.quotes();
     let of_bots = books.iter().flat_map(|b| b.bots.iter().map(|b| &b.symbol).chain(b.holdings.iter().map(|h| &h.symbol)));
     let symbols = of_bots.chain(books.iter().flat_map(|b| b.held_in_dollars().map(|p| &p.symbol)));
@@ -56,7 +56,7 @@ fn known_prices(app: &AppData, books: &[PortfolioBooks]) -> MarketPrices {
         cash: books
             .iter()
             .filter_map(|b| {
-                let cash = quotes.cash(b.account.id)?;
+                let cash = quotes.cash(user, b.account.id)?;
                 Some((b.account.id, Cash { value: f64_from_decimal(cash.value), at: cash.at }))
             })
             .collect(),

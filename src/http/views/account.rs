@@ -104,7 +104,7 @@ impl AccountView {
             created_at: account.created_at,
             started_at: account.started_at,
             broker_key,
-            broker_answered_at: app.trading.broker_answered_at(account.id),
+            broker_answered_at: app.trading.broker_answered_at(user, account.id),
             notices,
             notices_detail,
             telegram: app.masked_chat(user, account)?,
@@ -122,7 +122,7 @@ impl AccountView {
             unsettled: account.unsettled.clone(),
             attention: app
                 .trading
-                .attention(account.id)
+                .attention(user, account.id)
                 .into_iter()
                 .map(|a| AttentionView { code: a.code, detail: a.detail, since: a.since })
                 .collect(),

@@ -1,6 +1,7 @@
 //! Why a user's data cannot leave or arrive.
 
 use std::io;
+use std::time::Duration;
 
 use crate::storage::StoreError;
 
@@ -15,8 +16,12 @@ pub enum TransferError {
     Newer(u32, u32),
     #[error("the export contradicts itself: {0}")]
     Contradiction(String),
-    #[error("it unpacks to more than {} MiB", .0 >> 20)]
-    TooLarge(u64),
+    #[error("{0} unpacks to more than {size} MiB", size = .1 >> 20)]
+    TooLarge(&'static str, u64),
+    #[error("the export has more than {0} rows, which is the most that is taken")]
+    TooManyRows(usize),
+    #[error("the export holds what nobody may set here: {0}. Change it where it comes from, and export again")]
+    NotAllowed(String),
     #[error(
         "account '{0}' has open orders in this export, which nobody could follow here: cancel them where it comes from, and export again"
     )]
@@ -25,6 +30,10 @@ pub enum TransferError {
     NotEmpty(String),
     #[error("these accounts are on this installation already: an export is imported once")]
     AlreadyHere,
+    #[error("{0} is running already: wait until it is done")]
+    Running(&'static str),
+    #[error("{most} imports a day are taken of one user: try again later")]
+    TooOften { most: usize, retry_after: Duration },
     #[error(transparent)]
     Io(io::Error),
     #[error(transparent)]
@@ -39,10 +48,13 @@ impl TransferError {
             TransferError::Foreign => "transfer_foreign",
             TransferError::Newer(..) => "transfer_newer",
             TransferError::Contradiction(_) => "transfer_contradicts",
-            TransferError::TooLarge(_) => "transfer_too_large",
+            TransferError::TooLarge(..) | TransferError::TooManyRows(_) => "transfer_too_large",
+            TransferError::NotAllowed(_) => "transfer_not_allowed",
             TransferError::OpenOrders(_) => "transfer_open_orders",
             TransferError::NotEmpty(_) => "transfer_user_not_empty",
             TransferError::AlreadyHere => "transfer_already_here",
+            TransferError::Running(_) => "transfer_running",
+            TransferError::TooOften { .. } => "transfer_too_often",
             TransferError::Io(_) | TransferError::Store(_) => "store",
         }
     }

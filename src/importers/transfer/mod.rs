@@ -12,6 +12,7 @@
 
 mod error;
 mod read;
+mod settle;
 mod tables;
 mod write;
 mod zip;

@@ -230,6 +230,11 @@ impl<F: Read + Seek> Archive<F> {
         self.entries.iter().map(|entry| entry.size).sum()
     }
 
+    /// What a file comes to, unpacked; `None` when there is none of that name.
+    pub(super) fn size_of(&self, name: &str) -> Option<u64> {
+        self.entries.iter().find(|entry| entry.name == name).map(|entry| entry.size)
+    }
+
     /// Hands each line of a file to `each`; `false` when there is no such file. Lines beyond `longest` bytes, a
     /// wrong length and a wrong checksum are errors.
     ///

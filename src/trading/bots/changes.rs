@@ -22,7 +22,7 @@ use crate::trading::tick::Trading;
 use crate::trading::twin::refuse_twin;
 
 /// Most bots in one account.
-const MOST_BOTS: usize = 200;
+pub(in crate::trading) const MOST_BOTS: usize = 200;
 
 /// A bot by its id, in whichever of the user's accounts it is.
 pub(in crate::trading) fn find_bot(view: &UserView<'_>, id: BotId) -> Result<Bot, StoreError> {

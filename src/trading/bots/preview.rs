@@ -349,7 +349,7 @@ impl Trading {
             closing_at: plan.closing_buy,
             max_spend_total: items.iter().map(|i| i.max_spend).sum(),
             items,
-            cash: self.quotes.cash(account),
+            cash: self.quotes.cash(user, account),
         })
     }
 

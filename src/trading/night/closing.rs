@@ -252,11 +252,13 @@ impl Trading {
         let every = jiff::SignedDuration::from_secs(if open { 60 } else { 1_800 });
         {
             let mut refreshed = crate::trading::tick::lock(&self.refreshed);
-            let due = refreshed.get(&line.account_id).is_none_or(|at: &Timestamp| at.saturating_add(every).is_ok_and(|next| now >= next));
+            let due = refreshed
+                .get(&(line.user.id(), line.account_id))
+                .is_none_or(|at: &Timestamp| at.saturating_add(every).is_ok_and(|next| now >= next));
             if !due {
                 return Ok(());
             }
-            refreshed.insert(line.account_id, now);
+            refreshed.insert((line.user.id(), line.account_id), now);
         }
         let books = line.user.read(|v| Books::read(v, line.account_id))?;
         let symbols: std::collections::BTreeSet<&String> =
@@ -282,7 +284,7 @@ impl Trading {
         };
         let price = self.quotes.get(symbol).map_or(Decimal::ONE_HUNDRED, |q| q.last);
         let power = self.power(line, exchange, symbol, Some(price)).await?;
-        self.quotes.put_cash(line.account_id, power.amount, now);
+        self.quotes.put_cash(line.user.id(), line.account_id, power.amount, now);
         let balance = line.gateway.present_balance().await;
         match balance.ok().and_then(|b| b.usd_krw).filter(|rate| *rate > Decimal::ZERO) {
             Some(rate) => self.quotes.put_usd_krw(rate, now, "present_balance"),

@@ -86,7 +86,7 @@ impl Trading {
             None => self.price(line, symbol).await?.map_or(Decimal::ONE_HUNDRED, |q| q.last),
         };
         let power = self.power(line, exchange, symbol, Some(price)).await?;
-        self.quotes.put_cash(line.account_id, power.amount, self.clock.now());
+        self.quotes.put_cash(line.user.id(), line.account_id, power.amount, self.clock.now());
         Ok(power.amount)
     }
 }

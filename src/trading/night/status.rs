@@ -61,7 +61,7 @@ pub(in crate::trading) fn post_status(
     let usd_krw = quotes.usd_krw().map(|r| f64_from_decimal(r.value)).or(books.account.settings.usd_krw.as_ref().map(|r| r.rate));
     let mut notices: Vec<Notice> = books.bots.iter().filter_map(|bot| bot_notice(&books, bot, &prices, now)).collect();
     if !books.bots.is_empty() {
-        let cash = quotes.cash(account).map(|c| f64_from_decimal(c.value));
+        let cash = quotes.cash(tx.user_id(), account).map(|c| f64_from_decimal(c.value));
         let o = overview(&books.bots, &books.holdings, &prices, cash, Scope::All);
         notices.push(Notice::StatusPortfolio {
             cash_usd: cash,

@@ -212,7 +212,7 @@ impl Trading {
             }
         }
         let at = self.clock.now();
-        self.heard_from_broker(account, at);
+        self.heard_from_broker(line.user.id(), account, at);
         let settings = line.user.read(|v| v.require(&ACCOUNTS, &account_key(account)))?.settings;
         let funds = self.funds_sold(line, market).await?;
         let mut closes = HashMap::new();

@@ -13,7 +13,7 @@ use super::gate::{self, Candidate, Seen, Window};
 use crate::brokers::{BrokerError, OrderOutcome};
 use crate::domain::clock::Clock;
 use crate::domain::fact::{Actor, Event};
-use crate::domain::id::{AccountId, OrderId};
+use crate::domain::id::{AccountId, OrderId, UserId};
 use crate::domain::instrument::Exchange;
 use crate::domain::limits::Product;
 use crate::domain::message::Notice;
@@ -143,10 +143,10 @@ pub struct OrderService {
 
 /// When orders left each account within the last second.
 #[derive(Clone, Debug, Default)]
-struct Pace(Arc<Mutex<HashMap<AccountId, VecDeque<Timestamp>>>>);
+struct Pace(Arc<Mutex<HashMap<(UserId, AccountId), VecDeque<Timestamp>>>>);
 
 impl Pace {
-    fn last_second(&self, account: AccountId, now: Timestamp) -> usize {
+    fn last_second(&self, account: (UserId, AccountId), now: Timestamp) -> usize {
         let mut all = self.0.lock().unwrap_or_else(|e| e.into_inner());
         let Some(times) = all.get_mut(&account) else { return 0 };
         while times.front().is_some_and(|at| now.duration_since(*at) >= SignedDuration::from_secs(1)) {
@@ -155,7 +155,7 @@ impl Pace {
         times.len()
     }
 
-    fn passed(&self, account: AccountId, now: Timestamp) {
+    fn passed(&self, account: (UserId, AccountId), now: Timestamp) {
         self.0.lock().unwrap_or_else(|e| e.into_inner()).entry(account).or_default().push_back(now);
     }
 }
@@ -195,7 +195,7 @@ impl OrderService {
             .user
             .write({
                 let (placement, gateway, now) = (placement.clone(), line.gateway.environment(), clock.now());
-                let last_second = self.pace.last_second(account, now);
+                let last_second = self.pace.last_second((line.user.id(), account), now);
                 let product = self.listed.product(placement.intent.market, &placement.intent.symbol);
                 move |tx| journal(tx, &placement, gateway, (last_second, product), now)
             })
@@ -212,7 +212,7 @@ impl OrderService {
             }
             Journalled::Send(order) => order,
         };
-        self.pace.passed(account, clock.now());
+        self.pace.passed((line.user.id(), account), clock.now());
         self.bus.order(line, &order);
 
         // What was journalled, which may be less than what was asked for.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use crate::brokers::{DailyBar, Quote};
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, UserId};
 
 /// Trades move a price that is no older than this: a session lies well apart from the next.
 const TRADES_FOLLOW: SignedDuration = SignedDuration::from_hours(1);
@@ -39,7 +39,7 @@ struct Inner {
     revision: u64,
     quotes: HashMap<String, Quote>,
     usd_krw: Option<Known<Decimal>>,
-    cash: HashMap<AccountId, Known<Decimal>>,
+    cash: HashMap<(UserId, AccountId), Known<Decimal>>,
     bars: HashMap<String, Arc<KnownBars>>,
     /// When the bars of a ticker were last asked for.
     bars_asked: HashMap<String, Timestamp>,
@@ -80,12 +80,12 @@ impl Quotes {
         self.read(|i| i.quotes.get(symbol).cloned())
     }
 
-    pub fn put_cash(&self, account: AccountId, value: Decimal, at: Timestamp) {
-        self.write(|i| i.cash.insert(account, Known { value, at, source: "buying_power" }));
+    pub fn put_cash(&self, user: UserId, account: AccountId, value: Decimal, at: Timestamp) {
+        self.write(|i| i.cash.insert((user, account), Known { value, at, source: "buying_power" }));
     }
 
-    pub fn cash(&self, account: AccountId) -> Option<Known<Decimal>> {
-        self.read(|i| i.cash.get(&account).cloned())
+    pub fn cash(&self, user: UserId, account: AccountId) -> Option<Known<Decimal>> {
+        self.read(|i| i.cash.get(&(user, account)).cloned())
     }
 
     pub fn put_usd_krw(&self, value: Decimal, at: Timestamp, source: &'static str) {

@@ -41,15 +41,15 @@ pub struct Balance {
 
 /// The last word of each account's broker. Lost at a restart: then it is asked for again.
 #[derive(Debug, Default)]
-pub(in crate::trading) struct BrokerBalances(Mutex<HashMap<AccountId, Arc<AtBroker>>>);
+pub(in crate::trading) struct BrokerBalances(Mutex<HashMap<(UserId, AccountId), Arc<AtBroker>>>);
 
 impl BrokerBalances {
-    fn get(&self, account: AccountId) -> Option<Arc<AtBroker>> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner()).get(&account).cloned()
+    fn get(&self, user: UserId, account: AccountId) -> Option<Arc<AtBroker>> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).get(&(user, account)).cloned()
     }
 
-    fn put(&self, account: AccountId, seen: Arc<AtBroker>) {
-        self.0.lock().unwrap_or_else(|e| e.into_inner()).insert(account, seen);
+    fn put(&self, user: UserId, account: AccountId, seen: Arc<AtBroker>) {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).insert((user, account), seen);
     }
 }
 
@@ -64,7 +64,7 @@ impl Trading {
             v.require(&ACCOUNTS, &key)?;
             Ok::<_, StoreError>((v.list(&CASH, &key)?, v.list(&POSITIONS, &key)?, v.list(&CASH_CHECKED, &key)?))
         })?;
-        Ok(Balance { cash, positions, compared, broker: self.at_broker.get(account) })
+        Ok(Balance { cash, positions, compared, broker: self.at_broker.get(user, account) })
     }
 
     /// Asks the account's broker anew.
@@ -94,8 +94,25 @@ impl Trading {
         {
             return Err(error.into());
         }
-        self.heard_from_broker(account, seen.at);
-        self.at_broker.put(account, Arc::new(seen));
+        self.heard_from_broker(user, account, seen.at);
+        self.at_broker.put(user, account, Arc::new(seen));
         self.balance(user, account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_a_broker_said_is_its_owners() {
+        let (balances, account) = (BrokerBalances::default(), AccountId(Uuid::from_u128(1)));
+        let seen = AtBroker { at: Timestamp::UNIX_EPOCH, cash: Vec::new(), positions: Vec::new(), refused: Vec::new() };
+        let user = |n| UserId(Uuid::from_u128(n));
+        balances.put(user(1), account, Arc::new(seen));
+        assert!(balances.get(user(1), account).is_some());
+        assert!(balances.get(user(2), account).is_none());
     }
 }

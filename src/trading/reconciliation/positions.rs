@@ -265,7 +265,7 @@ impl Trading {
             }
         }
         let at = self.clock.now();
-        self.heard_from_broker(account, at);
+        self.heard_from_broker(line.user.id(), account, at);
         Ok(Snapshot { market, listed: evidence.reading.listed.clone(), held, today, at })
     }
 }

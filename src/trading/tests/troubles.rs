@@ -28,16 +28,16 @@ async fn one_users_broker_that_is_down_or_panics_touches_nobody_else() {
     world.run_until(MORNING, STEP).await;
     for well in [&clients[0], &clients[3]] {
         assert_eq!(world.final_books(well), expected());
-        assert_eq!((world.told(well, "BROKER_PROBLEM"), world.trading.attention(well.account)), (0, None));
+        assert_eq!((world.told(well, "BROKER_PROBLEM"), world.trading.attention(well.user, well.account)), (0, None));
     }
     for ill in [&clients[1], &clients[2]] {
         assert_eq!(world.told(ill, "BROKER_PROBLEM"), 1, "told once, not with every tick");
-        assert!(world.trading.attention(ill.account).is_some());
+        assert!(world.trading.attention(ill.user, ill.account).is_some());
         assert_eq!(ill.broker.sent(), []);
         world.check(ill);
     }
-    assert_eq!(world.trading.attention(clients[1].account).unwrap().code, "broker_no_answer");
-    assert_eq!(world.trading.attention(clients[2].account).unwrap().code, "internal_error");
+    assert_eq!(world.trading.attention(clients[1].user, clients[1].account).unwrap().code, "broker_no_answer");
+    assert_eq!(world.trading.attention(clients[2].user, clients[2].account).unwrap().code, "internal_error");
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_broker_that_comes_and_goes_is_told_as_one_problem() {
     assert_eq!((world.told(&kim, "BROKER_PROBLEM"), world.told(&kim, "BROKER_RECOVERED")), (1, 0));
     world.run_until("2026-05-14T15:16:00Z", SECOND * 5).await;
     assert_eq!((world.told(&kim, "BROKER_PROBLEM"), world.told(&kim, "BROKER_RECOVERED")), (1, 1));
-    assert_eq!(world.trading.attention(kim.account), None);
+    assert_eq!(world.trading.attention(kim.user, kim.account), None);
     world.run_until(MORNING, STEP).await;
     world.check(&kim);
 }

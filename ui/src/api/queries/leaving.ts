@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { download, get, post } from '../client';
+import { ApiError } from '../errors';
 import { signedOut } from '../session';
 import type { Erasure, Page, Remaining, TransferReport } from '../types';
 import { keys } from './keys';
@@ -19,10 +20,18 @@ export const useExportUser = () =>
 export function useImportUser() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (file: File) => {
-      const form = new FormData();
-      form.set('file', file);
-      return post<TransferReport>('imports/user', undefined, { form });
+    mutationFn: async (file: File) => {
+      const send = (content: File) => {
+        const form = new FormData();
+        form.set('file', content);
+        return post<TransferReport>('imports/user', undefined, { form });
+      };
+      // An empty file first: whatever is asked of the person is asked before a long upload, which a
+      // refusal would break off.
+      await send(new File([], file.name)).catch((error: unknown) => {
+        if (!(error instanceof ApiError && error.code === 'missing_field')) throw error;
+      });
+      return send(file);
     },
     onSuccess: () => client.invalidateQueries(),
   });
