@@ -114,6 +114,8 @@ const TABLE: &[Row] = &[
         "POST /api/v1/imports/eggmoney",
         "POST /api/v1/imports/{id}/confirm",
         "DELETE /api/v1/imports/{id}",
+    ]),
+    ("imports.run", true, "uu fss frr fff f f f", &[
         "POST /api/v1/imports/user",
     ]),
     ("keys.manage", false, "uu rrr rrr fff f f f", &[
