@@ -1,5 +1,6 @@
 """Who calls, on which objects, and what every error answer must be."""
 
+import atexit
 import json
 import os
 import random
@@ -123,6 +124,22 @@ def map_case(context, case):
             if version is not None:
                 case.body = {**body, "version": version}
     return case
+
+
+STATUSES = {}
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    of = STATUSES.setdefault(case.operation.definition.raw.get("operationId", case.operation.label), {})
+    of[response.status_code] = of.get(response.status_code, 0) + 1
+
+
+@atexit.register
+def tell():
+    if STATUSES and os.environ.get("API_STATUSES"):
+        with open(os.environ["API_STATUSES"], "w") as file:
+            json.dump(STATUSES, file)
 
 
 @schemathesis.check

@@ -36,7 +36,6 @@ EXCLUDED = {
 }
 # Without a session nothing of the above can happen.
 EXCLUDED_FOR_NOBODY = {"events"}
-# Operations of administrators on people: the hooks give them throw-away users.
 
 
 def free_line(process: subprocess.Popen) -> str:
@@ -89,6 +88,21 @@ def wait_for(url: str) -> None:
     raise SystemExit(f"nothing answers at {url}")
 
 
+def tell_statuses(role: str, path: pathlib.Path) -> None:
+    """How many calls came how far: a run that is only ever refused proves little."""
+    if not path.exists():
+        return
+    operations = json.loads(path.read_text())
+    total: dict[str, int] = {}
+    for statuses in operations.values():
+        for status, count in statuses.items():
+            total[status] = total.get(status, 0) + count
+    print(f"as {role}: {sum(total.values())} calls, " + ", ".join(f"{status}: {count}" for status, count in sorted(total.items())), flush=True)
+    if role != "nobody":
+        never = sorted(name for name, statuses in operations.items() if not any(status < "400" for status in statuses))
+        print(f"never successful as {role}: {', '.join(never) or 'none'}", flush=True)
+
+
 def attempt(role: str, base: str, login: dict | None, folder: pathlib.Path) -> bool:
     excluded = EXCLUDED_FOR_NOBODY if role == "nobody" else EXCLUDED.keys()
     environment = os.environ | {
@@ -98,6 +112,7 @@ def attempt(role: str, base: str, login: dict | None, folder: pathlib.Path) -> b
         "API_BASE": base,
         "API_ROLE": role,
         "API_LOGIN": json.dumps(login) if login else "",
+        "API_STATUSES": str(folder / f"{role}-statuses.json"),
     }
     command = [os.environ["API_SCHEMATHESIS"], "--config-file", HERE / "schemathesis.toml", "run", f"{base}/api/openapi.json", "--url", base]
     command += ["--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES, "--seed", SEED, "--no-shrink", "--continue-on-failure"]
@@ -106,6 +121,7 @@ def attempt(role: str, base: str, login: dict | None, folder: pathlib.Path) -> b
     for name in sorted(excluded):
         command += ["--exclude-operation-id", name]
     done = subprocess.run(list(map(str, command)), env=environment, cwd=folder)
+    tell_statuses(role, folder / f"{role}-statuses.json")
     return done.returncode == 0
 
 

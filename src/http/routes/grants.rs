@@ -47,6 +47,7 @@ struct NewGrant {
     username: String,
     kind: GrantKind,
     /// In the future, within a year.
+    #[serde(deserialize_with = "extract::instant")]
     until: Timestamp,
 }
 

@@ -18,7 +18,8 @@ use serde_json::Value;
 use super::engine::Hunt;
 use super::spoil;
 
-const TOKEN: &str = r#"{"access_token":"token","token_type":"Bearer","expires_in":86400,"access_token_token_expired":"2026-07-21 23:00:00"}"#;
+const TOKEN: &str =
+    r#"{"access_token":"token","token_type":"Bearer","expires_in":86400,"access_token_token_expired":"2026-07-21 23:00:00"}"#;
 
 /// What is answered to everything but the request for a token.
 #[derive(Clone, Default)]
@@ -81,7 +82,7 @@ async fn ask(client: &KisClient, name: &str) -> bool {
         n if n.starts_with("minutes") => client.minute_bars(of.0, of.1, 30).await.is_ok(),
         n if n.starts_with("bars") || n.starts_with("dailyprice") => client.daily_bars(of.0, of.1, Some(day), 30).await.is_ok(),
         _ => client.quote(of.0, of.1).await.is_ok_and(|quote| {
-            assert!(quote.price > Decimal::ZERO, "{quote:?}");
+            assert!(quote.last > Decimal::ZERO, "{quote:?}");
             true
         }),
     }
@@ -99,7 +100,9 @@ async fn broker_answers() {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| !path.file_name().unwrap().to_string_lossy().contains("token"))
-        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap()))
+        .map(|path| {
+            (path.file_stem().unwrap().to_string_lossy().into_owned(), serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap())
+        })
         .collect();
     let clock = Arc::new(SteppedClock::new("2026-07-20T14:00:00Z".parse().unwrap()));
     let http = HttpClient::new(HttpSettings { connect_timeout: Duration::from_secs(30), timeout: Duration::from_secs(30) }).unwrap();
@@ -126,7 +129,8 @@ async fn broker_answers() {
         };
         let right = u16::try_from(sample["status"].as_u64().unwrap()).unwrap();
         let status = if chance.once_in(20) { *chance.pick(&[200, 204, 302, 403, 429, 500, 502]) } else { right };
-        let tr_cont = if chance.once_in(6) { *chance.pick(&["", "D", "E", "F", "M", "N", "?"]) } else { sample["tr_cont"].as_str().unwrap() };
+        let tr_cont =
+            if chance.once_in(6) { *chance.pick(&["", "D", "E", "F", "M", "N", "?"]) } else { sample["tr_cont"].as_str().unwrap() };
         hunt.tries([format!("{name} {status} {tr_cont} ").as_bytes(), &body].concat());
         *said.lock().unwrap() = Said { status, tr_cont: tr_cont.to_owned(), body, asked: 0 };
         // A new client each time: the answers of the broker to one question hold back the next.

@@ -50,7 +50,8 @@ const NOTICE: &str = "u^5001234501^0000117057^^02^0^00^0^005930^1^71200^101507^0
 const US_NOTICE: &str = "u^5001234501^0030000001^^02^0^0^TQQQ^3^0000612500^231507^0^2^2^00950^3^S^ProShares^6^10^^^^^0000612500";
 
 fn us_trade() -> String {
-    "DNASTQQQ^TQQQ^4^20260720^20260720^101507^20260720^231507^60.0^62.0^59.5^61.37^2^0.5^0.8^61.36^61.37^100^200^5^100000^6000000^1^1^100^1".to_owned()
+    "DNASTQQQ^TQQQ^4^20260720^20260720^101507^20260720^231507^60.0^62.0^59.5^61.37^2^0.5^0.8^61.36^61.37^100^200^5^100000^6000000^1^1^100^1"
+        .to_owned()
 }
 
 fn book(fields: usize) -> String {
@@ -102,7 +103,8 @@ impl World {
     async fn start() -> Self {
         let rest = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base_url = format!("http://{}", rest.local_addr().unwrap());
-        let server = HttpServer::new(|| App::new().default_service(web::to(async || HttpResponse::Ok().body(r#"{"approval_key":"approval"}"#))));
+        let server =
+            HttpServer::new(|| App::new().default_service(web::to(async || HttpResponse::Ok().body(r#"{"approval_key":"approval"}"#))));
         tokio::spawn(server.workers(1).disable_signals().listen(rest).unwrap().run());
         let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let brief = Duration::from_millis(1);
@@ -112,7 +114,12 @@ impl World {
             ws_url: format!("ws://{}", broker.local_addr().unwrap()),
             app_key: "PSkeyKEYkeyKEYkeyKEYkeyKEYkeyKEYkey1".into(),
             app_secret: "secretSECRETsecret+/SECRETsecret==".into(),
-            accounts: vec![KisFeedAccount { account: account(), hts_id: Some("simuser1".into()), cano: "50012345".into(), product: "01".to_owned() }],
+            accounts: vec![KisFeedAccount {
+                account: account(),
+                hts_id: Some("simuser1".into()),
+                cano: "50012345".into(),
+                product: "01".to_owned(),
+            }],
             timing: FeedTiming { back_off: (brief, brief), refused: brief, ..FeedTiming::default() },
         };
         let http = HttpClient::new(HttpSettings { connect_timeout: GUARD, timeout: GUARD }).unwrap();

@@ -57,7 +57,11 @@ fn lists_of_instruments() {
             let symbol = &listed.instrument.symbol;
             assert!(!symbol.is_empty() && symbol.bytes().all(|b| b.is_ascii_graphic()), "the symbol {symbol:?}");
             assert!(listed.lot > 0, "{symbol} is traded by zero shares");
-            assert!(listed.reference_price.is_none_or(|price| price > Decimal::ZERO), "{symbol} has a price of {:?}", listed.reference_price);
+            assert!(
+                listed.reference_price.is_none_or(|price| price > Decimal::ZERO),
+                "{symbol} has a price of {:?}",
+                listed.reference_price
+            );
             assert!(listed.tick(Decimal::ONE_HUNDRED) > Decimal::ZERO);
         }
     }

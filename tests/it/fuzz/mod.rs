@@ -10,7 +10,7 @@ mod broker_frames;
 mod engine;
 mod masters;
 mod old_files;
-mod signatures;
 mod sign_in_providers;
+mod signatures;
 mod spoil;
 mod tokens;

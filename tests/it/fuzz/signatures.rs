@@ -16,7 +16,9 @@ use crate::support::keys::{Signed, make_key};
 /// The bytes that a text stands for, written another way than the server does it.
 fn meant(text: &str, form: bool) -> Vec<u8> {
     let source: Vec<u8> = text.bytes().map(|b| if form && b == b'+' { b' ' } else { b }).collect();
-    let hex = |at: usize| source.get(at..at + 2).and_then(|two| std::str::from_utf8(two).ok()).filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+    let hex = |at: usize| {
+        source.get(at..at + 2).and_then(|two| std::str::from_utf8(two).ok()).filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
     let (mut at, mut out) = (0, Vec::new());
     while at < source.len() {
         match hex(at + 1).filter(|_| source[at] == b'%') {
@@ -128,7 +130,8 @@ async fn proxies_headers() {
     let mut hunt = Hunt::new("proxies' headers", 300);
     while let Some(mut chance) = hunt.next() {
         let name = *chance.pick(&["x-forwarded-for", "x-forwarded-proto", "forwarded", "x-real-ip"]);
-        let sample = *chance.pick(&["203.0.113.7, 127.0.0.1", "[2001:db8::1]:4711", "https", "for=\"[2001:db8::1]\";proto=https", "10.0.0.1:80"]);
+        let sample =
+            *chance.pick(&["203.0.113.7, 127.0.0.1", "[2001:db8::1]:4711", "https", "for=\"[2001:db8::1]\";proto=https", "10.0.0.1:80"]);
         let value = spoil::bytes(&mut chance, sample.as_bytes(), &[]);
         hunt.tries(&value);
         let Ok(value) = reqwest::header::HeaderValue::from_bytes(&value) else { continue };

@@ -6,10 +6,64 @@ use super::engine::Chance;
 
 /// Pieces that parsers stumble over.
 const PIECES: &[&str] = &[
-    "", "0", "-1", "1e309", "-0", "NaN", "Infinity", "18446744073709551616", "9223372036854775808", "99999999999999999999999999999999",
-    "0.00000000000000000000000000000001", "79228162514264337593543950336", "null", "true", "{}", "[]", "\"", "'", "\\", "%", "%00", "%zz", "%C0%AF", "\0",
-    "\r\n", "\u{202e}", "\u{feff}", "한", "ñ", "🥚", "é", "=", "==", "&", ";", ",", "|", "^", ".", "..", "/", "//", "../", ":", "::ffff:", "/0",
-    "/33", "2026-02-30", "20261399", "245961", "9999-12-31T23:59:60Z", "-9999", " ", "\t", "\u{a0}", "A", "=1+1", "egg_",
+    "",
+    "0",
+    "-1",
+    "1e309",
+    "-0",
+    "NaN",
+    "Infinity",
+    "18446744073709551616",
+    "9223372036854775808",
+    "99999999999999999999999999999999",
+    "0.00000000000000000000000000000001",
+    "79228162514264337593543950336",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "\"",
+    "'",
+    "\\",
+    "%",
+    "%00",
+    "%zz",
+    "%C0%AF",
+    "\0",
+    "\r\n",
+    "\u{202e}",
+    "\u{feff}",
+    "한",
+    "ñ",
+    "🥚",
+    "é",
+    "=",
+    "==",
+    "&",
+    ";",
+    ",",
+    "|",
+    "^",
+    ".",
+    "..",
+    "/",
+    "//",
+    "../",
+    ":",
+    "::ffff:",
+    "/0",
+    "/33",
+    "2026-02-30",
+    "20261399",
+    "245961",
+    "9999-12-31T23:59:60Z",
+    "-9999",
+    " ",
+    "\t",
+    "\u{a0}",
+    "A",
+    "=1+1",
+    "egg_",
 ];
 
 /// One to four damages to bytes; `others` are what pieces of are put in.
@@ -51,7 +105,12 @@ fn damage(chance: &mut Chance, out: &mut Vec<u8>, others: &[Vec<u8>]) {
         }
         6 | 7 => {
             let piece = chance.pick(PIECES).as_bytes();
-            let place = if chance.once_in(2) { range(chance, length) } else { let at = chance.below(length + 1); at..at };
+            let place = if chance.once_in(2) {
+                range(chance, length)
+            } else {
+                let at = chance.below(length + 1);
+                at..at
+            };
             out.splice(place, piece.iter().copied());
         }
         8 if !others.is_empty() => {
@@ -85,7 +144,7 @@ pub fn json(chance: &mut Chance, sample: &Value) -> Value {
             return out;
         }
         let place = chance.pick(&places).clone();
-        let elsewhere = out.pointer(chance.pick(&places)).cloned().unwrap_or_default();
+        let elsewhere = out.pointer(chance.pick::<String>(&places)).cloned().unwrap_or_default();
         wound(chance, &mut out, &place, elsewhere);
     }
     out
