@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import random
+import re
 import urllib.request
 import uuid
 
@@ -14,7 +15,18 @@ LOGIN = json.loads(os.environ.get("API_LOGIN") or "null")
 # What may be away without anything being wrong with the server.
 AWAY = {"broker_unreachable", "provider_unreachable", "just_started", "busy"}
 PROBLEM = {"type": str, "title": str, "status": int, "detail": str, "code": str, "trace_id": str}
+DECIMAL = re.compile(r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)\s*$")
 CHOICE = random.Random(20261121)
+# Texts that say nothing to the server become these now and then, so that more than the door is tried.
+PLAUSIBLE = {
+    "symbol": ["005930", "069500", "TQQQ", "SOXL"],
+    "quantity": ["1", "3"],
+    "price": ["61.37", "70000"],
+    "seed": ["1000"],
+    "profit_rate": ["0.1"],
+    "name": ["TQ_1", "TQ_9", "Lamp"],
+    "note": ["as the statement says"],
+}
 # How often an id is that of an object that exists.
 KNOWN = 0.8
 
@@ -110,6 +122,9 @@ def map_body(context, body):
             known = is_id(body.get(name)) and KNOWN_IDS.pick(kind)
             if known:
                 body = {**body, name: known}
+        for name, values in PLAUSIBLE.items():
+            if isinstance(body.get(name), str) and (DECIMAL.match(body[name]) or not values[0][0].isdigit() or name == "symbol") and CHOICE.random() < 0.5:
+                body = {**body, name: CHOICE.choice(values)}
     return body
 
 
