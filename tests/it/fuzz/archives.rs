@@ -9,6 +9,7 @@ use eggmoney::trading::own_account_id;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde_json::Value;
+use tokio::task::block_in_place;
 
 use super::engine::{Chance, Hunt};
 use super::spoil;
@@ -119,7 +120,7 @@ async fn archives() {
         book_fills: true,
         at,
     };
-    run(&app.store, &app.vault, &read(&old).unwrap().into(), &request).unwrap();
+    block_in_place(|| run(&app.store, &app.vault, &read(&old).unwrap().into(), &request)).unwrap();
     let mut whole = Vec::new();
     let departure = Departure { own_account: own_account_id(owner.id), at, user: owner.clone() };
     app.store.user(owner.id).read(|view| export(view, &departure, &mut whole)).unwrap();
@@ -157,7 +158,7 @@ async fn archives() {
             }
         };
         let arrival = Arrival { user, own_account: own_account_id(user), by: None, at, file: file.clone() };
-        let came = import(&app.store, &arrival);
+        let came = block_in_place(|| import(&app.store, &arrival));
         let left = |what: &str| {
             let accounts = app.store.user(user).read(|view| view.accounts()).unwrap();
             assert!(accounts.is_empty(), "{what} left {} accounts behind", accounts.len());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use eggmoney::importers::eggmoney::{ImportRequest, OldFiles, dry_run, read, run};
 use rusqlite::Connection;
+use tokio::task::block_in_place;
 
 use super::engine::{Chance, Hunt};
 use super::spoil;
@@ -120,12 +121,12 @@ async fn old_files() {
             book_fills: chance.once_in(2),
             at: server.app.market.now(),
         };
-        let report = dry_run(&server.app.store, &server.app.vault, &old, &request);
+        let report = block_in_place(|| dry_run(&server.app.store, &server.app.vault, &old, &request));
         let Ok(report) = report else { continue };
         hunt.taken();
         assert!(serde_json::to_string(&report).is_ok());
         if imported < 20 && chance.once_in(3) {
-            let done = run(&server.app.store, &server.app.vault, &old, &request);
+            let done = block_in_place(|| run(&server.app.store, &server.app.vault, &old, &request));
             imported += usize::from(done.is_ok());
             let report = server.app.store.verify().unwrap();
             assert!(report.agrees(), "{report:?}");
