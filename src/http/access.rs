@@ -136,8 +136,12 @@ fn allow<P: Permission>(identity: &Identity) -> Result<(), ApiError> {
             }
         }
         (Via::Key { .. }, Some(_)) => forbidden(format!("this needs the permission {}, which lies beyond this key's scope", P::NAME)),
-        (Via::Key { .. }, None) => forbidden(format!("{} needs a signed-in person: no key reaches it", P::NAME)),
+        (Via::Key { .. }, None) => Err(beyond_keys::<P>()),
     }
+}
+
+fn beyond_keys<P: Permission>() -> ApiError {
+    ApiError::new(ErrorCode::Forbidden, format!("{} needs a signed-in person here: no key reaches it", P::NAME))
 }
 
 /// A key that only shows itself can be copied from wherever it was shown: it reads, and no more.
@@ -175,6 +179,9 @@ impl<P: Permission> FromRequest for Proved<P> {
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let proved = |who: Require<P>| -> Result<Self, ApiError> {
+            if who.session().is_none() {
+                return Err(beyond_keys::<P>());
+            }
             state(req)?.auth.require_proof(&who)?;
             Ok(Self(who))
         };
@@ -249,7 +256,8 @@ impl<P: Permission> Guard for Require<P> {
 }
 
 impl<P: Permission> Guard for Proved<P> {
-    const ACCESS: Access = Access::Permission { name: P::NAME, roles: P::ROLES, scope: P::SCOPE, proof: true };
+    // A key cannot give a password.
+    const ACCESS: Access = Access::Permission { name: P::NAME, roles: P::ROLES, scope: None, proof: true };
 }
 
 /// Argument lists whose first member is a [`Guard`].

@@ -84,7 +84,9 @@ pub(super) fn mount(routes: &[Route], config: &mut web::ServiceConfig) {
     for route in routes {
         paths.entry(&route.path).or_default().push(route);
     }
-    for (path, routes) in paths {
+    // The framework tries path after path: those without parameters are compared, the others matched.
+    let (matched, compared): (Vec<_>, Vec<_>) = paths.into_iter().partition(|(path, _)| path.contains('{'));
+    for (path, routes) in compared.into_iter().chain(matched) {
         let allowed: Vec<String> = routes.iter().map(|r| r.method.to_string()).collect();
         let allowed = allowed.join(", ");
         let mut resource = web::resource(path);
