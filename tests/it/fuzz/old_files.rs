@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use eggmoney::importers::eggmoney::{ImportRequest, OldFiles, dry_run, read, run};
 use rusqlite::Connection;
@@ -89,7 +90,8 @@ async fn old_files() {
     let files = OldFiles { db: path("egg_kim.db"), db_name: None, key_store: Some(path("key_store.json")), env: Some(path(".env")) };
     let others: Vec<Vec<u8>> = samples.iter().map(|s| s.db.clone()).collect();
     let mut imported = 0;
-    let mut hunt = Hunt::new("old files", 60);
+    // A whole account is imported, years of trades with it, by a build without optimisation.
+    let mut hunt = Hunt::new("old files", 15).within(Duration::from_secs(20));
     while let Some(mut chance) = hunt.next() {
         let sample = &samples[chance.below(3)];
         let (mut db, mut key_store, mut env) = (sample.db.clone(), sample.key_store.to_string().into_bytes(), sample.env.clone());
@@ -125,7 +127,7 @@ async fn old_files() {
         let Ok(report) = report else { continue };
         hunt.taken();
         assert!(serde_json::to_string(&report).is_ok());
-        if imported < 20 && chance.once_in(3) {
+        if imported < 20 && chance.once_in(5) {
             let done = block_in_place(|| run(&server.app.store, &server.app.vault, &old, &request));
             imported += usize::from(done.is_ok());
             let report = server.app.store.verify().unwrap();
