@@ -209,7 +209,7 @@ async fn broker_frames() {
             world.socket = None;
         }
         sent += 1;
-        if sent % IN_A_ROW == 0 {
+        if sent.is_multiple_of(IN_A_ROW) {
             world.lives(&mut hunt).await;
         }
     }
