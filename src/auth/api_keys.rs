@@ -279,7 +279,7 @@ impl Auth {
             return Err(KeyError::Unknown.into());
         }
         self.usable(&user, &key, address)?;
-        self.admit_caller(key.id.0)?;
+        self.admit_key(&user, &key)?;
         self.count_call(user, key, address, false).await
     }
 
@@ -301,7 +301,11 @@ impl Auth {
         let right = header.is_of(parts, secret);
         let Some((user, key, Some(_))) = found.filter(|_| right) else { return Err(KeyError::SignatureWrong.into()) };
         self.usable(&user, &key, address)?;
-        self.admit_caller(key.id.0)?;
+        // Copies of a request must not use up what its sender may ask.
+        if self.keys.nonces.knows(header) {
+            return Err(KeyError::SignatureReplayed.into());
+        }
+        self.admit_key(&user, &key)?;
         match self.keys.nonces.take(header, self.now()) {
             Taken::Fresh => self.count_call(user, key, address, true).await,
             Taken::Replayed => Err(KeyError::SignatureReplayed.into()),
@@ -309,12 +313,9 @@ impl Auth {
         }
     }
 
-    /// Whether a signature's time is one that is taken now; to be asked before anything of the request
-    /// is read.
-    ///
     /// # Errors
     /// `SignatureStale`, `SignatureFuture`, `JustStarted`.
-    pub fn check_signed_time(&self, header: &SignatureHeader) -> Result<(), KeyError> {
+    fn check_signed_time(&self, header: &SignatureHeader) -> Result<(), KeyError> {
         let now = self.now();
         header.check_time(now)?;
         match self.keys.nonces.forgotten(header.timestamp) {
@@ -334,6 +335,22 @@ impl Auth {
             return Err(KeyError::Address(address.map_or_else(|| "unknown".to_owned(), |a| a.to_canonical().to_string())));
         }
         Ok(())
+    }
+
+    /// Counts a call against the rates of a key and of all keys of its user.
+    fn admit_key(&self, user: &User, key: &ApiKey) -> Result<(), KeyError> {
+        self.admit_caller(key.id.0)?;
+        self.rates.of_keyrings.take(user.id.0, self.now()).map_err(|retry_after| KeyError::TooFast { retry_after })
+    }
+
+    /// Whether a signature may be right: its time is one that is taken now, and there is such a key. To be
+    /// asked before anything of the request is read.
+    ///
+    /// # Errors
+    /// `Key` with the reason, `Store`.
+    pub fn may_be_signed(&self, header: &SignatureHeader) -> Result<(), AuthError> {
+        self.check_signed_time(header)?;
+        Ok(self.key_with_user(header.key, false)?.map(drop).ok_or(KeyError::SignatureWrong)?)
     }
 
     /// Counts a call against the rate of a key or a signed-in person.

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::error::AuthError;
 use super::identity::{Auth, Identity};
 use super::people::user_key;
-use super::session::Client;
 use crate::domain::id::{AccountId, GrantId, UserId};
 use crate::domain::user::{Acting, GrantKind, Role, User};
 use crate::storage::tables::{ACCOUNTS, USERS, UserTable};
@@ -157,7 +156,6 @@ impl Auth {
         username: &str,
         kind: GrantKind,
         until: Timestamp,
-        client: &Client,
     ) -> Result<NamedGrant, AuthError> {
         let (now, owner) = (self.now(), who.user_id);
         let name = self.store.user(owner).read(|v| account_name(v, account))?.ok_or(AuthError::NotFound("account"))?;
@@ -167,7 +165,7 @@ impl Auth {
             return Err(invalid("/until", "the grant must end in the future, within a year"));
         }
         // Names could be guessed here.
-        let attempt = self.throttle.attempt(&who.username, &client.address, now)?;
+        let attempt = self.throttle.attempt_of(owner, now)?;
         let found = self.find_user(username)?.filter(|user| user.active);
         let grantee = found.ok_or_else(|| invalid("/username", "there is no such user on this installation"))?;
         self.throttle.forgive(&attempt);

@@ -36,6 +36,8 @@ pub enum MasterKeyError {
         .0.display()
     )]
     Missing(PathBuf),
+    #[error("{} is left from a rotation that did not come to its end: restart EggMoney, which finds out which key counts", .0.display())]
+    NextExists(PathBuf),
     #[error("{} may be read by others (mode {mode:o}): run chmod 600 on it and start again", path.display())]
     LooseMode { path: PathBuf, mode: u32 },
     #[error("{} does not hold a master key: it has {found} bytes instead of {LENGTH}. Put the right file back from your backup", path.display())]
@@ -137,11 +139,16 @@ impl MasterKey {
         Self::load(&data_dir.join(NEXT_MASTER_KEY_FILE), passphrase)
     }
 
-    /// Makes the key that a rotation takes; an unfinished rotation's is replaced.
+    /// Makes the key that a rotation takes. The file of a rotation that did not come to its end stays: it may
+    /// hold the very key that counts.
     ///
     /// # Errors
-    /// `PassphraseShort`, `Derivation`, `Io`.
+    /// `NextExists`, `PassphraseShort`, `Derivation`, `Io`.
     pub fn prepare_next(data_dir: &Path, passphrase: Option<&Passphrase>) -> Result<Self, MasterKeyError> {
+        let path = data_dir.join(NEXT_MASTER_KEY_FILE);
+        if path.try_exists()? {
+            return Err(MasterKeyError::NextExists(path));
+        }
         Self::create(data_dir, &data_dir.join(NEXT_MASTER_KEY_FILE), passphrase)
     }
 

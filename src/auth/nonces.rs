@@ -57,6 +57,11 @@ impl Nonces {
         (timestamp <= self.before).then_some(self.before)
     }
 
+    /// Whether the nonce of a request was taken.
+    pub(super) fn knows(&self, header: &SignatureHeader) -> bool {
+        self.lock().known.contains(&mark(header))
+    }
+
     /// Takes the nonce of a request whose signature was right.
     pub(super) fn take(&self, header: &SignatureHeader, now: Timestamp) -> Taken {
         let mut inner = self.lock();

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -17,6 +18,8 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Hashes at a time: each needs 19 MiB, and a NAS may have 1 GB.
 const PARALLEL: usize = 2;
+/// Hashes under way and waiting; the last one waits about two seconds on a NAS.
+const MOST_WAITING: usize = 64;
 
 const SHORTEST: usize = 10;
 const LONGEST: usize = 128;
@@ -55,6 +58,8 @@ pub(super) fn check(password: &SecretString, username: &str) -> Result<(), AuthE
 #[derive(Clone)]
 pub(super) struct Passwords {
     slots: Arc<Semaphore>,
+    /// Whoever is hashed or waits for it.
+    queue: Arc<Semaphore>,
     /// What an unknown user's password is compared with.
     nobody: Arc<str>,
 }
@@ -64,7 +69,7 @@ impl Passwords {
     /// `Hashing` when Argon2 cannot run here.
     pub(super) fn new() -> Result<Self, AuthError> {
         let nobody = hash_now(b"a password that nobody has")?;
-        Ok(Self { slots: Arc::new(Semaphore::new(PARALLEL)), nobody: nobody.into() })
+        Ok(Self { slots: Arc::new(Semaphore::new(PARALLEL)), queue: Arc::new(Semaphore::new(MOST_WAITING)), nobody: nobody.into() })
     }
 
     /// The PHC string of a password.
@@ -90,6 +95,9 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, AuthError> + Send + 'static) -> Result<T, AuthError> {
+        // Whoever floods the sign-in must not make everybody wait for minutes, nor fill the memory.
+        let queued = self.queue.try_acquire();
+        let _queued = queued.map_err(|_| AuthError::Throttled { retry_after: Duration::from_secs(2) })?;
         let _slot = self.slots.acquire().await.map_err(hashing)?;
         tokio::task::spawn_blocking(work).await.map_err(hashing)?
     }

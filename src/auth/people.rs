@@ -187,10 +187,11 @@ impl Auth {
     /// `InvalidUsername`, `InvalidEmail`, `WeakPassword`, `Throttled`.
     pub async fn register(&self, registration: Registration, client: &Client) -> Result<User, AuthError> {
         let attempt = self.throttle.attempt("", &client.address, self.now())?;
+        let uninvited = registration.invite.is_none();
         let registered = self.register_now(registration).await;
-        // Only what teaches a guesser something counts: codes and names.
+        // What teaches a guesser something counts, codes and names; and each user whom nobody has invited.
         let guess = matches!(registered, Err(AuthError::SetupCodeWrong | AuthError::InviteUnknown | AuthError::UsernameTaken(_)));
-        if !guess {
+        if !guess && !(uninvited && registered.is_ok()) {
             self.throttle.forgive(&attempt);
         }
         registered

@@ -60,7 +60,7 @@ impl Auth {
         networks: Networks,
     ) -> Result<Settings, AuthError> {
         refuse_own_goal(caller, &networks)?;
-        let (now, admitted) = (self.now(), networks.clone());
+        let now = self.now();
         let changed = self.store.write(move |tx| {
             let mut settings = settings::read(&tx.view())?;
             let before = std::mem::replace(&mut settings.networks, networks.clone());
@@ -69,7 +69,8 @@ impl Auth {
             Ok::<_, AuthError>(settings)
         });
         let settings = changed.await?;
-        self.perimeter.replace(admitted);
+        // As the store has it: two changes at once end with the same list here and there.
+        self.perimeter.replace(self.settings()?.networks);
         Ok(settings)
     }
 

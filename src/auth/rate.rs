@@ -17,6 +17,8 @@ const BURST: SignedDuration = SignedDuration::from_secs(10);
 /// Above this many entries those that have filled up again are dropped.
 const CROWDED: usize = 10_000;
 
+/// However many keys a user has, they ask as much as so many; the user's own pages have a rate beside it.
+const KEYS_AT_WORK: u32 = 2;
 /// An address speaks for several people at once: a family behind one router.
 const CALLERS_PER_ADDRESS: u32 = 5;
 
@@ -25,12 +27,18 @@ const CALLERS_PER_ADDRESS: u32 = 5;
 pub(super) struct Rates {
     /// Keys and people.
     pub of_callers: Rate<Uuid>,
+    /// All keys of a user together.
+    pub of_keyrings: Rate<Uuid>,
     pub of_addresses: Rate<IpAddr>,
 }
 
 impl Rates {
     pub(super) fn per_second(calls: u32) -> Self {
-        Self { of_callers: Rate::per_second(calls), of_addresses: Rate::per_second(calls.saturating_mul(CALLERS_PER_ADDRESS)) }
+        Self {
+            of_callers: Rate::per_second(calls),
+            of_keyrings: Rate::per_second(calls.saturating_mul(KEYS_AT_WORK)),
+            of_addresses: Rate::per_second(calls.saturating_mul(CALLERS_PER_ADDRESS)),
+        }
     }
 }
 

@@ -189,11 +189,11 @@ impl Auth {
     /// # Errors
     /// `WrongCurrentPassword`, also when neither came; `WrongCode`, `Throttled`; `SessionEnded`, also for
     /// a key, behind which there is no person.
-    pub async fn step_up(&self, who: &Identity, proof: Proof, client: &Client) -> Result<Timestamp, AuthError> {
+    pub async fn step_up(&self, who: &Identity, proof: Proof) -> Result<Timestamp, AuthError> {
         match proof {
-            Proof::Password(password) => self.confirm(who, Some(password), client).await?,
+            Proof::Password(password) => self.confirm(who, password).await?,
             Proof::Code(code) => {
-                let attempt = self.throttle.attempt(&who.username, &client.address, self.now())?;
+                let attempt = self.throttle.attempt_of(who.user_id, self.now())?;
                 self.take_code(who.user_id, code).await?;
                 self.throttle.forgive(&attempt);
             }
@@ -217,10 +217,9 @@ impl Auth {
     ///
     /// # Errors
     /// `WrongCurrentPassword`, also when there is none; `Throttled`.
-    pub async fn confirm(&self, who: &Identity, password: Option<SecretString>, client: &Client) -> Result<(), AuthError> {
-        let attempt = self.throttle.attempt(&who.username, &client.address, self.now())?;
+    async fn confirm(&self, who: &Identity, password: SecretString) -> Result<(), AuthError> {
+        let attempt = self.throttle.attempt_of(who.user_id, self.now())?;
         let user = self.user(who.user_id)?.ok_or(AuthError::NotSignedIn)?;
-        let password = password.ok_or(AuthError::WrongCurrentPassword)?;
         if !self.passwords.verify(password, Some(user.password_hash)).await? {
             return Err(AuthError::WrongCurrentPassword);
         }
@@ -246,15 +245,9 @@ impl Auth {
     ///
     /// # Errors
     /// `WrongCurrentPassword`, `WeakPassword`, `Throttled`.
-    pub async fn change_password(
-        &self,
-        who: &Identity,
-        current: SecretString,
-        new: SecretString,
-        client: &Client,
-    ) -> Result<(), AuthError> {
+    pub async fn change_password(&self, who: &Identity, current: SecretString, new: SecretString) -> Result<(), AuthError> {
         let now = self.now();
-        let attempt = self.throttle.attempt(&who.username, &client.address, now)?;
+        let attempt = self.throttle.attempt_of(who.user_id, now)?;
         let user = self.user(who.user_id)?.ok_or(AuthError::NotSignedIn)?;
         if !self.passwords.verify(current, Some(user.password_hash)).await? {
             return Err(AuthError::WrongCurrentPassword);

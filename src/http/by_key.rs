@@ -1,6 +1,8 @@
 //! Callers with an API key, recognised before anything else of a request is handled: the signature is
 //! over the body, which can be read once only, and a nonce counts once. Everybody else passes untouched.
 
+use std::time::Duration;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
@@ -13,6 +15,8 @@ use super::error::{ApiError, ErrorCode};
 use super::extract::{self, LARGEST_BODY};
 use crate::auth::{Identity, KEY_PREFIX, KeyError, SignatureHeader, SignedParts};
 
+/// A body that takes longer is not waited for.
+const LONGEST_BODY_TIME: Duration = Duration::from_secs(30);
 /// Characters of a whole key after its prefix.
 const REST_OF_KEY: usize = 32 + 1 + 64;
 
@@ -46,8 +50,9 @@ async fn recognise(req: &mut ServiceRequest) -> Result<Option<Identity>, ApiErro
     let header = req.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(header) = header.and_then(SignatureHeader::parse).transpose()? else { return Ok(None) };
     only_one(req)?;
-    app.auth.check_signed_time(&header)?;
-    let body = whole_body(req.take_payload()).await?;
+    app.auth.may_be_signed(&header)?;
+    let body = tokio::time::timeout(LONGEST_BODY_TIME, whole_body(req.take_payload())).await;
+    let body = body.map_err(|_| ApiError::new(ErrorCode::Malformed, "the body did not come within 30 seconds"))??;
     req.set_payload(Payload::from(body.clone()));
     let parts = SignedParts { method: req.method().as_str(), path: req.path(), query: req.query_string(), body: &body };
     Ok(Some(app.auth.by_signature(&header, &parts, address).await?))

@@ -1,11 +1,11 @@
 //! Reading requests: JSON bodies, paths, queries and pages, with errors that name the field at fault.
 
 use std::future::{Future, Ready, ready};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::pin::Pin;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::access::AppData;
 use super::error::{ApiError, ErrorCode, FieldError};
+use crate::app::App;
 use crate::auth::Client;
 use crate::domain::money::decimal_from_f64;
 use crate::domain::network::{Networks, NetworksError};
@@ -372,8 +373,10 @@ impl<T> List<T> {
 /// Whom a request comes from, as far as that can be believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// `None` when the connection does not say.
+    /// `None` when it is not known: the connection does not say, or the header cannot be read.
     pub address: Option<IpAddr>,
+    /// The other end of the connection.
+    pub peer: Option<IpAddr>,
     /// It came through a proxy that is believed.
     pub proxied: bool,
 }
@@ -383,28 +386,42 @@ pub struct Origin {
 /// what stands before it was written by the caller.
 pub fn origin(req: &HttpRequest) -> Origin {
     let Some(peer) = req.peer_addr().map(|a| a.ip().to_canonical()) else { return Origin::default() };
-    let trusted = match req.app_data::<AppData>() {
-        Some(app) => &app.config.trusted_proxies,
-        None => return Origin { address: Some(peer), proxied: false },
-    };
-    let forwarded = req.headers().get_all("x-forwarded-for").filter_map(|v| v.to_str().ok());
-    originator(peer, trusted, &forwarded.collect::<Vec<_>>().join(","))
+    let forwarded: Vec<&[u8]> = req.headers().get_all("x-forwarded-for").map(HeaderValue::as_bytes).collect();
+    match req.app_data::<AppData>() {
+        Some(app) => originator(peer, &app.config.trusted_proxies, &forwarded.join(&b',')),
+        None => Origin { address: Some(peer), peer: Some(peer), proxied: false },
+    }
 }
 
-fn originator(peer: IpAddr, trusted: &Networks, forwarded: &str) -> Origin {
+fn originator(peer: IpAddr, trusted: &Networks, forwarded: &[u8]) -> Origin {
+    let from = |address, proxied| Origin { address, peer: Some(peer), proxied };
     if !trusted.contains(peer) {
-        return Origin { address: Some(peer), proxied: false };
+        return from(Some(peer), false);
     }
     let mut address = peer;
-    for hop in forwarded.rsplit(',').map(str::trim).filter(|hop| !hop.is_empty()) {
-        // What is behind an unreadable hop is not known.
-        let Ok(ip) = hop.parse::<IpAddr>() else { break };
-        address = ip.to_canonical();
+    for hop in forwarded.rsplit(|b| *b == b',').map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {
+        // Who is behind an unreadable hop is not known, and is nobody whom a list could name.
+        let Some(ip) = hop_address(hop) else { return from(None, true) };
+        address = ip;
         if !trusted.contains(address) {
             break;
         }
     }
-    Origin { address: Some(address), proxied: true }
+    from(Some(address), true)
+}
+
+/// `192.0.2.7`, `192.0.2.7:4711`, `2001:db8::7`, `[2001:db8::7]` or `[2001:db8::7]:4711`.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?;
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<IpAddr>().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|a| a.ip()));
+    address.map(|ip| ip.to_canonical())
+}
+
+/// Whether the browser reached us over TLS, as configured or as a trusted proxy says.
+pub fn over_tls(app: &App, req: &HttpRequest) -> bool {
+    let proxied = || req.headers().get("x-forwarded-proto").is_some_and(|v| v == "https");
+    app.config.speaks_tls() || (origin(req).proxied && proxied())
 }
 
 /// The caller's address in words.
@@ -452,13 +469,18 @@ mod tests {
             ("127.0.0.1", "10.0.0.1, 203.0.113.9, 172.17.0.2", "203.0.113.9", true),
             ("127.0.0.1", "::ffff:203.0.113.9", "203.0.113.9", true),
             ("::1", "2001:db8::7", "2001:db8::7", true),
-            ("127.0.0.1", "10.0.0.1, nonsense", "127.0.0.1", true),
-            ("127.0.0.1", "10.0.0.1, nonsense, 172.17.0.2", "172.17.0.2", true),
+            ("127.0.0.1", "10.0.0.1, nonsense", "", true),
+            ("127.0.0.1", "10.0.0.1, nonsense, 172.17.0.2", "", true),
+            ("127.0.0.1", "10.0.0.1, \u{ff}, 203.0.113.9", "203.0.113.9", true),
+            ("127.0.0.1", "203.0.113.9:4711", "203.0.113.9", true),
+            ("127.0.0.1", "[2001:db8::7]:4711", "2001:db8::7", true),
+            ("127.0.0.1", "[2001:db8::7]", "2001:db8::7", true),
             ("127.0.0.1", "172.17.0.3, 172.17.0.2", "172.17.0.3", true),
         ] {
-            let origin = originator(peer.parse::<IpAddr>().unwrap().to_canonical(), &trusted, forwarded);
-            assert_eq!(origin, Origin { address: address.parse().ok(), proxied }, "{peer} {forwarded}");
+            let origin = originator(peer.parse::<IpAddr>().unwrap().to_canonical(), &trusted, forwarded.as_bytes());
+            assert_eq!((origin.address, origin.proxied), (address.parse().ok(), proxied), "{peer} {forwarded}");
         }
+        assert_eq!(originator("127.0.0.1".parse().unwrap(), &trusted, b"127.0.0.1, \xff").address, None);
     }
 
     #[test]

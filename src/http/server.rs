@@ -13,7 +13,7 @@ use actix_web::{Error, HttpServer};
 
 use super::access::AppData;
 use super::tls::{self, TlsError};
-use super::{by_key, perimeter, trace};
+use super::{by_key, extract, perimeter, trace};
 use crate::app::App;
 use crate::app::config::{DEFAULT_PORT, Listen};
 
@@ -141,8 +141,8 @@ fn open(address: SocketAddr) -> Result<Port, BindError> {
 }
 
 async fn security_headers(req: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let api = req.path().starts_with("/api/");
-    let tls = req.app_data::<AppData>().is_some_and(|app| app.config.speaks_tls());
+    let api = !perimeter::is_file(&req);
+    let tls = req.app_data::<AppData>().is_some_and(|app| extract::over_tls(app, req.request()));
     let mut response = next.call(req).await?;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {

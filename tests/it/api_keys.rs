@@ -420,6 +420,18 @@ async fn keys_and_people_have_a_rate_each() {
         assert_eq!(key.shown(&server, "GET", ORDERS).await.0, 200);
     }
     expect(429, "too_many_requests", &anna.get(ORDERS).await);
+
+    // Many keys of one user ask as much as two.
+    server.advance(Duration::from_secs(60));
+    let ben = server.login("ben").await;
+    let mut taken = 0;
+    for n in 0..4 {
+        let key = make_key(&ben, &json!({"name": format!("key {n}"), "scope": "read"})).await;
+        while taken < 100 && key.shown(&server, "GET", ORDERS).await.0 == 200 {
+            taken += 1;
+        }
+    }
+    assert_eq!(taken, 40);
 }
 
 /// Every route by keys of every scope: what a key may call is what the route says, and nothing else.

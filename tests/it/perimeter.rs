@@ -88,6 +88,39 @@ async fn a_forwarding_header_counts_only_from_a_trusted_proxy() {
 }
 
 #[tokio::test]
+async fn every_way_to_write_a_path_is_counted_and_an_unreadable_header_names_nobody() {
+    let server = TestServer::start_with(|config| config.calls_per_second = 1).await;
+    let nobody = server.anybody();
+    // Five callers' worth at an address, ten seconds of it at once.
+    let mut taken = 0;
+    loop {
+        let (status, body) = nobody.post("/%61pi/v1/auth/login", &json!({})).await;
+        if status == 429 {
+            expect(429, "too_many_requests", &(status, body));
+            break;
+        }
+        (taken, _) = (taken + 1, assert_eq!(status, 422));
+    }
+    assert_eq!(taken, 50);
+    let found = nobody.request("GET", "/api/v1/system").send().await.unwrap();
+    assert_eq!((found.status().as_u16(), found.headers()["retry-after"].to_str().unwrap()), (429, "1"));
+    assert_eq!(nobody.get("/healthz").await.0, 200);
+    assert_ne!(nobody.get("/").await.0, 429, "files of the pages are not counted");
+    server.advance(std::time::Duration::from_secs(1));
+    let hidden = nobody.request("GET", "/api/v1/system").header("x-forwarded-for", &b"10.0.0.1, \xff"[..]);
+    assert_eq!(answer(hidden).await.0, 200);
+
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    admin.prove().await;
+    assert_eq!(admin.patch(SETTINGS, &json!({"networks": ["127.0.0.1"]})).await.0, 200);
+    let hidden = admin.request("GET", PROFILE).header("x-forwarded-for", &b"\xff"[..]);
+    expect(403, "address_not_allowed", &answer(hidden).await);
+    let found = admin.request("GET", PROFILE).header("x-forwarded-proto", "https").send().await.unwrap();
+    assert!(found.headers().contains_key("strict-transport-security"), "behind a proxy that speaks TLS");
+}
+
+#[tokio::test]
 async fn who_was_locked_out_is_let_in_by_the_command_line_of_the_running_server() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();

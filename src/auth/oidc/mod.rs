@@ -222,6 +222,9 @@ impl Providers {
             let (user, _) = links::owner(&view, &link.issuer, &link.subject)?
                 .filter(|(user, _)| user.active && user.id == half.user)
                 .ok_or(AuthError::IdentityUnlinked)?;
+            if !user.networks.admits(client.ip()) {
+                return Err(AuthError::AddressNotAllowed);
+            }
             links::used(tx, user.id, link, now)?;
             let (session, refresh) = session::open(&mut tx.user(user.id), &client, now)?;
             Ok::<_, AuthError>((user, session, refresh))

@@ -200,7 +200,7 @@ fn presented(app: &AppData, req: &HttpRequest, body: OptionalJson<RefreshRequest
     if let Some(token) = body.0.and_then(|body| body.refresh_token) {
         return Ok((Some(token), false));
     }
-    let Some(cookie) = req.cookie(cookie_name(secure(app, req))) else { return Ok((None, false)) };
+    let Some(cookie) = req.cookie(cookie_name(extract::over_tls(app, req))) else { return Ok((None, false)) };
     let elsewhere = req.headers().get("sec-fetch-site").is_some_and(|v| v != "same-origin" && v != "none");
     if !extract::is_web(req) || elsewhere {
         return Err(ApiError::new(
@@ -213,18 +213,13 @@ fn presented(app: &AppData, req: &HttpRequest, body: OptionalJson<RefreshRequest
 
 /// Gives the password again, or a code: for five minutes this session may do what needs it.
 #[utoipa::path(post, path = "/api/v1/auth/step-up", tag = "auth", request_body = StepUpRequest, responses((status = 200, body = StepUp)))]
-async fn step_up(
-    who: Require<perm::SessionsManage>,
-    app: AppData,
-    req: HttpRequest,
-    body: Json<StepUpRequest>,
-) -> Result<web::Json<StepUp>, ApiError> {
+async fn step_up(who: Require<perm::SessionsManage>, app: AppData, body: Json<StepUpRequest>) -> Result<web::Json<StepUp>, ApiError> {
     let proof = match (body.0.password, body.0.code) {
         (Some(password), None) => Proof::Password(password),
         (None, Some(code)) => Proof::Code(code),
         _ => return Err(ApiError::invalid("/password", "send either password or code")),
     };
-    let proved = app.auth.step_up(&who, proof, &extract::client(&req)).await;
+    let proved = app.auth.step_up(&who, proof).await;
     let proved_until = proved.map_err(|error| match error {
         // The field has another name here than at a change of the password.
         error @ AuthError::WrongCurrentPassword => ApiError::from(error).at("/password"),
@@ -248,12 +243,6 @@ pub(super) fn answer(app: &AppData, req: &HttpRequest, signed_in: SignedIn, web:
     })
 }
 
-/// Whether the browser reached us over TLS, as configured or as a trusted proxy says.
-pub(super) fn secure(app: &AppData, req: &HttpRequest) -> bool {
-    let proxied = || req.headers().get("x-forwarded-proto").is_some_and(|v| v == "https");
-    app.config.speaks_tls() || (extract::origin(req).proxied && proxied())
-}
-
 fn cookie_name(secure: bool) -> &'static str {
     if secure { "__Host-eggmoney-refresh" } else { "eggmoney-refresh" }
 }
@@ -261,7 +250,7 @@ fn cookie_name(secure: bool) -> &'static str {
 /// Without TLS the cookie has no path: the browser then sends it below the address that set it
 /// (`…/api/v1/auth/`), wherever a proxy has put us. `__Host-` demands the path `/`.
 fn cookie(app: &AppData, req: &HttpRequest, value: String, life: time::Duration) -> Cookie<'static> {
-    let secure = secure(app, req);
+    let secure = extract::over_tls(app, req);
     let cookie = Cookie::build(cookie_name(secure), value).http_only(true).same_site(SameSite::Strict).max_age(life);
     if secure { cookie.secure(true).path("/").finish() } else { cookie.finish() }
 }

@@ -1,6 +1,6 @@
 //! What the owner of an account lets others do with it.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use crate::domain::id::{AccountId, GrantId};
 use crate::domain::user::GrantKind;
 use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{self, Json, List};
+use crate::http::extract::{Json, List};
 use crate::http::route::{Route, route};
 
 pub fn routes() -> Vec<Route> {
@@ -68,12 +68,11 @@ async fn list_grants(
 async fn give_grant(
     who: Proved<perm::SharingManage>,
     app: AppData,
-    req: HttpRequest,
     id: web::Path<AccountId>,
     body: Json<NewGrant>,
 ) -> Result<HttpResponse, ApiError> {
     let NewGrant { username, kind, until } = body.0;
-    let given = app.auth.give_grant(&who, *id, &username, kind, until, &extract::client(&req)).await?;
+    let given = app.auth.give_grant(&who, *id, &username, kind, until).await?;
     Ok(HttpResponse::Created().json(GivenGrant::from(given)))
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::auth::{TokenAnswer, answer, secure};
+use super::auth::{TokenAnswer, answer};
 use crate::auth::oidc::{self, Arrival, Departure, Entered, Link};
 use crate::auth::{AuthError, Client};
 use crate::domain::message::Notice;
@@ -117,7 +117,7 @@ fn cookie_name(secure: bool) -> &'static str {
 
 /// The cookie that ties a sign-in to the browser which began it.
 fn cookie(app: &AppData, req: &HttpRequest, value: String, life: time::Duration) -> Cookie<'static> {
-    let secure = secure(app, req);
+    let secure = extract::over_tls(app, req);
     let cookie = Cookie::build(cookie_name(secure), value).http_only(true).same_site(SameSite::Strict).max_age(life);
     // Without TLS it has no path, as the refresh cookie.
     if secure { cookie.secure(true).path("/").finish() } else { cookie.finish() }
@@ -129,7 +129,7 @@ fn gone(app: &AppData, req: &HttpRequest, departure: Departure) -> HttpResponse 
 }
 
 fn browser(app: &AppData, req: &HttpRequest) -> Result<SecretString, AuthError> {
-    req.cookie(cookie_name(secure(app, req))).map(|c| SecretString::from(c.value())).ok_or(AuthError::SignInUnknown)
+    req.cookie(cookie_name(extract::over_tls(app, req))).map(|c| SecretString::from(c.value())).ok_or(AuthError::SignInUnknown)
 }
 
 fn arrival(app: &AppData, req: &HttpRequest, body: ArrivalRequest) -> Result<Arrival, AuthError> {

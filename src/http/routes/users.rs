@@ -1,6 +1,6 @@
 //! What people see and set about themselves.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -10,7 +10,7 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::{Language, Role, User};
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{self, Json, List};
+use crate::http::extract::{Json, List};
 use crate::http::route::{Route, route};
 
 pub fn routes() -> Vec<Route> {
@@ -102,13 +102,8 @@ async fn update_profile(who: Require<perm::ProfileManage>, app: AppData, body: J
 
 /// Sets a new password; all other sessions end.
 #[utoipa::path(post, path = "/api/v1/users/password", tag = "users", request_body = PasswordChange, responses((status = 204)))]
-async fn change_password(
-    who: Require<perm::ProfileManage>,
-    app: AppData,
-    req: HttpRequest,
-    body: Json<PasswordChange>,
-) -> Result<HttpResponse, ApiError> {
-    let changed = app.auth.change_password(&who, body.0.current, body.0.new, &extract::client(&req)).await;
+async fn change_password(who: Require<perm::ProfileManage>, app: AppData, body: Json<PasswordChange>) -> Result<HttpResponse, ApiError> {
+    let changed = app.auth.change_password(&who, body.0.current, body.0.new).await;
     changed.map_err(|error| match error {
         // The field has another name here than at registration.
         error @ crate::auth::AuthError::WeakPassword(_) => ApiError::from(error).at("/new"),
