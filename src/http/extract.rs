@@ -8,6 +8,8 @@ use std::pin::Pin;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use futures_util::StreamExt;
+use jiff::Timestamp;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -156,6 +158,33 @@ fn depth(body: &[u8]) -> usize {
     deepest
 }
 
+/// A day of a query, as `2026-11-22` and in no other of the ways in which dates can be written.
+pub fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let written = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
+    written.map(Some).ok_or_else(|| serde::de::Error::custom("a day is written as 2026-11-22"))
+}
+
+/// An instant of a request, as RFC 3339 writes it and in no other way: `2026-11-22T10:00:00Z`.
+pub fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let form = text.bytes().enumerate().take(19).all(|(at, byte)| match at {
+        4 | 7 => byte == b'-',
+        10 => byte.eq_ignore_ascii_case(&b'T'),
+        13 | 16 => byte == b':',
+        _ => byte.is_ascii_digit(),
+    });
+    let written = text.parse().ok().filter(|_| form && !text.contains(['[', ',']));
+    written.ok_or_else(|| serde::de::Error::custom("an instant is written as 2026-11-22T10:00:00Z, or with an offset such as +09:00"))
+}
+
+/// The same, where it may be missing or `null`.
+pub fn optional_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    #[derive(Deserialize)]
+    struct Written(#[serde(deserialize_with = "instant")] Timestamp);
+    Ok(Option::<Written>::deserialize(deserializer)?.map(|written| written.0))
+}
+
 /// An object inside a request: serde alone would also take a list for its fields in their order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Object<T>(pub T);
@@ -244,6 +273,9 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     text
 }
 
+/// What a decimal looks like as text; the number of digits is limited besides.
+const DECIMAL: &str = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)\s*$";
+
 /// A decimal that a request may write as text or as a number; a number counts by its shortest text,
 /// so that 10.1 stays 10.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,6 +286,7 @@ impl utoipa::PartialSchema for Amount {
         ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Number]))
             .description(Some("A decimal number, as text or as a number"))
+            .pattern(Some(DECIMAL))
             .examples(["61.37"])
             .into()
     }
@@ -270,7 +303,9 @@ impl<'de> Deserialize<'de> for Amount {
                 f.write_str("a decimal number, as text or as a number")
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Amount, E> {
-                text.trim().parse().map(Amount).map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+                let number = text.trim();
+                let plain = !number.contains('_');
+                number.parse().ok().filter(|_| plain).map(Amount).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
             }
             fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Amount, E> {
                 Ok(Amount(number.into()))
@@ -293,6 +328,7 @@ impl<'de> Deserialize<'de> for Amount {
 pub struct Page {
     /// Items on the page, 1 to 500; 50 when absent.
     #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// The `next` of the page before.
     #[serde(default)]
@@ -541,13 +577,40 @@ mod tests {
     }
 
     #[test]
+    fn days_and_instants_are_written_in_one_way() {
+        #[derive(Debug, Deserialize)]
+        struct When {
+            #[serde(default, deserialize_with = "day")]
+            on: Option<Date>,
+            #[serde(default, deserialize_with = "optional_instant")]
+            at: Option<Timestamp>,
+        }
+        let read = |value: serde_json::Value| serde_json::from_value::<When>(value);
+        let right = read(json!({"on": "2026-11-22", "at": "2026-11-22T10:00:00.5+09:00"})).unwrap();
+        assert_eq!(
+            (right.on.unwrap().to_string(), right.at.unwrap().to_string()),
+            ("2026-11-22".to_owned(), "2026-11-22T01:00:00.5Z".to_owned())
+        );
+        let absent = read(json!({"on": null, "at": null})).unwrap();
+        assert!(absent.on.is_none() && absent.at.is_none() && read(json!({})).unwrap().at.is_none());
+        for wrong in ["20261122", "2026-11-22T10:00:00", "2026-326", "2026-11-2", " 2026-11-22", ""] {
+            assert!(read(json!({ "on": wrong })).is_err(), "{wrong}");
+        }
+        for wrong in
+            ["2026-11-22", "2026-11-22 10:00:00Z", "20261122T100000Z", "2026-11-22T10:00:00+09:00[Asia/Seoul]", "2026-11-22T10:00:00"]
+        {
+            assert!(read(json!({ "at": wrong })).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn amounts_are_texts_or_numbers() {
         for (value, expected) in
             [(json!("61.370"), "61.370"), (json!(70000), "70000"), (json!(10.1), "10.1"), (json!(-3), "-3"), (json!(" 5 "), "5")]
         {
             assert_eq!(serde_json::from_value::<Amount>(value).unwrap().0.to_string(), expected);
         }
-        for value in [json!("ten"), json!(null), json!(true), json!(""), json!("1e400"), json!("NaN")] {
+        for value in [json!("ten"), json!(null), json!(true), json!(""), json!("1e400"), json!("NaN"), json!("1_000"), json!("1,5")] {
             assert!(serde_json::from_value::<Amount>(value.clone()).is_err(), "{value}");
         }
     }

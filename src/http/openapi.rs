@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
-use utoipa::openapi::schema::{ArrayItems, SchemaType, Type};
+use utoipa::Number;
+use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, KnownFormat, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, path::Operation, path::PathItem};
 
@@ -33,6 +34,7 @@ pub fn document() -> OpenApi {
         if !questions.contains(name) {
             answer_names_all(schema);
         }
+        unsigned(schema);
     }
     components.schemas.insert("Problem".to_owned(), <Problem as utoipa::PartialSchema>::schema());
     let mut nested = Vec::new();
@@ -125,8 +127,48 @@ fn nullable(schema: &RefOr<Schema>) -> bool {
     }
 }
 
+/// Numbers without a sign reach further than those with one of the same size.
+fn unsigned(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            let natural = match object.minimum {
+                Some(Number::Int(least)) => least >= 0,
+                Some(Number::Float(least)) => least >= 0.0,
+                Some(Number::UInt(_)) => true,
+                None => false,
+            };
+            let (format, most) = match &object.format {
+                Some(SchemaFormat::KnownFormat(KnownFormat::Int32)) => ("uint32", u32::MAX as usize),
+                Some(SchemaFormat::KnownFormat(KnownFormat::Int64)) => ("uint64", usize::MAX),
+                _ => ("", 0),
+            };
+            if natural && most > 0 {
+                object.format = Some(SchemaFormat::Custom(format.to_owned()));
+                object.maximum.get_or_insert(Number::UInt(most));
+            }
+            object.properties.values_mut().for_each(unsigned);
+            if let Some(AdditionalProperties::RefOr(value)) = object.additional_properties.as_deref_mut() {
+                unsigned(value);
+            }
+        }
+        RefOr::T(Schema::Array(array)) => {
+            if let ArrayItems::RefOrSchema(items) = &mut array.items {
+                unsigned(items);
+            }
+        }
+        RefOr::T(Schema::AllOf(all)) => all.items.iter_mut().for_each(unsigned),
+        RefOr::T(Schema::OneOf(one)) => one.items.iter_mut().for_each(unsigned),
+        _ => {}
+    }
+}
+
 /// What holds for every operation: the token it needs and the form of its errors.
 fn complete(operation: &mut Operation, access: Access) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter {
+            parameter.schema.iter_mut().for_each(unsigned);
+        }
+    }
     let problem = ResponseBuilder::new()
         .description("Problem details")
         .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build())
@@ -202,6 +244,17 @@ mod tests {
         assert!(required.contains(&"broker_key".into()) && required.contains(&"name".into()), "{required:?}");
         assert_eq!(schema("BotChange")["required"], serde_json::json!(["version"]));
         assert!(!schema("Problem")["required"].as_array().unwrap().contains(&"pointer".into()));
+    }
+
+    #[test]
+    fn numbers_without_a_sign_reach_as_far_as_they_do() {
+        let api = serde_json::to_value(document()).unwrap();
+        let version = &api["components"]["schemas"]["BotChange"]["properties"]["version"];
+        assert_eq!((&version["minimum"], &version["maximum"]), (&0.into(), &u64::MAX.into()));
+        let parameters = api["paths"]["/api/v1/users/audit"]["get"]["parameters"].as_array().unwrap();
+        let of = |name: &str| &parameters.iter().find(|p| p["name"] == name).unwrap()["schema"];
+        assert_eq!((&of("before")["format"], &of("before")["maximum"]), (&"uint64".into(), &u64::MAX.into()));
+        assert_eq!((of("limit")["minimum"].as_f64(), of("limit")["maximum"].as_f64()), (Some(1.0), Some(500.0)));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, MessageId, UserId};
 use crate::domain::instrument::{Exchange, Market};
 use crate::domain::message::{Message, Notice};
-use crate::domain::order::Environment;
+use crate::domain::order::{Environment, Order};
 use crate::market::Catalog;
 use crate::storage::tables::{LISTINGS, Listing, MESSAGES};
 use crate::storage::{Key, Store, StoreError};
@@ -380,6 +380,15 @@ impl Trading {
             Market::Krx => Ok(Exchange::Krx),
             Market::Us => self.exchange(line, symbol).await,
         }
+    }
+
+    /// The exchange that a request about an order names. Our own paper has none: its orders need no listing
+    /// to be made, and none to be changed or cancelled.
+    pub(super) async fn exchange_of_order(&self, line: &Line, order: &Order) -> Result<Exchange, TradingError> {
+        if order.intent.environment == Environment::Own {
+            return Ok(Exchange::Krx);
+        }
+        self.exchange_of(line, order.intent.market, &order.intent.symbol).await
     }
 
     /// The exchange that lists a ticker: known, or asked for once and remembered.

@@ -14,6 +14,7 @@ mod crash;
 mod desk;
 mod foreign_client;
 mod full_disk;
+mod fuzz;
 mod going_live;
 mod golden;
 mod grants;

@@ -70,6 +70,7 @@ struct SettingsPatch {
     registration: Option<RegistrationPolicy>,
     /// Networks from which people may come; an empty list admits everybody. Yours must be among them.
     #[serde(default)]
+    #[schema(max_items = 64)]
     networks: Option<Vec<String>>,
 }
 

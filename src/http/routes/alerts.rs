@@ -29,6 +29,7 @@ struct AlertQuery {
     #[serde(default)]
     steps: Option<bool>,
     #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     #[serde(default)]
     after: Option<Uuid>,

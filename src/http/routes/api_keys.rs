@@ -77,10 +77,11 @@ struct NewKeyRequest {
     name: String,
     scope: Scope,
     /// Never when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "extract::optional_instant")]
     expires_at: Option<Timestamp>,
     /// Addresses and networks of both families, at most 64; anywhere when absent or empty.
     #[serde(default)]
+    #[schema(max_items = 64)]
     networks: Vec<String>,
 }
 

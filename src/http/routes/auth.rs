@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 struct RegisterRequest {
     username: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 10, max_length = 128)]
     password: SecretString,
     #[serde(default)]
     email: Option<String>,

@@ -11,7 +11,7 @@ use crate::domain::id::{AccountId, GrantId};
 use crate::domain::user::GrantKind;
 use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Json, List};
+use crate::http::extract::{self, Json, List};
 use crate::http::route::{Route, route};
 
 pub fn routes() -> Vec<Route> {
@@ -47,6 +47,7 @@ struct NewGrant {
     username: String,
     kind: GrantKind,
     /// In the future, within a year.
+    #[serde(deserialize_with = "extract::instant")]
     until: Timestamp,
 }
 

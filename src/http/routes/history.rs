@@ -10,7 +10,7 @@ use crate::domain::id::AccountId;
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Page, Query};
+use crate::http::extract::{Page, Query, day};
 use crate::http::route::{Route, route};
 use crate::http::views::history::{HistoryView, PositionsView, ProfitView};
 use crate::portfolio::{Filter, PortfolioBooks, Positions, TradeSide, history_page, profit_summary};
@@ -30,15 +30,18 @@ struct HistoryQuery {
     #[param(value_type = uuid::Uuid)]
     account_id: AccountId,
     /// First Korean day.
-    #[param(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "day")]
+    #[param(value_type = Option<Date>)]
     from: Option<Date>,
     /// Last Korean day.
-    #[param(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "day")]
+    #[param(value_type = Option<Date>)]
     to: Option<Date>,
     /// `buy` or `sell`
     kind: Option<String>,
     /// Name or id of the bot.
     bot: Option<String>,
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     after: Option<Uuid>,
 }

@@ -48,6 +48,28 @@ struct Upload {
     bot_sync: Option<bool>,
 }
 
+/// The form of an upload, as it is described.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "read part by part")]
+struct OldFilesForm {
+    /// The old server's SQLite database.
+    #[schema(value_type = String, format = Binary)]
+    db: Vec<u8>,
+    /// Its `key_store.json`.
+    #[serde(default)]
+    #[schema(value_type = String, format = Binary)]
+    key_store: Vec<u8>,
+    /// Its `.env`.
+    #[serde(default)]
+    #[schema(value_type = String, format = Binary)]
+    env: Vec<u8>,
+    #[serde(default)]
+    account_name: String,
+    #[serde(default)]
+    bot_sync: bool,
+}
+
 /// An upload that waits for confirmation.
 #[derive(Serialize, ToSchema)]
 struct StagedImport {
@@ -112,7 +134,7 @@ struct Questions {
 /// (files), `account_name`, `bot_sync` (text).
 #[utoipa::path(
     post, path = "/api/v1/imports/eggmoney", tag = "imports",
-    request_body(content = String, content_type = "multipart/form-data", description = "files `db`, `key_store`, `env`; texts `account_name`, `bot_sync` (true or false)"),
+    request_body(content = OldFilesForm, content_type = "multipart/form-data"),
     responses((status = 201, body = StagedImport))
 )]
 async fn upload_eggmoney(who: Require<perm::ImportsRun>, app: AppData, form: Multipart) -> Result<HttpResponse, ApiError> {

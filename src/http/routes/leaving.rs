@@ -98,11 +98,21 @@ async fn export_user(who: Proved<perm::ProfileManage>, app: AppData) -> Result<H
         .streaming(pieces))
 }
 
+/// The form of an import, as it is described.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "read part by part")]
+struct ExportForm {
+    /// What `GET /api/v1/users/export` gave.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
 /// Imports the export of a user into the caller, who must have no accounts yet: the file field `file`. All
 /// accounts only observe afterwards, and broker keys are entered again.
 #[utoipa::path(
     post, path = "/api/v1/imports/user", tag = "imports",
-    request_body(content = String, content_type = "multipart/form-data", description = "the file `file`"),
+    request_body(content = ExportForm, content_type = "multipart/form-data"),
     responses((status = 201, body = TransferReport))
 )]
 async fn import_user(who: Proved<perm::ImportsRun>, app: AppData, form: Multipart) -> Result<HttpResponse, ApiError> {

@@ -16,7 +16,7 @@ use crate::domain::limits::Product;
 use crate::domain::money::f64_from_decimal;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{List, Query};
+use crate::http::extract::{List, Query, day};
 use crate::http::route::{Route, route};
 use crate::http::views::ValueAt;
 use crate::http::views::portfolio::{IndicatorView, IndicatorsView};
@@ -51,10 +51,12 @@ struct IndicatorQuery {
 #[into_params(parameter_in = Query)]
 struct CalendarQuery {
     /// First trading date; today when absent.
-    #[param(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "day")]
+    #[param(value_type = Option<Date>)]
     from: Option<Date>,
     /// Last trading date; 60 days on when absent.
-    #[param(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "day")]
+    #[param(value_type = Option<Date>)]
     to: Option<Date>,
 }
 
@@ -67,8 +69,10 @@ const USUALLY_FOUND: usize = 10;
 #[into_params(parameter_in = Query)]
 struct SearchQuery {
     /// A code, a ticker, or part of a Korean or English name; 1 to 40 characters.
+    #[param(min_length = 1)]
     q: String,
     /// 1 to 50; 10 when absent.
+    #[param(minimum = 1, maximum = 50)]
     limit: Option<usize>,
 }
 

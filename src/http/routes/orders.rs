@@ -16,7 +16,7 @@ use crate::domain::slot::RunState;
 use crate::http::access::{AppData, Require, perm};
 use crate::http::answers::{Answers, Basis};
 use crate::http::error::{ApiError, FieldError};
-use crate::http::extract::{Amount, Json, List, Object, Page, Query};
+use crate::http::extract::{Amount, Json, List, Object, Page, Query, day};
 use crate::http::route::{Route, route};
 use crate::http::views::order::{OrderView, SheetView};
 use crate::trading::{OrderFilter, SessionTimes};
@@ -50,17 +50,18 @@ struct OrderQuery {
     #[serde(default)]
     side: Option<Side>,
     /// First trading date.
-    #[serde(default)]
-    #[param(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "day")]
+    #[param(value_type = Option<jiff::civil::Date>)]
     from: Option<jiff::civil::Date>,
     /// Last trading date.
-    #[serde(default)]
-    #[param(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "day")]
+    #[param(value_type = Option<jiff::civil::Date>)]
     to: Option<jiff::civil::Date>,
     #[serde(default)]
     #[param(value_type = Option<uuid::Uuid>)]
     bot_id: Option<BotId>,
     #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     #[serde(default)]
     after: Option<Uuid>,
@@ -255,7 +256,7 @@ async fn send_status(who: Require<perm::AccountsManage>, app: AppData, id: web::
 }
 
 /// Sells a share of a bot's position at once.
-#[utoipa::path(post, path = "/api/v1/trading/bots/{id}/force-sell", tag = "trading", params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters")), request_body = ForceSell, responses((status = 202, body = OrderView)))]
+#[utoipa::path(post, path = "/api/v1/trading/bots/{id}/force-sell", tag = "trading", params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 64, pattern = "^[!-~]*$", description = "1 to 64 visible ASCII characters")), request_body = ForceSell, responses((status = 202, body = OrderView)))]
 async fn force_sell(
     who: Require<perm::OrdersPlace>,
     app: AppData,

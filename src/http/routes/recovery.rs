@@ -25,7 +25,7 @@ struct PasswordReset {
     /// The word of the link.
     #[schema(value_type = String)]
     word: SecretString,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 10, max_length = 128)]
     password: SecretString,
 }
 
@@ -36,7 +36,7 @@ struct Recovery {
     /// From the file `recovery-code` in the data folder on the NAS.
     #[schema(value_type = String)]
     code: SecretString,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 10, max_length = 128)]
     password: SecretString,
 }
 

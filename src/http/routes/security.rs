@@ -91,6 +91,7 @@ impl OwnNetworks {
 #[serde(deny_unknown_fields)]
 struct NewOwnNetworks {
     /// At most 64; the caller's present address must be among them. Empty = from everywhere.
+    #[schema(max_items = 64)]
     networks: Vec<String>,
 }
 
@@ -100,6 +101,7 @@ struct NewOwnNetworks {
 struct AuditQuery {
     /// Rows on the page, 1 to 500; 50 when absent.
     #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// Only rows before this one: the `next` of the page before.
     #[serde(default)]

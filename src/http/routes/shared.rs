@@ -90,6 +90,7 @@ struct SharedOrderQuery {
     #[serde(default)]
     open: bool,
     #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     #[serde(default)]
     after: Option<Uuid>,

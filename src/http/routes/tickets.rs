@@ -185,7 +185,7 @@ fn order_within_reach(app: &AppData, who: &Identity, id: OrderId) -> Result<(), 
 /// With the header `Idempotency-Key` the same request can be sent again without placing a second
 /// order. A refusal is stored as a rejected order and answered with 422, its code and its limit.
 #[utoipa::path(post, path = "/api/v1/trading/orders", tag = "trading", request_body = OrderRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 64, pattern = "^[!-~]*$", description = "1 to 64 visible ASCII characters")),
     responses((status = 201, body = OrderView)))]
 async fn place_order(
     who: Require<perm::OrdersPlace>,

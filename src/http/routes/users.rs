@@ -68,7 +68,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
 struct PasswordChange {
     #[schema(value_type = String)]
     current: SecretString,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 10, max_length = 128)]
     new: SecretString,
 }
 

@@ -417,7 +417,7 @@ impl Trading {
             cancelled.retain(|_, at| now.duration_since(*at) < SignedDuration::from_hours(1));
             cancelled.insert(id, now);
         }
-        let exchange = self.exchange_of(line, order.intent.market, &order.intent.symbol).await?;
+        let exchange = self.exchange_of_order(line, order).await?;
         self.service.cancel(line, &*self.clock, exchange, order, Actor::Bot).await
     }
 }

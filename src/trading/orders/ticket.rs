@@ -304,7 +304,7 @@ impl Trading {
             return Err(past_auction());
         }
         let line = self.line(user, order.intent.account_id).await?;
-        let exchange = self.exchange_of(&line, order.intent.market, &order.intent.symbol).await?;
+        let exchange = self.exchange_of_order(&line, &order).await?;
         self.service.cancel(&line, &*self.clock, exchange, &order, Actor::User(user)).await?;
         if order.intent.environment != Environment::Own && self.refresh_orders(&line, true).await.is_ok() {
             keep(&mut None, self.settle(&line).await);
@@ -357,7 +357,7 @@ impl Trading {
         if !can_amend {
             return Err(TradingError::refused("amend_not_offered", "this broker cannot change orders: cancel it and place another"));
         }
-        let exchange = self.exchange_of(&line, order.intent.market, &order.intent.symbol).await?;
+        let exchange = self.exchange_of_order(&line, &order).await?;
         if let Some(price) = limit_price {
             let seen = Seen { is_etf: self.is_fund(order.intent.market, &order.intent.symbol), ..Seen::default() };
             if let Some(fault) = price_rules::fault(order.intent.market, "price", price, &seen) {

@@ -363,6 +363,25 @@ async fn permissions_are_kept() {
 }
 
 #[tokio::test]
+async fn orders_on_own_paper_are_changed_and_cancelled_whatever_lists_the_instrument() {
+    // KO is not among what the test's world knows the exchange of.
+    let (world, kim) = trader(IN_SESSION).await;
+    let account = world.trading.own_account(kim.user).await.unwrap();
+    let new = NewOrder { account: Some(account), ..buy(&kim, "KO", 3, "1.5") };
+    let rests = async || world.trading.place_ticket(kim.user, new.clone(), None).await.unwrap().intent.order_id;
+    let amended = world.trading.amend_ticket(kim.user, rests().await, Some(2), None).await.unwrap();
+    assert_eq!((amended.state, amended.intent.quantity), (OrderState::Accepted, 2));
+    assert_eq!(world.trading.cancel_ticket(kim.user, amended.intent.order_id).await.unwrap().state, OrderState::Cancelled);
+    rests().await;
+    assert_eq!(world.trading.cancel_all(kim.user, Some(account)).await.unwrap().len(), 1);
+    rests().await;
+    let scope = HaltScope::User(kim.user);
+    world.trading.set_halt(Some(kim.user), scope, true).await.unwrap();
+    world.trading.cancel_halted(scope).await;
+    assert_eq!(world.store.user(kim.user).read(|v| v.open_orders(account)).unwrap(), []);
+}
+
+#[tokio::test]
 async fn own_paper_fills_at_the_last_trade_and_never_asks_a_broker_to_send() {
     let (mut world, kim) = trader(IN_SESSION).await;
     let paper = |symbol: &str, quantity, limit: &str| NewOrder { account: None, side: None, ..buy(&kim, symbol, quantity, limit) };

@@ -2095,7 +2095,7 @@ export interface components {
         Acceptance: {
             name: components["schemas"]["Disclosure"];
             /**
-             * Format: int32
+             * Format: uint32
              * @description The version that was read.
              */
             version: number;
@@ -2103,7 +2103,7 @@ export interface components {
         AccountChange: {
             name?: string | null;
             settings?: components["schemas"]["SettingsChange"];
-            /** Format: int64 */
+            /** Format: uint64 */
             version: number;
         };
         /** @description One account's kill switch. */
@@ -2119,12 +2119,12 @@ export interface components {
          */
         AccountLimits: {
             /**
-             * Format: int32
+             * Format: uint32
              * @description New orders per session date in all of the user's accounts together.
              */
             daily_trade_limit: number | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description New orders per session date in this account; the slices of one sheet count as one.
              */
             max_daily_trades: number | null;
@@ -2134,7 +2134,7 @@ export interface components {
             max_order_value: string | null;
             /** @description Most that one instrument may cost, in the currency of its market. */
             max_position_size: string | null;
-            /** Format: int32 */
+            /** Format: uint32 */
             orders_per_second: number | null;
             /** @description A buy's limit may be this far above the last trade, in percent. */
             price_collar: string | null;
@@ -2181,7 +2181,7 @@ export interface components {
             telegram: components["schemas"]["MaskedChat"] | null;
             twin: components["schemas"]["TwinView"] | null;
             unsettled: components["schemas"]["Unsettled"][];
-            /** Format: int64 */
+            /** Format: uint64 */
             version: number;
         };
         /**
@@ -2234,12 +2234,12 @@ export interface components {
              */
             bot_id?: string | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description For `split`, where the question proposes no ratio or another one: so many new shares …
              */
             new_shares?: number | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description … for so many old ones.
              */
             old_shares?: number | null;
@@ -2271,12 +2271,12 @@ export interface components {
         /** @description The caller's keys, and how many calls they have made today. */
         ApiKeys: {
             /**
-             * Format: int32
+             * Format: uint32
              * @description Most calls per day; `null` = no limit.
              */
             calls_limit: number | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Calls with all keys since midnight in Seoul.
              */
             calls_today: number;
@@ -2321,7 +2321,7 @@ export interface components {
             /** @description Over this row and the one before. */
             hash: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Place in its chain, from 1.
              */
             seq: number;
@@ -2329,7 +2329,7 @@ export interface components {
         AuditPage: {
             items: components["schemas"]["AuditItem"][];
             /**
-             * Format: int64
+             * Format: uint64
              * @description What `before` takes for the next page; `null` on the last.
              */
             next: number | null;
@@ -2376,7 +2376,7 @@ export interface components {
             trailing_stop_pct?: components["schemas"]["Amount"] | null;
             trailing_t_threshold?: components["schemas"]["Amount"] | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description The version that the change was made from.
              */
             version: number;
@@ -2419,7 +2419,7 @@ export interface components {
         };
         BotName: {
             name: string;
-            /** Format: int64 */
+            /** Format: uint64 */
             version: number;
         };
         BotOrder: {
@@ -2473,7 +2473,7 @@ export interface components {
             name: string;
             /** @description `P1`, `P1_2` or `P2_3` */
             point_curve: components["schemas"]["PointCurve"];
-            /** Format: int32 */
+            /** Format: uint32 */
             position: number;
             /**
              * Format: double
@@ -2502,7 +2502,7 @@ export interface components {
             /** Format: double */
             trailing_t_threshold: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Give it back with a change: a bot that was changed meanwhile answers 409.
              */
             version: number;
@@ -2686,7 +2686,7 @@ export interface components {
         };
         /** @description The journal's entry. */
         Corrected: {
-            /** Format: int64 */
+            /** Format: uint64 */
             fact_seq: number;
         };
         /** @description How many rows of a table change. */
@@ -2751,7 +2751,7 @@ export interface components {
             accepted_at: string | null;
             dated: string;
             name: components["schemas"]["Disclosure"];
-            /** Format: int32 */
+            /** Format: uint32 */
             version: number;
         };
         /** @description Distance from the highest close of 90 sessions. */
@@ -2801,20 +2801,28 @@ export interface components {
         Exchange: "NASDAQ" | "NYSE" | "AMEX" | "KRX";
         /** @description Executions of one symbol in one session. */
         Executed: {
-            /** Format: int64 */
+            /** Format: uint64 */
             bought: number;
             /**
              * Format: double
              * @description USD, gross.
              */
             bought_usd: number;
-            /** Format: int64 */
+            /** Format: uint64 */
             sold: number;
             /**
              * Format: double
              * @description USD, gross.
              */
             sold_usd: number;
+        };
+        /** @description The form of an import, as it is described. */
+        ExportForm: {
+            /**
+             * Format: binary
+             * @description What `GET /api/v1/users/export` gave.
+             */
+            file: string;
         };
         /** @description What an export holds, and what it leaves out. */
         ExportReport: {
@@ -2853,7 +2861,7 @@ export interface components {
         };
         /** @description A file by name and content. */
         FileMark: {
-            /** Format: int64 */
+            /** Format: uint64 */
             bytes: number;
             name: string;
             /** @description SHA-256, hex. */
@@ -3197,19 +3205,19 @@ export interface components {
         };
         LimitsChange: {
             limits: components["schemas"]["LimitsInput"];
-            /** Format: int64 */
+            /** Format: uint64 */
             version: number;
         };
         /** @description Limits of an account; what is absent is not limited. */
         LimitsInput: {
-            /** Format: int32 */
+            /** Format: uint32 */
             daily_trade_limit?: number | null;
-            /** Format: int32 */
+            /** Format: uint32 */
             max_daily_trades?: number | null;
             max_daily_value?: components["schemas"]["Amount"] | null;
             max_order_value?: components["schemas"]["Amount"] | null;
             max_position_size?: components["schemas"]["Amount"] | null;
-            /** Format: int32 */
+            /** Format: uint32 */
             orders_per_second?: number | null;
             price_collar?: components["schemas"]["Amount"] | null;
         };
@@ -3267,7 +3275,7 @@ export interface components {
                 telegram: components["schemas"]["MaskedChat"] | null;
                 twin: components["schemas"]["TwinView"] | null;
                 unsettled: components["schemas"]["Unsettled"][];
-                /** Format: int64 */
+                /** Format: uint64 */
                 version: number;
             }[];
             /**
@@ -3313,7 +3321,7 @@ export interface components {
                 accepted_at: string | null;
                 dated: string;
                 name: components["schemas"]["Disclosure"];
-                /** Format: int32 */
+                /** Format: uint32 */
                 version: number;
             }[];
             /**
@@ -3524,7 +3532,7 @@ export interface components {
                 /** Format: date-time */
                 finished_at: string | null;
                 job: components["schemas"]["Job"];
-                /** Format: int32 */
+                /** Format: uint32 */
                 n: number;
                 session: string;
                 slot: string;
@@ -3790,7 +3798,7 @@ export interface components {
             actual: string;
             job: components["schemas"]["Job"];
             /**
-             * Format: int32
+             * Format: uint32
              * @description Number of the planned slice, from 1; 0 for the other jobs.
              */
             n: number;
@@ -3802,7 +3810,7 @@ export interface components {
         MovedClock: {
             actual: string;
             job: components["schemas"]["Job"];
-            /** Format: int32 */
+            /** Format: uint32 */
             n: number;
             reason: components["schemas"]["MoveReason"];
             wanted: string;
@@ -3906,7 +3914,7 @@ export interface components {
         };
         NewSchedule: {
             schedule: components["schemas"]["Schedule"];
-            /** Format: int64 */
+            /** Format: uint64 */
             version: number;
         };
         NewSignInProvider: {
@@ -3963,6 +3971,26 @@ export interface components {
             id: string;
             name: string;
         };
+        /** @description The form of an upload, as it is described. */
+        OldFilesForm: {
+            account_name?: string;
+            bot_sync?: boolean;
+            /**
+             * Format: binary
+             * @description The old server's SQLite database.
+             */
+            db: string;
+            /**
+             * Format: binary
+             * @description Its `.env`.
+             */
+            env?: string;
+            /**
+             * Format: binary
+             * @description Its `key_store.json`.
+             */
+            key_store?: string;
+        };
         OpenRow: {
             /** Format: double */
             amount: number;
@@ -3985,7 +4013,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             detail: unknown;
-            /** Format: int64 */
+            /** Format: uint64 */
             seq: number;
             type: string;
         };
@@ -4334,9 +4362,9 @@ export interface components {
         };
         /** @description New shares for old ones. */
         RatioView: {
-            /** Format: int32 */
+            /** Format: uint32 */
             new: number;
-            /** Format: int32 */
+            /** Format: uint32 */
             old: number;
         };
         ReadAlerts: {
@@ -4485,14 +4513,14 @@ export interface components {
             /** @description `null` = all. */
             allowed_products?: components["schemas"]["Product"][] | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Calls with an API key per day; `null` = no limit.
              */
             api_calls_limit?: number | null;
             can_paper_trade: boolean;
             can_real_trade: boolean;
             /**
-             * Format: int32
+             * Format: uint32
              * @description New orders per session date; `null` = no limit.
              */
             daily_trade_limit?: number | null;
@@ -4506,7 +4534,7 @@ export interface components {
             /** Format: date-time */
             finished_at: string | null;
             job: components["schemas"]["Job"];
-            /** Format: int32 */
+            /** Format: uint32 */
             n: number;
             session: string;
             slot: string;
@@ -4526,7 +4554,7 @@ export interface components {
             /** @description When the bots decide. */
             decision: components["schemas"]["TimeRule"];
             /**
-             * Format: int32
+             * Format: uint32
              * @description Number of slices.
              */
             twap_count: number;
@@ -4889,7 +4917,7 @@ export interface components {
         SystemReport: {
             accounts: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Free space on the volume of the data folder.
              */
             disk_free_bytes: number | null;
@@ -4899,14 +4927,14 @@ export interface components {
              */
             last_tick: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Memory of this process that is in RAM; `null` where the system does not tell.
              */
             memory_bytes: number | null;
             /** @description Why the server is not ready; `null` when it is. */
             problem: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Size of the database file.
              */
             store_bytes: number;
@@ -4930,12 +4958,12 @@ export interface components {
             /** @enum {string} */
             type: "kst";
         } | {
-            /** Format: int32 */
+            /** Format: uint32 */
             minutes: number;
             /** @enum {string} */
             type: "after_open";
         } | {
-            /** Format: int32 */
+            /** Format: uint32 */
             minutes: number;
             /** @enum {string} */
             type: "before_close";
@@ -5032,7 +5060,7 @@ export interface components {
             /** @description What kind of thing it is. */
             code: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description How many rows or values it holds.
              */
             count: number | null;
@@ -5054,7 +5082,7 @@ export interface components {
             type: "unbooked_fills";
         } | {
             name: string;
-            /** Format: int32 */
+            /** Format: uint32 */
             rows: number;
             /** @enum {string} */
             type: "duplicate_holdings";
@@ -6285,10 +6313,9 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description files `db`, `key_store`, `env`; texts `account_name`, `bot_sync` (true or false) */
         requestBody: {
             content: {
-                "multipart/form-data": string;
+                "multipart/form-data": components["schemas"]["OldFilesForm"];
             };
         };
         responses: {
@@ -6318,10 +6345,9 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description the file `file` */
         requestBody: {
             content: {
-                "multipart/form-data": string;
+                "multipart/form-data": components["schemas"]["ExportForm"];
             };
         };
         responses: {

@@ -34,11 +34,15 @@ pub(super) fn order_row(row: Fields<'_>) -> Result<Option<OrderRow>, BrokerError
     let quantity = row.count("ft_ord_qty")?;
     let filled_quantity = row.count("ft_ccld_qty")?;
     let filled_amount = filled_amount(row, filled_quantity)?;
+    let symbol = row.text("pdno")?;
+    if symbol.is_empty() {
+        return Err(row.fault(format!("pdno of order {broker_order_no} is missing or blank")));
+    }
     Ok(Some(OrderRow::Order(BrokerOrder {
         broker_order_no: broker_order_no.to_owned(),
         order_date,
         ordered_at: ordered_at(row)?,
-        symbol: row.text("pdno")?.to_owned(),
+        symbol: symbol.to_owned(),
         side,
         quantity,
         price: row.optional_decimal("ft_ord_unpr3")?.unwrap_or_default(),
