@@ -108,6 +108,8 @@ pub struct Config {
     pub master_passphrase: Option<Passphrase>,
     /// How long a sign-in provider may take for an answer; a test has less patience.
     pub provider_patience: Duration,
+    /// How long a caller may be silent in the middle of a body; a test has less patience.
+    pub body_patience: Duration,
 }
 
 impl Config {
@@ -134,6 +136,7 @@ impl Config {
             calls_per_second: CALLS_PER_SECOND,
             master_passphrase: None,
             provider_patience: Duration::from_secs(10),
+            body_patience: Duration::from_secs(30),
         }
     }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::api_keys::KeyMemory;
 use super::code_file::{CodeFile, RECOVERY_CODE_FILE, SETUP_CODE_FILE};
 use super::error::AuthError;
-use super::password::Passwords;
+use super::password::{HashingWork, Passwords};
 use super::perimeter::Perimeter;
 use super::random_bytes;
 use super::rate::{CALLS_PER_SECOND, Rates};
@@ -130,6 +130,11 @@ impl Auth {
     #[must_use]
     pub fn with_rate(self, calls_per_second: u32) -> Self {
         Self { rates: Rates::per_second(calls_per_second), ..self }
+    }
+
+    /// How much password hashing there was: the most expensive work that a stranger can ask for.
+    pub fn hashing_work(&self) -> HashingWork {
+        self.passwords.work()
     }
 
     pub(super) fn now(&self) -> Timestamp {

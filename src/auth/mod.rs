@@ -42,6 +42,7 @@ pub use identity::{Auth, Identity, PROOF_LASTS, Via};
 pub use invitations::Invitation;
 pub use keyring::USER_KEYS_FOLDER;
 pub use master_key::{MASTER_KEY_FILE, MasterKey, MasterKeyError, NEXT_MASTER_KEY_FILE, Passphrase};
+pub use password::HashingWork;
 pub use people::{NewUser, Registration, UserPatch};
 pub use rate::CALLS_PER_SECOND;
 pub use recovery::ResetLink;

@@ -1,6 +1,7 @@
 //! Passwords: rules, Argon2id, and an answer that takes as long for unknown users as for known ones.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -54,12 +55,40 @@ pub(super) fn check(password: &SecretString, username: &str) -> Result<(), AuthE
     Err(AuthError::WeakPassword(complaint))
 }
 
+/// How much hashing there was since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashingWork {
+    /// Passwords hashed or verified, those of nobody included.
+    pub done: u64,
+    /// The most at the same time.
+    pub most_at_once: u64,
+}
+
+#[derive(Default)]
+struct Tally {
+    done: AtomicU64,
+    running: AtomicU64,
+    most_at_once: AtomicU64,
+}
+
+impl Tally {
+    fn count<T>(&self, work: impl FnOnce() -> T) -> T {
+        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_at_once.fetch_max(running, Ordering::Relaxed);
+        let result = work();
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        self.done.fetch_add(1, Ordering::Relaxed);
+        result
+    }
+}
+
 /// Hashes and verifies on blocking threads, a few at a time. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Passwords {
     slots: Arc<Semaphore>,
     /// Whoever is hashed or waits for it.
     queue: Arc<Semaphore>,
+    tally: Arc<Tally>,
     /// What an unknown user's password is compared with.
     nobody: Arc<str>,
 }
@@ -69,7 +98,8 @@ impl Passwords {
     /// `Hashing` when Argon2 cannot run here.
     pub(super) fn new() -> Result<Self, AuthError> {
         let nobody = hash_now(b"a password that nobody has")?;
-        Ok(Self { slots: Arc::new(Semaphore::new(PARALLEL)), queue: Arc::new(Semaphore::new(MOST_WAITING)), nobody: nobody.into() })
+        let (slots, queue) = (Arc::new(Semaphore::new(PARALLEL)), Arc::new(Semaphore::new(MOST_WAITING)));
+        Ok(Self { slots, queue, tally: Arc::default(), nobody: nobody.into() })
     }
 
     /// The PHC string of a password.
@@ -99,7 +129,13 @@ impl Passwords {
         let queued = self.queue.try_acquire();
         let _queued = queued.map_err(|_| AuthError::Throttled { retry_after: Duration::from_secs(2) })?;
         let _slot = self.slots.acquire().await.map_err(hashing)?;
-        tokio::task::spawn_blocking(work).await.map_err(hashing)?
+        let tally = self.tally.clone();
+        tokio::task::spawn_blocking(move || tally.count(work)).await.map_err(hashing)?
+    }
+
+    pub(super) fn work(&self) -> HashingWork {
+        let Tally { done, most_at_once, .. } = &*self.tally;
+        HashingWork { done: done.load(Ordering::Relaxed), most_at_once: most_at_once.load(Ordering::Relaxed) }
     }
 }
 

@@ -191,7 +191,7 @@ impl Auth {
         let registered = self.register_now(registration).await;
         // What teaches a guesser something counts, codes and names; and each user whom nobody has invited.
         let guess = matches!(registered, Err(AuthError::SetupCodeWrong | AuthError::InviteUnknown | AuthError::UsernameTaken(_)));
-        if !guess && !(uninvited && registered.is_ok()) {
+        if !(guess || uninvited && registered.is_ok()) {
             self.throttle.forgive(&attempt);
         }
         registered

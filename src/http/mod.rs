@@ -6,6 +6,7 @@
 
 pub mod access;
 mod answers;
+mod body;
 mod by_key;
 pub mod error;
 pub mod extract;

@@ -13,7 +13,7 @@ use actix_web::{Error, HttpServer};
 
 use super::access::AppData;
 use super::tls::{self, TlsError};
-use super::{by_key, extract, perimeter, trace};
+use super::{body, by_key, extract, perimeter, trace};
 use crate::app::App;
 use crate::app::config::{DEFAULT_PORT, Listen};
 
@@ -98,6 +98,7 @@ pub fn bind(app: &Arc<App>, Port { listener, address }: Port) -> Result<Bound, B
             .wrap(Compress::default())
             .wrap(from_fn(security_headers))
             .wrap(from_fn(trace::middleware))
+            .wrap(from_fn(body::middleware))
     })
     .workers(WORKERS)
     .shutdown_timeout(PATIENCE)

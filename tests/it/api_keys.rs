@@ -1,6 +1,6 @@
 //! API keys and signatures over a real server: what they reach, what ends them, and what is refused.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,7 @@ use std::time::Duration;
 use eggmoney::app::clock::SystemClock;
 use eggmoney::domain::clock::{Clock, SteppedClock};
 use eggmoney::domain::order::Environment;
-use eggmoney::domain::user::{Role, Scope};
-use eggmoney::http::access::Access;
-use eggmoney::http::routes;
+use eggmoney::domain::user::Role;
 use eggmoney::storage::tables::ACCOUNTS;
 use eggmoney::storage::{AuditRow, UserTx, account_key};
 use serde_json::{Value, json};
@@ -20,8 +18,6 @@ use super::support::old::Night;
 use super::support::{Answer, Caller, TestServer};
 
 const KEYS: &str = "/api/v1/users/api-keys";
-/// An id that nobody has.
-const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
 const ORDERS: &str = "/api/v1/trading/orders";
 /// Signed calls are taken from then on: nothing from before the start may come back.
 const SETTLED: Duration = Duration::from_secs(90);
@@ -432,59 +428,6 @@ async fn keys_and_people_have_a_rate_each() {
         }
     }
     assert_eq!(taken, 40);
-}
-
-/// Every route by keys of every scope: what a key may call is what the route says, and nothing else.
-#[tokio::test]
-async fn each_route_takes_the_keys_that_it_says() {
-    let server = settled().await;
-    let anna = server.user("anna").await;
-    let scopes = [("read", Scope::Read), ("paper", Scope::Paper), ("trade", Scope::Trade)];
-    let (mut cells, mut open) = (0, BTreeSet::new());
-    for (name, scope) in scopes {
-        let key = make_key(&anna, &json!({"name": name, "scope": name})).await;
-        for route in routes::all() {
-            let Access::Permission { roles, scope: needed, .. } = route.access else { continue };
-            let path: Vec<&str> = route.path.split('/').map(|p| if p.starts_with('{') { NOBODYS } else { p }).collect();
-            let path = path.join("/");
-            let method: &'static str = match route.method.as_str() {
-                "GET" => "GET",
-                "POST" => "POST",
-                "PUT" => "PUT",
-                "PATCH" => "PATCH",
-                _ => "DELETE",
-            };
-            let may = roles.contains(&Role::User) && needed.is_some_and(|needed| scope >= needed);
-            let (status, body) = key.call(&server, method, &path, &Value::Null).await;
-            let reached = status != 401 && status != 403;
-            assert!(reached == may && status < 500, "{route:?} by a key to {name}, signed: {status} {body}");
-            if !may {
-                assert_eq!(body["code"], "forbidden", "{route:?}: {body}");
-            }
-            let (status, body) = key.shown(&server, method, &path).await;
-            let may_unsigned = may && needed == Some(Scope::Read) && method == "GET";
-            let reached = status != 401 && status != 403;
-            assert!(reached == may_unsigned && status < 500, "{route:?} by a key to {name}, shown: {status} {body}");
-            cells += 2;
-            if may && method != "GET" {
-                open.insert(format!("{method} {}", route.path));
-            }
-        }
-    }
-    println!("{cells} cells");
-    // What changes something and can be reached by a key at all.
-    let expected = [
-        "DELETE /api/v1/trading/orders/{id}",
-        "PATCH /api/v1/trading/orders/{id}",
-        // Reads at the broker.
-        "POST /api/v1/trading/accounts/{id}/balance",
-        "POST /api/v1/trading/bots/{id}/force-sell",
-        "POST /api/v1/trading/kill-switch",
-        "POST /api/v1/trading/orders",
-        "POST /api/v1/trading/orders/cancel-all",
-        "POST /api/v1/trading/orders/preview",
-    ];
-    assert_eq!(open, expected.map(str::to_owned).into());
 }
 
 /// The examples of the help page, as they stand there.

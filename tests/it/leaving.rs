@@ -211,7 +211,7 @@ async fn an_erased_user_leaves_nothing_that_can_be_read_and_a_line_that_names_no
     let (other, other_id) = (server.user("friend").await, id_of(server, "friend"));
     let grant = |to: &str| json!({"username": to, "kind": "view", "until": "2026-12-01T00:00:00Z"});
     let granted = async |by: &Caller<'_>, of: AccountId, to: &str| {
-        let by = server.login(&by.get("/api/v1/users/profile").await.1["username"].as_str().unwrap().to_owned()).await.proved().await;
+        let by = server.login(by.get("/api/v1/users/profile").await.1["username"].as_str().unwrap()).await.proved().await;
         assert_eq!(by.post(&format!("/api/v1/trading/accounts/{of}/grants"), &grant(to)).await.0, 201);
         by
     };
