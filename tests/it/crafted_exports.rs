@@ -311,7 +311,7 @@ async fn a_twin_that_is_none_is_stopped_and_changes_nothing() {
     put(&server, user, row.clone()).await;
     let key = json!({"environment": "live", "app_key": "PSother", "app_secret": "secret", "account_no": "50010002-01"});
     expect(409, "twin_follows", &eve.put(&format!("{at}/broker-key"), &key).await);
-    let step = json!({"rung": "paper", "confirmed": true});
+    let step = json!({"rung": "one_share", "old_server_stopped": true, "skip_night": true});
     let (status, refused) = eve.post(&format!("{at}/going-live"), &step).await;
     assert_eq!((status, &refused["code"]), (409, &json!("twin_follows")), "{refused}");
 

@@ -138,7 +138,7 @@ struct Questions {
     responses((status = 201, body = StagedImport))
 )]
 async fn upload_eggmoney(who: Require<perm::ImportsRun>, app: AppData, form: Multipart) -> Result<HttpResponse, ApiError> {
-    let _upload = app.begin_upload(who.user_id, MAX_FILE_BYTES as u64).map_err(leaving::refusal)?;
+    let _upload = app.begin_upload(who.user_id, MAX_FILE_BYTES).map_err(leaving::refusal)?;
     let staging = Staging::new(&app.config.data_dir);
     let draft = staging.draft(who.user_id, app.wall.now()).map_err(ApiError::files)?;
     let upload = receive(form, &draft).await?;

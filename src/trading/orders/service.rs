@@ -141,12 +141,15 @@ pub struct OrderService {
     listed: Catalog,
 }
 
+/// An account of a user.
+type Owned = (UserId, AccountId);
+
 /// When orders left each account within the last second.
 #[derive(Clone, Debug, Default)]
-struct Pace(Arc<Mutex<HashMap<(UserId, AccountId), VecDeque<Timestamp>>>>);
+struct Pace(Arc<Mutex<HashMap<Owned, VecDeque<Timestamp>>>>);
 
 impl Pace {
-    fn last_second(&self, account: (UserId, AccountId), now: Timestamp) -> usize {
+    fn last_second(&self, account: Owned, now: Timestamp) -> usize {
         let mut all = self.0.lock().unwrap_or_else(|e| e.into_inner());
         let Some(times) = all.get_mut(&account) else { return 0 };
         while times.front().is_some_and(|at| now.duration_since(*at) >= SignedDuration::from_secs(1)) {
@@ -155,7 +158,7 @@ impl Pace {
         times.len()
     }
 
-    fn passed(&self, account: (UserId, AccountId), now: Timestamp) {
+    fn passed(&self, account: Owned, now: Timestamp) {
         self.0.lock().unwrap_or_else(|e| e.into_inner()).entry(account).or_default().push_back(now);
     }
 }
