@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use eggmoney::domain::user::Role;
 use eggmoney::importers::eggmoney::{ImportRequest, OldFiles, read, run};
 use eggmoney::importers::transfer::{Arrival, Departure, export, import};
-use eggmoney::trading::own_account_id;
+use eggmoney::trading::{may_arrive, own_account_id};
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde_json::Value;
@@ -161,7 +161,7 @@ async fn archives() {
                 *next.insert(app.auth.find_user("arrival").unwrap().unwrap().id)
             }
         };
-        let arrival = Arrival { user, own_account: own_account_id(user), by: None, at, file: file.clone() };
+        let arrival = Arrival { user, own_account: own_account_id, allowed: may_arrive, by: None, at, file: file.clone() };
         let came = block_in_place(|| import(&app.store, &arrival));
         let left = |what: &str| {
             let accounts = app.store.user(user).read(|view| view.accounts()).unwrap();
