@@ -170,7 +170,7 @@ describe('texts for codes of the API', () => {
 
   it('cover the audited acts', () => {
     const found = rust(server).flatMap((text) => [
-      ...text.matchAll(/\baudit\(\s*[^"]*?,\s*"([a-z_]+\.[a-z_]+)",/g),
+      ...text.matchAll(/\b(?:audit|change_bot)\(\s*[^"]*?,\s*"([a-z_]+\.[a-z_]+)",/g),
       ...text.matchAll(/\.create\(\w+, \w+, "([a-z_]+\.[a-z_]+)"/g),
       ...text.matchAll(/"(kill_switch\.\w+)"/g),
       ...text.matchAll(/\bnote_shared\([^"]*?"([a-z_]+\.[a-z_]+)"/g),
