@@ -106,6 +106,8 @@ pub struct Config {
     pub calls_per_second: u32,
     /// What the master key is made from, where it is in no file.
     pub master_passphrase: Option<Passphrase>,
+    /// Slots and orders wait until the supervisor says that this release is healthy.
+    pub on_trial: bool,
     /// How long a sign-in provider may take for an answer; a test has less patience.
     pub provider_patience: Duration,
     /// How long a caller may be silent in the middle of a body; a test has less patience.
@@ -135,6 +137,7 @@ impl Config {
             egress: Egress::default(),
             calls_per_second: CALLS_PER_SECOND,
             master_passphrase: None,
+            on_trial: false,
             provider_patience: Duration::from_secs(10),
             body_patience: Duration::from_secs(30),
         }

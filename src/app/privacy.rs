@@ -5,15 +5,27 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::first_start::FIRST_START_FILE;
+use super::release::{PROGRAM_FOLDER, RETURNED_FILE};
 use super::state::CALENDAR_FILE;
 use crate::auth::{MASTER_KEY_FILE, NEXT_MASTER_KEY_FILE, RECOVERY_CODE_FILE, SETUP_CODE_FILE, USER_KEYS_FOLDER};
 use crate::storage::DATABASE_FILE;
 
 /// What holds data of people; folders with everything in them. The master key is not among them: one
 /// that others could read is refused, because its owner must know.
-const PRIVATE: [&str; 7] = [USER_KEYS_FOLDER, DATABASE_FILE, SETUP_CODE_FILE, RECOVERY_CODE_FILE, "logs", "snapshots", "staging"];
+const PRIVATE: [&str; 8] =
+    [USER_KEYS_FOLDER, DATABASE_FILE, SETUP_CODE_FILE, RECOVERY_CODE_FILE, "logs", "snapshots", "staging", PROGRAM_FOLDER];
 /// What else the program or its owner keeps in the folder.
-const KNOWN: [&str; 6] = [MASTER_KEY_FILE, NEXT_MASTER_KEY_FILE, CALENDAR_FILE, "control.sock", "config.toml", "simulated-broker.json"];
+const KNOWN: [&str; 8] = [
+    MASTER_KEY_FILE,
+    NEXT_MASTER_KEY_FILE,
+    CALENDAR_FILE,
+    FIRST_START_FILE,
+    RETURNED_FILE,
+    "control.sock",
+    "config.toml",
+    "simulated-broker.json",
+];
 /// Permissions of everybody but the owner.
 const OTHERS: u32 = 0o077;
 

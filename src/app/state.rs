@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use super::config::Config;
 use super::connector::KisConnector;
 use super::feeds::Feeds;
+use super::first_start;
 use super::privacy::{self, Tightened};
+use super::release;
 use super::transfers::Transfers;
 use super::web::ProviderWeb;
 use crate::auth::oidc::Providers;
@@ -20,7 +22,7 @@ use crate::market::MasterFiles;
 use crate::notify::telegram::Telegram;
 use crate::schedule::Pulse;
 use crate::storage::{DATABASE_FILE, Store, StoreError};
-use crate::trading::{Calendars, Surroundings, Trading, TradingError};
+use crate::trading::{Calendars, Surroundings, Trading, TradingError, Trial};
 
 /// Everything that routes and commands work with.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub enum OpenError {
     ForeignMasterKey,
     #[error("the master passphrase is wrong, or {MASTER_KEY_FILE} does not belong to this database")]
     WrongPassphrase,
+    #[error("cannot use the choices of the installation in {path}: {detail}. Correct the file or remove it")]
+    FirstStart { path: String, detail: String },
     #[error(transparent)]
     Rotation(RotationError),
     #[error(transparent)]
@@ -91,7 +95,8 @@ impl App {
         prepare_folder(dir)?;
         let passphrase = config.master_passphrase.as_ref();
         let master = MasterKey::load_or_create(dir, dir.join(DATABASE_FILE).exists(), passphrase)?;
-        let store = Store::open(dir)?;
+        let at = wall.now();
+        let store = Store::open_for(dir, &release::release(), &|saved| release::open_way_back(dir, saved, at))?;
         let vault = open_vault(&store, dir, &master, passphrase).map_err(|error| match error {
             RotationError::Vault(VaultError::Unreadable) if MasterKey::needs_passphrase(dir) => OpenError::WrongPassphrase,
             RotationError::Vault(VaultError::Unreadable) => OpenError::ForeignMasterKey,
@@ -100,6 +105,7 @@ impl App {
             other => OpenError::Rotation(other),
         })?;
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?.with_rate(config.calls_per_second);
+        first_start::apply(&auth, dir).await?;
         let web = ProviderWeb::new(&config.egress, config.provider_patience).map_err(|e| TradingError::from(BrokerError::from(e)))?;
         let providers = Providers::new(auth.clone(), Arc::new(web));
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
@@ -109,7 +115,10 @@ impl App {
         let http = connector.http();
         let telegram = Telegram::new(http.clone(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
-        let trading = Arc::new(Trading::new(store.clone(), market.clone(), calendars, connector.clone(), surroundings));
+        let way_back = Some(release::way_back_file(dir)).filter(|file| file.exists());
+        let trial = Trial::new(config.on_trial, way_back);
+        let trading = Trading::new(store.clone(), market.clone(), calendars, connector.clone(), surroundings).with_trial(trial);
+        let trading = Arc::new(trading);
         let clocks = (market.clone(), wall.clone());
         let address = config.brokers.kis.masters_url();
         let masters = MasterFiles::new(dir.join(MASTERS_FOLDER), address, http.clone(), clocks.clone(), trading.listed().clone());

@@ -283,6 +283,20 @@ pub enum Notice {
     PaperEnded {
         twin: String,
     },
+    /// The server ended without being told to, and was started again; told to administrators.
+    ServerRestarted {
+        times: u32,
+        first: Timestamp,
+        last: Timestamp,
+        /// How it ended the last time.
+        how: String,
+    },
+    /// A new version did not come up, so the one before runs again; told to administrators.
+    UpgradeUndone {
+        from: String,
+        to: String,
+        reason: String,
+    },
     /// A refresh token was shown a second time, so its session was ended.
     SessionRevoked {
         /// Where the request came from.
@@ -360,10 +374,13 @@ impl Notice {
             | Notice::ApiKeyMade { .. }
             | Notice::PasswordReset { .. }
             | Notice::IdentityLinked { .. }
+            | Notice::ServerRestarted { .. }
             | Notice::SessionRevoked { .. } => Level::Warning,
-            Notice::SlotFailed { .. } | Notice::OrderAmbiguous { .. } | Notice::BrokerProblem { .. } | Notice::AnotherProgram { .. } => {
-                Level::Error
-            }
+            Notice::SlotFailed { .. }
+            | Notice::OrderAmbiguous { .. }
+            | Notice::BrokerProblem { .. }
+            | Notice::UpgradeUndone { .. }
+            | Notice::AnotherProgram { .. } => Level::Error,
             Notice::SessionReport { .. }
             | Notice::SlicesRespaced { .. }
             | Notice::OrderFound { .. }

@@ -258,6 +258,14 @@ fn korean(notice: &Notice) -> String {
         Notice::IdentityLinked { provider, address } => format!(
             "🔗 {address}에서 {provider} 로그인을 내 계정에 연결했습니다. 본인이 아니라면 보안 페이지에서 연결을 끊고 비밀번호를 바꿔 주세요."
         ),
+        Notice::ServerRestarted { times, first, last, how } => format!(
+            "♻️ 서버가 {} (KST) 이후 {times}번 스스로 멈춰 다시 시작했습니다. 마지막은 {}입니다 ({how}). 계좌는 증권사와 대조한 뒤 매매를 이어 갑니다.",
+            kst(*first),
+            kst(*last)
+        ),
+        Notice::UpgradeUndone { from, to, reason } => format!(
+            "⏪ 새 버전 {from}이(가) 정상적으로 시작하지 못해 이전 버전 {to}(으)로 되돌렸습니다 ({reason}). 그동안의 매매 시각은 놓친 것으로 처리하며, 더 새로운 버전이 나오면 설치해 주세요."
+        ),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 이미 쓴 로그인 토큰이 {address}에서 다시 쓰여, 그 기기의 로그인을 끊었습니다. 본인이 아니라면 비밀번호를 바꿔 주세요."
@@ -449,6 +457,14 @@ fn english(notice: &Notice) -> String {
         ),
         Notice::IdentityLinked { provider, address } => format!(
             "🔗 A sign-in with {provider} was linked to your account from {address}. If this was not you, remove it on the security page and change your password."
+        ),
+        Notice::ServerRestarted { times, first, last, how } => format!(
+            "♻️ The server stopped by itself {times} times since {} (KST) and was started again, the last time at {} ({how}). Accounts are compared with the broker before they trade on.",
+            kst(*first),
+            kst(*last)
+        ),
+        Notice::UpgradeUndone { from, to, reason } => format!(
+            "⏪ The new version {from} did not come up healthy, so {to} runs again ({reason}). Slots of that time count as missed. Install a newer version when there is one."
         ),
         Notice::SessionRevoked { address } => {
             format!(

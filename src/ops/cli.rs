@@ -13,8 +13,11 @@ use super::export::{self, ExportCommand};
 use super::import::{self, ImportCommand};
 use super::keys::{self, KeysCommand};
 use super::people::{self, UserCommand};
+use super::supervise::{self, RollBackArgs, SuperviseArgs};
 use super::{demo, serve, simulate, transfer};
+use crate::app::Config;
 use crate::app::config::{self, Flags};
+use crate::domain::clock::kst_datetime;
 use crate::domain::network::Networks;
 use crate::http::openapi_document;
 
@@ -36,6 +39,13 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(ServeArgs),
+    /// Run the server, start it again when it ends by itself, and go back to the version before when a
+    /// new one does not come up
+    Supervise(SuperviseArgs),
+    /// Go back to the version and the data before the last upgrade, while that is possible
+    RollBack(RollBackArgs),
+    /// Ask the running server whether it can be exchanged now; fails with the next good time
+    UpgradeCheck(DataDir),
     /// Run everything against a simulated exchange, with sample users and accelerated time
     Demo(demo::DemoArgs),
     /// Run the brokers' simulated servers on loopback
@@ -75,6 +85,12 @@ struct ServeArgs {
     /// Configuration file in TOML [env: EGGMONEY_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Hold slots and orders until the supervisor says that this version is healthy
+    #[arg(long, hide = true)]
+    on_trial: bool,
+    /// End with this process
+    #[arg(long, value_name = "PID", hide = true)]
+    under: Option<i32>,
 }
 
 #[derive(Args)]
@@ -122,7 +138,12 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
+    let mut builder = match &cli.command {
+        // It waits, and nothing else.
+        Command::Supervise(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(THREADS).enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(execute(cli)),
         Err(error) => Err(format!("cannot start threads: {error}")),
@@ -130,10 +151,14 @@ pub fn run() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("eggmoney: {}", one_line(&message));
+            complain(&message);
             ExitCode::FAILURE
         }
     }
+}
+
+fn complain(message: &str) {
+    eprintln!("eggmoney: {}", one_line(message));
 }
 
 async fn execute(cli: Cli) -> Result<ExitCode, String> {
@@ -142,8 +167,23 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
         Command::Serve(args) => {
             let flags = Flags { data_dir: args.data_dir, listen: args.listen, config: args.config };
             let config = config::load(&flags, |name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
-            serve::serve(config).await.map(|()| ExitCode::SUCCESS)
+            if let Some(pid) = args.under {
+                supervise::live_with(pid)?;
+            }
+            match serve::serve(Config { on_trial: args.on_trial, ..config }).await {
+                Ok(()) => Ok(ExitCode::SUCCESS),
+                Err(failure) => {
+                    complain(&failure.message);
+                    Ok(failure.code)
+                }
+            }
         }
+        Command::Supervise(args) => supervise::supervise(args).await,
+        Command::RollBack(args) => supervise::roll_back(&args).map(|sentence| {
+            println!("{sentence}");
+            ExitCode::SUCCESS
+        }),
+        Command::UpgradeCheck(data) => upgrade_check(json, &control::run(&data.data_dir, Request::UpgradeCheck).await?),
         Command::Demo(args) => demo::demo(args).await.map(|()| ExitCode::SUCCESS),
         Command::Simulate(args) => simulate::simulate(args).await.map(|()| ExitCode::SUCCESS),
         Command::User(command) => {
@@ -208,6 +248,19 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// What would be disturbed is a result on stdout for `--json`, and a failure in any case.
+fn upgrade_check(json: bool, quiet: &Value) -> Result<ExitCode, String> {
+    let Some(safe_at) = quiet["safe_at"].as_str() else {
+        return print(json, quiet, |_| "nothing would be disturbed".to_owned());
+    };
+    if json {
+        println!("{quiet}");
+    }
+    let at = safe_at.parse().map_or(safe_at.to_owned(), |at| kst_datetime(at).strftime("%Y-%m-%d %H:%M KST").to_string());
+    let (accounts, orders) = (&quiet["accounts_in_session"], &quiet["open_orders"]);
+    Err(format!("{accounts} accounts trade now and {orders} orders are open: wait until {at}"))
 }
 
 /// Differences are a result on stdout for `--json`, and a failure in any case.

@@ -19,6 +19,7 @@ use super::keys::{self, KeysRequest};
 use super::people::{self, PeopleRequest};
 use super::transfer::{self, TransferRequest};
 use crate::app::clock::SystemClock;
+use crate::app::release::release;
 use crate::app::{App, Config, config};
 use crate::domain::id::UserId;
 use crate::domain::network::Networks;
@@ -38,6 +39,10 @@ const LONGEST_PATH: usize = 100;
 pub enum Request {
     /// Whether a server runs over this data, and how it fares.
     Health,
+    /// Lets slots and orders begin: the release has proved itself.
+    PassTrial,
+    /// What exchanging the program would disturb now.
+    UpgradeCheck,
     /// Recomputes every fold from its facts.
     Verify,
     /// Looks after users.
@@ -79,6 +84,8 @@ impl Request {
         match self {
             Request::People(people) => people.makes_data(),
             Request::Health
+            | Request::PassTrial
+            | Request::UpgradeCheck
             | Request::Verify
             | Request::KillSwitch { .. }
             | Request::Networks { .. }
@@ -92,7 +99,7 @@ impl Request {
     /// Commands about the running server make no sense without one.
     fn needs_server(&self) -> bool {
         match self {
-            Request::Health => true,
+            Request::Health | Request::PassTrial | Request::UpgradeCheck => true,
             Request::Verify
             | Request::Networks { .. }
             | Request::People(_)
@@ -111,7 +118,16 @@ impl Request {
 /// One line for the person who typed it.
 pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> {
     match request {
-        Request::Health => serialise(&app.system_report().map_err(|e| e.to_string())?),
+        Request::Health => health(app),
+        Request::PassTrial => {
+            if app.trading.trial().is_on() {
+                app.trading.trial().pass();
+                tracing::info!("this release has proved itself: slots and orders begin");
+                app.tell_of_stops().await.map_err(|e| e.to_string())?;
+            }
+            Ok(json!({}))
+        }
+        Request::UpgradeCheck => serialise(&app.trading.quiet().map_err(|e| e.to_string())?),
         Request::Verify => {
             let store = app.store.clone();
             let report = tokio::task::spawn_blocking(move || store.verify()).await.map_err(|e| e.to_string())?;
@@ -131,6 +147,13 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
         Request::ImportEggmoney(request) => import::execute(app, request).await,
         Request::ExportEggmoney(request) => export::execute(app, request).await,
     }
+}
+
+fn health(app: &App) -> Result<Value, String> {
+    let mut report = serialise(&app.system_report().map_err(|e| e.to_string())?)?;
+    report["release"] = json!(release());
+    report["on_trial"] = json!(app.trading.trial().is_on());
+    Ok(report)
 }
 
 /// Lifting needs the password of the person whose switch it is, or of an administrator when it is the

@@ -11,6 +11,7 @@ mod people;
 mod serve;
 mod signals;
 mod simulate;
+mod supervise;
 mod transfer;
 
 /// Prints a line for whoever started the program; a closed pipe is no reason to stop.

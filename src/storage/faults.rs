@@ -61,6 +61,6 @@ impl Store {
 fn mortal() -> Result<(Arc<dyn Engine>, CommitsLeft), StoreError> {
     let left = CommitsLeft(Arc::new(AtomicU64::new(u64::MAX)));
     let engine: Arc<dyn Engine> = Arc::new(Mortal { engine: RedbEngine::in_memory()?, left: left.clone() });
-    migrate::run(&*engine, None)?;
+    migrate::run(&*engine, None, None)?;
     Ok((engine, left))
 }

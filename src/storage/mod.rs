@@ -34,6 +34,7 @@ pub use faults::CommitsLeft;
 pub use key::Key;
 pub use ledger::{AccountRows, account_key, position_key};
 pub use messages::{first_id_at, time_ordered};
+pub use migrate::Saved;
 pub use port::StoreError;
 pub use portable::{Keyed, PORTABLE, PortableSpace, StoredRow};
 pub use record::Record;
@@ -74,8 +75,21 @@ impl Store {
     /// # Errors
     /// `Locked` when another process uses it, `Newer` when a later version wrote it, `Io`, `Full`.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(data_dir, None)
+    }
+
+    /// [`Store::open`] for a release of the program. Data that another release used last are saved
+    /// first, and `saved` hears of that before anything is changed.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and those of `saved`.
+    pub fn open_for(data_dir: &Path, release: &str, saved: &dyn Fn(&Saved) -> Result<(), StoreError>) -> Result<Self, StoreError> {
+        Self::open_with(data_dir, Some(migrate::Opening { release, saved }))
+    }
+
+    fn open_with(data_dir: &Path, opening: Option<migrate::Opening<'_>>) -> Result<Self, StoreError> {
         let engine: Arc<dyn Engine> = Arc::new(redb::RedbEngine::open(&data_dir.join(DATABASE_FILE))?);
-        migrate::run(&*engine, Some(data_dir))?;
+        migrate::run(&*engine, Some(data_dir), opening)?;
         Self::with_engine(engine)
     }
 
@@ -85,7 +99,7 @@ impl Store {
     /// When the engine cannot start.
     pub fn in_memory() -> Result<Self, StoreError> {
         let engine: Arc<dyn Engine> = Arc::new(redb::RedbEngine::in_memory()?);
-        migrate::run(&*engine, None)?;
+        migrate::run(&*engine, None, None)?;
         Self::with_engine(engine)
     }
 

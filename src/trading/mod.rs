@@ -16,12 +16,14 @@ mod line;
 mod night;
 mod orders;
 mod prices;
+mod quiet;
 mod reconciliation;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod trial;
 mod twin;
 
 pub use accounts::{AccountPatch, account_name, new_account};
@@ -43,9 +45,11 @@ pub use orders::rules::{HaltScope, Halts};
 pub use orders::service::{OrderService, Placement, RequestKey};
 pub use orders::ticket::{NewOrder, OrderFilter, TicketPreview};
 pub use prices::quotes::{Known, KnownBars, Quotes};
+pub use quiet::Quiet;
 pub use reconciliation::answers::Answer;
 pub use reconciliation::balance::{AtBroker, Balance};
 pub use reconciliation::differences::Questions;
 pub use reconciliation::positions::forget_broker_account;
 pub use tick::{Attention, Calendars, Surroundings, Trading};
+pub use trial::Trial;
 pub use twin::refuse_twin;

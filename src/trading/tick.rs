@@ -25,6 +25,7 @@ use super::prices::quotes::Quotes;
 use super::reconciliation::balance::BrokerBalances;
 use super::reconciliation::differences::Holds;
 use super::reconciliation::positions::Comparisons;
+use super::trial::Trial;
 use crate::brokers::BrokerError;
 use crate::domain::account::Account;
 use crate::domain::calendar::Calendar;
@@ -79,6 +80,7 @@ pub struct Trading {
     pub(super) krx: Arc<Calendar>,
     pub(super) connector: Arc<dyn Connector>,
     surroundings: Arc<dyn Surroundings>,
+    trial: Arc<Trial>,
     pub(super) service: OrderService,
     pub(super) bus: Bus,
     pub(super) quotes: Quotes,
@@ -135,6 +137,7 @@ impl Trading {
             krx: calendars.krx,
             connector,
             surroundings,
+            trial: Arc::default(),
             service: OrderService::new(bus.clone(), listed.clone()),
             bus,
             quotes: Quotes::default(),
@@ -152,6 +155,19 @@ impl Trading {
             published: Mutex::default(),
             refreshed: Mutex::default(),
         }
+    }
+
+    /// With a release that may have to prove itself first.
+    #[must_use]
+    pub fn with_trial(mut self, trial: Trial) -> Self {
+        self.trial = Arc::new(trial);
+        self.service = self.service.with_trial(self.trial.clone());
+        self
+    }
+
+    /// Whether the release has proved itself.
+    pub fn trial(&self) -> &Trial {
+        &self.trial
     }
 
     /// Free bytes where the data lies; `None` where that is not known.
@@ -207,6 +223,10 @@ impl Trading {
     /// returns when each has done what it could. An account's failure is told to its owner and to nobody
     /// else; `false` only when the accounts could not even be read.
     pub async fn tick(self: &Arc<Self>) -> bool {
+        if self.trial.is_on() {
+            // The accounts can be read, and nothing else is to happen yet.
+            return self.store.read(|view| view.user_ids()).is_ok();
+        }
         let (users, accounts) = match self.store.read(|view| {
             let (mut users, mut accounts) = (Vec::new(), Vec::new());
             for user in view.user_ids()? {

@@ -178,3 +178,42 @@ fn the_database_and_its_copies_are_for_their_owner_only() {
     store.snapshot_to(&dir.path().join("copy")).unwrap();
     assert_eq!(mode("copy"), 0o600);
 }
+
+#[test]
+fn another_release_saves_the_data_before_it_changes_anything_and_only_once() {
+    use std::cell::RefCell;
+
+    use super::super::Saved;
+
+    let dir = tempfile::tempdir().unwrap();
+    let told: RefCell<Vec<Saved>> = RefCell::default();
+    let open = |release: &str, refuse: bool| {
+        Store::open_for(dir.path(), release, &|saved| {
+            told.borrow_mut().push(saved.clone());
+            if refuse { Err(StoreError::Full) } else { Ok(()) }
+        })
+    };
+    let saved = |from: Option<&str>, to: &str| Saved {
+        snapshot: format!("before-release-{to}-from-{}.redb", from.unwrap_or("unknown")),
+        from: from.map(str::to_owned),
+        to: to.to_owned(),
+    };
+    // Data of releases that did not say who they are.
+    drop(Store::open(dir.path()).unwrap());
+    assert!(!dir.path().join("snapshots").exists());
+    assert!(open("0.2.0-7", true).is_err(), "whoever has to know of the snapshot could not take note of it");
+    drop(open("0.2.0-7", false).unwrap());
+    drop(open("0.2.0-7", false).unwrap());
+    assert_eq!(told.take(), [saved(None, "0.2.0-7"), saved(None, "0.2.0-7")], "not again by the same release");
+    for (from, to) in [("0.2.0-7", "0.2.0-8"), ("0.2.0-8", "0.3.0-9"), ("0.3.0-9", "0.2.0-8"), ("0.2.0-8", "0.3.0-9")] {
+        drop(open(to, false).unwrap());
+        assert_eq!(told.take(), [saved(Some(from), to)]);
+    }
+    let names = names_in(&dir.path().join("snapshots"));
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(!names.contains(&"before-release-0.2.0-7-from-unknown.redb".to_owned()), "the oldest goes: {names:?}");
+    // Before the first user there is nothing to lose.
+    let fresh = tempfile::tempdir().unwrap();
+    drop(Store::open_for(fresh.path(), "1.0.0-1", &|_| Err(StoreError::Full)).unwrap());
+    assert!(!fresh.path().join("snapshots").exists());
+}

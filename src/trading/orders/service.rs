@@ -25,6 +25,7 @@ use crate::trading::books::Books;
 use crate::trading::bus::{Bus, LiveEvent};
 use crate::trading::error::TradingError;
 use crate::trading::line::Line;
+use crate::trading::trial::Trial;
 
 /// An order as somebody asks for it.
 #[derive(Clone, Debug)]
@@ -139,6 +140,7 @@ pub struct OrderService {
     sending: Sending,
     pace: Pace,
     listed: Catalog,
+    trial: Arc<Trial>,
 }
 
 /// An account of a user.
@@ -165,7 +167,11 @@ impl Pace {
 
 impl OrderService {
     pub fn new(bus: Bus, listed: Catalog) -> Self {
-        Self { bus, sending: Sending::default(), pace: Pace::default(), listed }
+        Self { bus, sending: Sending::default(), pace: Pace::default(), listed, trial: Arc::default() }
+    }
+
+    pub(in crate::trading) fn with_trial(self, trial: Arc<Trial>) -> Self {
+        Self { trial, ..self }
     }
 
     /// The order's request is on its way from this process.
@@ -182,14 +188,15 @@ impl OrderService {
     /// key again gives the order as it stands and sends nothing.
     ///
     /// # Errors
-    /// When the journal cannot be written, when the request key was used for another request, or when
-    /// the premise does not hold any more. A refusal or an unknown outcome is an order in that state,
+    /// When the journal cannot be written, when the request key was used for another request, when the
+    /// premise does not hold any more, or while the release is on trial. A refusal or an unknown outcome is an order in that state,
     /// not an error.
     ///
     /// # Cancel safety
     /// Dropped after the journal's commit, the order stays `sent`, becomes unknown with the next
     /// reading and is resolved by evidence.
     pub async fn place(&self, line: &Line, clock: &dyn Clock, placement: Placement) -> Result<Order, TradingError> {
+        self.trial.admit_order()?;
         let account = line.account_id;
         // Before the journal: from the first moment that others can see the order as sent.
         let being_sent = self.sending.begin(placement.intent.order_id);

@@ -1,0 +1,130 @@
+//! Which release this program is, what it leaves for those before and after it, and what its
+//! supervisor left for it: small files in the data folder, written whole or not at all.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::storage::{Saved, StoreError};
+
+/// Folder in the data folder with kept programs and what is known of them.
+pub const PROGRAM_FOLDER: &str = "program";
+/// File in that folder while the release before may still come back.
+pub const WAY_BACK_FILE: &str = "way-back.json";
+/// File in that folder with what the supervisor has to tell.
+pub const STOPS_FILE: &str = "stops.json";
+/// File in the data folder: the program came back to older data. Whoever starts next has past slots
+/// count as missed.
+pub const RETURNED_FILE: &str = "returned.json";
+
+/// Longest name of a release.
+const LONGEST: usize = 32;
+
+/// The release of a program as its package says in `<program>.version`; `None` when it does not.
+pub fn release_of(program: &Path) -> Option<String> {
+    let mut beside = program.as_os_str().to_owned();
+    beside.push(".version");
+    let text = fs_err::read_to_string(PathBuf::from(beside)).ok()?;
+    let name = text.trim();
+    let sound = (1..=LONGEST).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
+    sound.then(|| name.to_owned())
+}
+
+/// The release of the running program.
+pub fn release() -> String {
+    let packaged = std::env::current_exe().ok().and_then(|program| release_of(&program));
+    packaged.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+}
+
+/// A release that has just taken over can be undone with this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayBack {
+    pub from: Option<String>,
+    pub to: String,
+    /// File in the folder of snapshots.
+    pub snapshot: String,
+    pub at: Timestamp,
+}
+
+/// Notes the way back before the data are changed.
+pub(super) fn open_way_back(data_dir: &Path, saved: &Saved, at: Timestamp) -> Result<(), StoreError> {
+    let Saved { snapshot, from, to } = saved.clone();
+    write_json(&way_back_file(data_dir), &WayBack { from, to, snapshot, at }).map_err(|e| StoreError::Io(e.to_string()))
+}
+
+/// Where the way back is noted.
+pub fn way_back_file(data_dir: &Path) -> PathBuf {
+    data_dir.join(PROGRAM_FOLDER).join(WAY_BACK_FILE)
+}
+
+/// What happened while nobody could tell anybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stops {
+    /// How often the server ended without being told to, or did not answer any more.
+    #[serde(default)]
+    pub times: u32,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    /// How it ended the last time, in words.
+    #[serde(default)]
+    pub how: String,
+    /// A release that was tried and did not come up.
+    pub undone: Option<Undone>,
+}
+
+/// A release that was tried and did not come up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    pub from: String,
+    pub to: String,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+/// Writes a file and its name to the disk; whoever reads sees the old content or the new.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+    serde_json::to_writer_pretty(&mut file, value)?;
+    file.write_all(b"\n")?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    fs_err::File::open(folder)?.sync_all()
+}
+
+/// The content of a file; `None` when there is none, or nothing that can be understood.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs_err::read(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_what_stands_beside_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("eggmoney");
+        let beside = dir.path().join("eggmoney.version");
+        assert_eq!(release_of(&program), None);
+        for (text, wanted) in [
+            ("0.2.0-0045\n", Some("0.2.0-0045")),
+            ("0.2.0", Some("0.2.0")),
+            ("", None),
+            ("../../etc/passwd", None),
+            ("a very long name of a release, longer than any", None),
+        ] {
+            fs_err::write(&beside, text).unwrap();
+            assert_eq!(release_of(&program).as_deref(), wanted, "{text}");
+        }
+        assert_eq!(release(), env!("CARGO_PKG_VERSION"), "a program that was not packaged");
+    }
+}
