@@ -34,6 +34,7 @@ mod notices;
 mod oidc;
 mod openapi;
 mod owasp;
+mod package;
 mod perimeter;
 mod private_files;
 mod scripts;

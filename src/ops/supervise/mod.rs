@@ -55,7 +55,7 @@ pub(super) struct SuperviseArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Seconds that a start may take [default: 5 minutes, more with much data]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", env = "EGGMONEY_START_PATIENCE")]
     patience: Option<u64>,
 }
 

@@ -29,6 +29,7 @@ use crate::trading::books::Books;
 use crate::trading::error::TradingError;
 use crate::trading::line::Connector;
 use crate::trading::tick::{Calendars, Surroundings, Trading};
+use crate::trading::trial::Trial;
 
 #[derive(Debug)]
 struct Quiet;
@@ -103,6 +104,13 @@ impl World {
     pub fn restart(&mut self) {
         let (clock, calendar, desk) = (self.clock.clone(), self.calendar.clone(), self.desk.clone());
         self.trading = Arc::new(Trading::new(self.store.clone(), clock, calendars(&calendar), desk, Arc::new(Quiet)));
+    }
+
+    /// The process ends, and a new release begins that has still to prove itself.
+    pub fn hold_on_trial(&mut self) {
+        let (clock, calendar, desk) = (self.clock.clone(), self.calendar.clone(), self.desk.clone());
+        let trading = Trading::new(self.store.clone(), clock, calendars(&calendar), desk, Arc::new(Quiet));
+        self.trading = Arc::new(trading.with_trial(Trial::new(true, None)));
     }
 
     pub fn user(&mut self, bots: Vec<(Bot, f64, f64)>) -> Client {

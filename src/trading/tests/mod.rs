@@ -15,6 +15,7 @@ mod restarts;
 mod rungs;
 mod simulation;
 mod tickets;
+mod trial;
 mod troubles;
 
 use std::time::Duration;
