@@ -70,8 +70,8 @@ def payload(arguments):
     program = pathlib.Path(arguments.program).read_bytes()
     archive.file("bin/eggmoney", program, 0o755)
     archive.file("bin/eggmoney.version", f"{arguments.version}\n".encode())
-    for path in files_under(HERE / "target"):
-        archive.file(path.relative_to(HERE / "target").as_posix(), path.read_bytes())
+    for path in files_under(HERE / "payload"):
+        archive.file(path.relative_to(HERE / "payload").as_posix(), path.read_bytes())
     for size in ICON_SIZES:
         archive.file(f"ui/images/eggmoney_{size}.png", (HERE / "icons" / f"eggmoney_{size}.png").read_bytes())
     archive.file("share/LICENSE", (ROOT / "LICENSE").read_bytes())
