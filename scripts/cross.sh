@@ -37,13 +37,17 @@ debian_rust() {
     local version
     version="$(apt-cache madison rustc-web | awk 'NR == 1 { print $3 }')"
     [ -n "$version" ] || fail "Debian's packages rustc-web are not to be had here"
-    (cd "$folder" && apt-get download -qq "rustc-web=$version" "libstd-rust-web-dev=$version" "libstd-rust-web-dev:arm64=$version")
+    # The compiler itself lies in a library whose package bears the version in its name.
+    local library llvm
+    library="$(apt-cache depends "libstd-rust-web-dev=$version" | awk '$2 ~ /^libstd-rust-web-[0-9]/ { print $2; exit }')"
+    llvm="$(apt-cache depends "$library=$version" | awk '$2 ~ /^libllvm/ { print $2; exit }')"
+    (cd "$folder" && apt-get download -qq "rustc-web=$version" "$library=$version" "$llvm" "libstd-rust-web-dev=$version" "libstd-rust-web-dev:arm64=$version")
     for package in "$folder"/*.deb; do dpkg -x "$package" "$root"; done
-    touch "$root/.complete"
   fi
   RUSTC="$(find "$root/usr" -path '*bin/rustc*' -type f | sort | head -n 1)"
   export RUSTC LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
   "$RUSTC" --version >&2 || fail "Debian's compiler does not run"
+  touch "$root/.complete"
 }
 
 # Nothing in the program tells where it was built, so that two clones give the same bytes.
