@@ -466,7 +466,7 @@ async fn an_upgrade_keeps_the_data_and_one_that_fails_is_undone() {
     nas.stop();
     // As the first schema left them.
     let store = Store::open(&nas.data()).unwrap();
-    let first: Result<(), StoreError> = store.write_blocking(|tx| tx.put(&META, &Key::new().raw(b"schema"), &Number(1)));
+    let first: Result<(), StoreError> = store.write(|tx| tx.put(&META, &Key::new().raw(b"schema"), &Number(1))).await;
     first.unwrap();
     drop(store);
     nas.give_to_nobody();
