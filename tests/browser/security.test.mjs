@@ -64,7 +64,7 @@ test('the sign-in of an administrator', async (t) => {
     await shot(page, 'wide-ko-api-key-shown');
     await by('api-key-kept').click();
     await by('api-key-row').waitFor();
-    await v.go('/help');
+    await v.go('/help/api');
     await by('example-python').locator('summary').click();
     await settled(page);
     await shot(page, 'wide-ko-help-api');
