@@ -69,7 +69,7 @@ test('the sign-in of an administrator', async (t) => {
     for (const secret of [PASSWORD, seed, seed.replaceAll(' ', ''), recovery, apiKey, apiKey.slice(-64), 'eyJ']) {
       assert.ok(!content.includes(secret), `${secret} is kept in the browser`);
     }
-    await v.go('/help');
+    await v.go('/help/api');
     await by('example-python').locator('summary').click();
     await settled(page);
     await shot(page, 'wide-ko-help-api');
