@@ -95,7 +95,7 @@ export const router = createHashRouter([
       page('/admin', () => import('./features/admin'), 'AdminPage'),
       page('/profile', () => import('./features/profile'), 'ProfilePage'),
       page('/emergency', () => import('./features/emergency'), 'EmergencyPage'),
-      page('/help', () => import('./features/help'), 'HelpPage'),
+      page('/help/:page?', () => import('./features/help'), 'HelpPage'),
       page('/more', () => import('./features/more'), 'MorePage'),
       { path: '*', element: <NotFound /> },
     ],
