@@ -51,6 +51,11 @@ fn index_facts_by_order(batch: &mut dyn Batch) -> Result<(), StoreError> {
     }
 }
 
+/// The schema that this program writes.
+pub(super) fn newest() -> u64 {
+    STEPS.last().map_or(0, |step| step.to)
+}
+
 /// Brings a store to the newest schema.
 pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), StoreError> {
     run_steps(engine, data_dir, STEPS)

@@ -30,6 +30,7 @@ use crate::trading::line::Line;
 use crate::trading::night::slots::calendar;
 use crate::trading::orders::evidence::OwnNumbers;
 use crate::trading::orders::reconcile::{keep, orders_from};
+use crate::trading::orders::rules;
 use crate::trading::tick::{Trading, lock};
 
 /// Between two comparisons of one market while it is open, and while it is closed.
@@ -39,8 +40,10 @@ const EVERY_CLOSED: SignedDuration = SignedDuration::from_hours(1);
 const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// So long after an order changed, the broker's lists of orders and of positions may disagree.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
-/// Executions outside are looked for at most so many days back.
+/// Executions outside are looked for at most so many days back, …
 const LONGEST: i64 = 7;
+/// … and so many when the data came back from an earlier time since the last look: brokers list no more.
+const LONGEST_AFTER_RETURN: i64 = 90;
 
 #[derive(Clone, Copy, Debug)]
 struct Pace {
@@ -250,7 +253,11 @@ impl Trading {
         let account = line.account_id;
         let today = self.calendar_of(market).local_date(self.clock.now());
         let checked = line.user.read(|v| v.get(&CHECKED, &market_key(account, market)))?;
-        let from = checked.map_or(today, |c| c.listed_from.max(today.saturating_sub(LONGEST.days())));
+        let returned = self.install_rules()?.returned;
+        let from = checked.map_or(today, |c| {
+            let longest = if returned.is_some_and(|r| c.at < r.at) { LONGEST_AFTER_RETURN } else { LONGEST };
+            c.listed_from.max(today.saturating_sub(longest.days()))
+        });
         let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;
         let of_market = |o: &&Order| o.intent.market == market && !o.state.is_final() && !self.service.is_sending(o.intent.order_id);
         let open: Vec<&Order> = open.iter().filter(of_market).collect();
@@ -503,7 +510,14 @@ impl<'t, 'b> Comparing<'t, 'b> {
         // What the old program ordered before this account began to trade is no sign that it still runs.
         let started = self.books.account.started_at;
         let since_start = |e: &&OutsideExecution| e.ordered_at.zip(started).is_none_or(|(ordered, started)| ordered >= started);
-        let alike = difference.executions.iter().filter(|e| looks_like_a_bots(e)).filter(since_start);
+        // Nor is what these very bots ordered before the data came back from an earlier time.
+        let install = rules::install(self.tx)?;
+        if install.hold.is_some() {
+            return Ok(());
+        }
+        let until = install.returned.map(|r| r.until);
+        let ours = |e: &&OutsideExecution| until.is_some_and(|until| e.ordered_at.is_none_or(|ordered| ordered <= until));
+        let alike = difference.executions.iter().filter(|e| looks_like_a_bots(e)).filter(since_start).filter(|e| !ours(e));
         let alike: Vec<String> = alike.map(|e| e.broker_order_no.clone()).collect();
         if !trades || self.first || alike.is_empty() {
             return Ok(());
