@@ -1,5 +1,6 @@
 //! Composition: configuration, clocks, the one [`App`] that holds all parts, and its start and stop.
 
+pub mod backups;
 pub mod chat;
 pub mod clock;
 pub mod config;
@@ -9,6 +10,7 @@ pub mod feeds;
 pub mod leaving;
 pub mod people;
 pub mod privacy;
+mod returned;
 pub mod startup;
 pub mod state;
 pub mod system;

@@ -249,12 +249,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_changed_or_missing_byte_is_noticed(plain in proptest::collection::vec(any::<u8>(), 0..200), place: prop::sample::Index, bit in 0..8) {
+        fn a_changed_or_missing_byte_is_noticed(plain in proptest::collection::vec(any::<u8>(), 0..200), place: prop::sample::Index, bit in 0u8..8) {
             let key = random_key();
             let mut stream = sealed(&key, &plain);
             let at = place.index(stream.len());
             prop_assert!(opened(&key, &stream[..at]).is_err());
-            stream[at] ^= 1 << bit;
+            stream[at] ^= 1u8 << bit;
             prop_assert!(opened(&key, &stream).is_err());
         }
     }
