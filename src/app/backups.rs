@@ -90,6 +90,11 @@ impl App {
         backup_dir(&self.config)
     }
 
+    /// Whether a backup or a drill is under way.
+    pub fn backup_runs(&self) -> bool {
+        self.transfers.is_running(Work::Backup)
+    }
+
     /// How backups fare: the last one and its age are in it.
     ///
     /// # Errors
@@ -122,7 +127,7 @@ impl App {
         let hold = self.trading.install_rules().map_err(|e| StoreError::Io(e.to_string()))?.hold;
         Ok(BackupReport {
             next_at: backup::next_scheduled(&settings, self.wall.now()),
-            running: self.transfers.is_running(Work::Backup),
+            running: self.backup_runs(),
             folder: FolderReport {
                 free_bytes: disk_free(if path.is_dir() { &path } else { &self.config.data_dir }),
                 problem,

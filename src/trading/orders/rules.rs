@@ -38,6 +38,8 @@ pub struct Halts {
     pub installation: Option<Halt>,
     pub user: Option<Halt>,
     pub accounts: Vec<(AccountId, Halt)>,
+    /// Over everything else.
+    pub hold: Option<Hold>,
 }
 
 fn one_row() -> Key {
@@ -199,7 +201,8 @@ impl Trading {
             for account in rows.accounts()? {
                 accounts.extend(rows.get(&HALTS, &account_switch(account.id))?.map(|halt| (account.id, halt)));
             }
-            Ok::<_, StoreError>(Halts { installation: of_installation(view)?.halt, user: rows.get(&HALTS, &user_switch())?, accounts })
+            let InstallRules { halt, hold, .. } = of_installation(view)?;
+            Ok::<_, StoreError>(Halts { installation: halt, user: rows.get(&HALTS, &user_switch())?, accounts, hold })
         })?)
     }
 
