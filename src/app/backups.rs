@@ -395,13 +395,14 @@ impl App {
         let now = self.wall.now();
         self.store
             .write(move |tx| -> Result<(), StoreError> {
-                if right {
-                    state::change_state(tx, |state| {
-                        state.key_proved_at = Some(now);
-                        state.key_is_known(now);
-                    })?;
+                if !right {
+                    return tx.audit(now, by, "recovery_key.not_proved", json!({}));
                 }
-                tx.audit(now, by, if right { "recovery_key.proved" } else { "recovery_key.not_proved" }, json!({}))
+                state::change_state(tx, |state| {
+                    state.key_proved_at = Some(now);
+                    state.key_is_known(now);
+                })?;
+                tx.audit(now, by, "recovery_key.proved", json!({}))
             })
             .await?;
         if right { Ok(()) } else { Err(BackupRefusal::WrongWords) }
@@ -418,8 +419,7 @@ impl App {
         let written = self.store.write(move |tx| -> Result<(), BackupError> {
             WrappingKeys::put_passphrase(&vault, tx, key.as_ref())?;
             state::change_state(tx, |state| state.passphrase_at = key.as_ref().map(|_| now))?;
-            let action = if key.is_some() { "backup.passphrase_set" } else { "backup.passphrase_removed" };
-            Ok(tx.audit(now, by, action, json!({}))?)
+            Ok(tx.audit(now, by, "backup.passphrase_changed", json!({ "set": key.is_some() }))?)
         });
         written.await
     }

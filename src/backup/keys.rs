@@ -122,7 +122,9 @@ impl WrappingKeys {
                 return Ok((keys, false));
             }
             vault.seal_system(tx, RECOVERY_KEY, &fresh.text())?;
-            Ok((Self::new(fresh.clone(), None), true))
+            // After a restore without the recovery key the passphrase is there already.
+            let passphrase = vault.open_system(&tx.view(), PASSPHRASE_KEY)?.as_ref().and_then(PassphraseKey::read);
+            Ok((Self::new(fresh.clone(), passphrase), true))
         });
         made.await
     }

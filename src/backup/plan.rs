@@ -170,7 +170,7 @@ mod tests {
         assert!(!is_due(&BackupSettings { enabled: false, ..settings.clone() }, None, None, then));
         assert!(is_drill_due(Some(at("2026-10-20T03:00:00Z")), None, then));
         assert!(!is_drill_due(Some(at("2026-10-25T03:00:00Z")), None, then));
-        assert!(!is_drill_due(None, None, then) && is_drill_due(None, yesterday, then));
+        assert!(!is_drill_due(None, None, then) && is_drill_due(None, Some(at("2026-11-19T09:30:00Z")), then));
     }
 
     #[test]

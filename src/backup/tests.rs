@@ -239,15 +239,18 @@ async fn a_restore_that_is_cut_off_anywhere_is_finished_or_never_was() {
     assert!(!staged.exists());
     assert_eq!(found(to), contents);
     // After the commit: each rename may be the last one that was done.
-    let steps = ["aside", "place"];
-    for (n, step) in steps.into_iter().enumerate() {
+    for (n, step) in ["aside", "place"].into_iter().enumerate() {
         let whole = tempfile::tempdir().unwrap();
         restored(&file, whole.path(), &world.recovery()).await.unwrap();
         let staged = to.join(format!(".restore-{n}"));
         fs_err::rename(whole.keep(), &staged).unwrap();
         let aside = format!("before-restore-{n}");
         if step == "place" {
-            // Half of the places are taken.
+            // Everything is aside, and half of the places are taken.
+            fs_err::create_dir(to.join(&aside)).unwrap();
+            for name in names(to).into_iter().filter(|n| !n.starts_with(['.', 'b'])) {
+                fs_err::rename(to.join(&name), to.join(&aside).join(&name)).unwrap();
+            }
             for name in ["master.key", "returned.json"] {
                 fs_err::rename(staged.join(name), to.join(name)).unwrap();
             }

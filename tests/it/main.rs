@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod architecture;
 mod auth;
+mod backup;
 mod bad_input;
 mod bad_start;
 mod broker_key;

@@ -156,7 +156,7 @@ impl Trading {
             tx.audit(now, by, "installation.released", json!({ "hold": hold }))?;
             Ok(Some(hold))
         });
-        lifted.await?.ok_or_else(|| TradingError::refused("not_held", "the installation is not held"))
+        lifted.await?.ok_or_else(|| TradingError::refused("no_hold", "the installation is not held: there is nothing to lift"))
     }
 
     /// Notes that the data are those of an earlier time. After a restore the installation is held.
