@@ -243,8 +243,7 @@ impl App {
             let at = self.market.now();
             self.store.write(move |tx| post_to_admins(tx, at, &Notice::RecoveryKeyMade)).await?;
         }
-        let (settings, installation) =
-            self.store.read(|view| Ok::<_, StoreError>((state::settings(view)?, Installation::read(view)?)))?;
+        let (settings, installation) = self.store.read(|view| Ok::<_, StoreError>((state::settings(view)?, Installation::read(view)?)))?;
         // The database and the file of the master key belong to each other.
         let unrotated = self.auth.hold_master_key().await;
         let (app, now) = (self.clone(), self.wall.now());
@@ -266,13 +265,7 @@ impl App {
         made.await.map_err(|e| StoreError::Io(e.to_string()))?
     }
 
-    fn source<'a>(
-        &'a self,
-        keys: &'a WrappingKeys,
-        installation: &Installation,
-        settings: &BackupSettings,
-        now: Timestamp,
-    ) -> Source<'a> {
+    fn source<'a>(&'a self, keys: &'a WrappingKeys, installation: &Installation, settings: &BackupSettings, now: Timestamp) -> Source<'a> {
         Source {
             data_dir: &self.config.data_dir,
             store: &self.store,
@@ -289,9 +282,9 @@ impl App {
     /// Takes the keys of erased users out of the backup folder.
     pub(super) fn rewrite_user_keys(&self) -> Result<(), BackupError> {
         let folder = self.backup_dir();
-        let (keys, settings, installation) = self.store.read(|view| {
-            Ok::<_, BackupError>((WrappingKeys::of(&self.vault, view)?, state::settings(view)?, Installation::read(view)?))
-        })?;
+        let (keys, settings, installation) = self
+            .store
+            .read(|view| Ok::<_, BackupError>((WrappingKeys::of(&self.vault, view)?, state::settings(view)?, Installation::read(view)?)))?;
         let own = generation_of(&folder, installation.id) == Some(installation.generation);
         match keys.filter(|_| own) {
             Some(keys) => backup::write_user_keys(&self.source(&keys, &installation, &settings, self.wall.now()), &folder),

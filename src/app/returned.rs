@@ -68,10 +68,12 @@ async fn act(
         let installation = store.read(Installation::read)?;
         let own = Generation { installation: installation.id, generation: installation.generation, at: now };
         // Another's folder stays another's; the next backup tells.
-        if folder.is_dir() && folder::generation(&folder).ok().flatten().is_none_or(|found| found.installation == own.installation) {
-            if let Err(error) = folder::put_generation(&folder, &own) {
-                tracing::warn!(%error, "the backup folder cannot be told of the restore; the next backup tells it");
-            }
+        let is_ours = folder::generation(&folder).ok().flatten().is_none_or(|found| found.installation == own.installation);
+        if folder.is_dir()
+            && is_ours
+            && let Err(error) = folder::put_generation(&folder, &own)
+        {
+            tracing::warn!(%error, "the backup folder cannot be told of the restore; the next backup tells it");
         }
     }
     Ok(())

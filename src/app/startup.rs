@@ -81,6 +81,10 @@ async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError
 /// Brings the realtime feeds up to date.
 async fn follow(app: Weak<App>) {
     let Some(app) = app.upgrade() else { return };
+    // A broker gives each key one feed: while the installation is held, another one may still have it.
+    if app.trading.install_rules().is_ok_and(|rules| rules.hold.is_some()) {
+        return;
+    }
     if let Err(error) = app.feeds.refresh() {
         tracing::warn!(%error, "the realtime feeds cannot be brought up to date");
     }

@@ -154,11 +154,7 @@ pub(super) fn write(out: impl Write, about: &About, keys: &WrappingKeys, section
     for (section, _) in &sections {
         let key = super::cipher::random_key();
         let recovery = keys.recovery();
-        wrapped.push(Wrapped::Recovery {
-            id: recovery.id(),
-            section: *section,
-            key: wrap(&recovery.wrapping(), purpose(*section), &key)?,
-        });
+        wrapped.push(Wrapped::Recovery { id: recovery.id(), section: *section, key: wrap(&recovery.wrapping(), purpose(*section), &key)? });
         if let Some(passphrase) = keys.passphrase().filter(|_| *section == Section::Content) {
             let key = wrap(&passphrase.key, purpose(*section), &key)?;
             wrapped.push(Wrapped::Passphrase { derivation: passphrase.derivation.clone(), section: *section, key });
@@ -338,10 +334,10 @@ impl Container {
                         let under = derivation.key(passphrase)?;
                         return unwrap(&under, purpose(wanted), key).map(Some).ok_or(BackupError::WrongPassphrase);
                     }
-                    (Wrapped::Passphrase { derivation, section, key }, Opening::Derived(derived)) if *section == wanted => {
-                        if *derivation == derived.derivation {
-                            return unwrap(&derived.key, purpose(wanted), key).map(Some).ok_or(BackupError::WrongPassphrase);
-                        }
+                    (Wrapped::Passphrase { derivation, section, key }, Opening::Derived(derived))
+                        if *section == wanted && *derivation == derived.derivation =>
+                    {
+                        return unwrap(&derived.key, purpose(wanted), key).map(Some).ok_or(BackupError::WrongPassphrase);
                     }
                     _ => {}
                 }

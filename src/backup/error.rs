@@ -21,9 +21,13 @@ pub enum BackupError {
     Truncated(PathBuf),
     #[error("{} is damaged ({detail}): take another backup, or copy this one again", path.display())]
     Damaged { path: PathBuf, detail: String },
-    #[error("the backup was made by a newer version of EggMoney ({version}; its form is {found}, this program reads {known}): install that version first")]
+    #[error(
+        "the backup was made by a newer version of EggMoney ({version}; its form is {found}, this program reads {known}): install that version first"
+    )]
     NewerFormat { found: u32, known: u32, version: String },
-    #[error("the backup was made by EggMoney {version}, whose data are newer (schema {found}, this program knows {known}): install that version first")]
+    #[error(
+        "the backup was made by EggMoney {version}, whose data are newer (schema {found}, this program knows {known}): install that version first"
+    )]
     NewerSchema { found: u64, known: u64, version: String },
     #[error("this is a file of users' keys, no backup: choose a file that begins with eggmoney-")]
     NoSet,

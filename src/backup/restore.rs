@@ -18,7 +18,10 @@ use super::folder;
 use super::keys::{Opening, PassphraseKey, WrappingKeys};
 use super::returned::{RETURNED_FILE, Returned};
 use super::set::{CONFIG_COPY, SecretKeys, WORK, user_keys_name};
-use crate::auth::{MASTER_KEY_FILE, MasterKey, NEXT_MASTER_KEY_FILE, RECOVERY_CODE_FILE, SETUP_CODE_FILE, USER_KEYS_FOLDER, Vault, forget_sealed};
+use super::state::{self, BackupState};
+use crate::auth::{
+    MASTER_KEY_FILE, MasterKey, NEXT_MASTER_KEY_FILE, RECOVERY_CODE_FILE, SETUP_CODE_FILE, USER_KEYS_FOLDER, Vault, forget_sealed,
+};
 use crate::domain::limits::ReturnKind;
 use crate::storage::{Contents, DATABASE_FILE, Store, StoreError, contents_of, keep_out};
 
@@ -89,12 +92,7 @@ pub(super) struct Unpacked {
 }
 
 /// Unpacks a backup into an empty folder and compares the database with what it was.
-pub(super) fn unpack_into(
-    path: &Path,
-    opening: &Opening,
-    folder: &Path,
-    free: fn(&Path) -> Option<u64>,
-) -> Result<Unpacked, BackupError> {
+pub(super) fn unpack_into(path: &Path, opening: &Opening, folder: &Path, free: fn(&Path) -> Option<u64>) -> Result<Unpacked, BackupError> {
     let mut file = Container::open(path)?;
     if file.header().kind != Kind::Set {
         return Err(BackupError::NoSet);
@@ -127,7 +125,13 @@ pub(super) fn unpack_into(
             }
         }
     }
-    Ok(Unpacked { contents: index.contents, created_at: header.created_at, generation: header.generation, secrets: unlocked.has_keys(), users })
+    Ok(Unpacked {
+        contents: index.contents,
+        created_at: header.created_at,
+        generation: header.generation,
+        secrets: unlocked.has_keys(),
+        users,
+    })
 }
 
 /// The users' keys in a file of their own beside a backup. Without them the rest is restored all the same.
@@ -246,10 +250,17 @@ fn lose_secrets(folder: &Path, opening: &Opening, now: Timestamp) -> Result<(), 
     let store = Store::open(folder)?;
     forget_sealed(&store, now)?;
     let vault = Vault::open_over(&store, folder, &master)?;
+    // There will be another recovery key, which nobody has seen.
+    store.write_blocking(|tx| {
+        state::change_state(tx, |state| *state = BackupState { first_at: state.first_at, ..BackupState::default() }).map(drop)
+    })?;
     // The passphrase that has just opened it goes on to open the backups to come.
     if let Opening::Passphrase(passphrase) = opening {
         let key = PassphraseKey::derive_from(passphrase)?;
-        store.write_blocking(move |tx| WrappingKeys::put_passphrase(&vault, tx, Some(&key)))?;
+        store.write_blocking(move |tx| {
+            WrappingKeys::put_passphrase(&vault, tx, Some(&key))?;
+            Ok::<_, BackupError>(state::change_state(tx, |state| state.passphrase_at = Some(now)).map(drop)?)
+        })?;
     }
     Ok(())
 }

@@ -142,14 +142,7 @@ pub fn write_user_keys(source: &Source<'_>, folder: &Path) -> Result<(), BackupE
 
 impl Source<'_> {
     fn about(&self, kind: Kind, schema: u64, content_bytes: u64) -> About {
-        About {
-            kind,
-            installation: self.installation,
-            generation: self.generation,
-            schema,
-            created_at: self.now,
-            content_bytes,
-        }
+        About { kind, installation: self.installation, generation: self.generation, schema, created_at: self.now, content_bytes }
     }
 
     fn require_room(&self, folder: &Path, needed: u64) -> Result<(), BackupError> {
@@ -195,10 +188,7 @@ impl Source<'_> {
             target.as_file_mut(),
             &about,
             self.keys,
-            vec![
-                (Section::Content, Box::new(|out| pack(out, &index, &mut opened))),
-                (Section::Keys, Box::new(|out| out.write_all(&text))),
-            ],
+            vec![(Section::Content, Box::new(|out| pack(out, &index, &mut opened))), (Section::Keys, Box::new(|out| out.write_all(&text)))],
         )
         .map_err(in_folder)?;
         target.as_file().sync_all().map_err(in_folder)?;
@@ -263,9 +253,7 @@ pub(super) const WORK: &str = ".backup-";
 
 /// Reads all files of a backup and compares them with its index, without writing anything.
 pub(super) fn read_through(file: &mut Container, unlocked: &Unlocked) -> Result<Index, BackupError> {
-    file.read(unlocked, Section::Content, |input| {
-        unpack(input, |_, _, bytes| Ok(io::copy(bytes, &mut io::sink()).map(drop)?))
-    })
+    file.read(unlocked, Section::Content, |input| unpack(input, |_, _, bytes| Ok(io::copy(bytes, &mut io::sink()).map(drop)?)))
 }
 
 /// `eggmoney-20261121T183000Z-3f2a.eggbackup`

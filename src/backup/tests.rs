@@ -129,11 +129,7 @@ async fn a_backup_comes_back_with_everything_and_shows_nothing() {
     let done = restored(&file, &to, &world.recovery()).await.unwrap();
     assert_eq!((done.secrets, done.without_key, &done.aside), (true, 0, &None));
     assert_eq!(contents_of(&to.join(DATABASE_FILE)).unwrap(), made.contents);
-    assert_eq!(
-        names(&to),
-        ["calendar-nyse.toml", "eggmoney.redb", "keys", "master.key", "masters", "returned.json"],
-        "and nothing else"
-    );
+    assert_eq!(names(&to), ["calendar-nyse.toml", "eggmoney.redb", "keys", "master.key", "masters", "returned.json"], "and nothing else");
     assert_eq!(fs_err::read(to.join("masters/nasdaq.txt")).unwrap(), b"AAPL|Apple");
     assert_eq!(app_key(&to, &world).as_deref(), Some("canary app key"));
     let note = Returned::read(&to).unwrap().unwrap();

@@ -73,7 +73,7 @@ fn backup_problem(code: &str) -> &'static str {
         "backup_keys" => "키를 읽을 수 없습니다",
         "backup_none" => "백업이 없습니다",
         _ => "파일을 읽거나 쓸 수 없습니다",
-            }
+    }
 }
 
 /// Puts a notice into words.
@@ -283,9 +283,7 @@ fn korean(notice: &Notice) -> String {
         Notice::RecoveryKeyMade => {
             "🔑 백업의 복구 키가 만들어졌습니다. 관리의 백업 페이지에서 단어 12개를 보고 종이에 적어 두세요.".to_owned()
         }
-        Notice::RecoveryKeyAsked => {
-            "🔑 복구 키를 아직 가지고 계신가요? 백업 페이지에서 단어 두 개를 입력해 확인해 주세요.".to_owned()
-        }
+        Notice::RecoveryKeyAsked => "🔑 복구 키를 아직 가지고 계신가요? 백업 페이지에서 단어 두 개를 입력해 확인해 주세요.".to_owned(),
         Notice::InstallationHeld { generation: None } => {
             "🛑 백업에서 복원되었습니다. 예전 서버가 꺼져 있음을 관리자가 확인할 때까지 아무것도 주문하지 않습니다.".to_owned()
         }

@@ -139,7 +139,10 @@ pub(super) fn restored(done: &Value) -> String {
     if done["secrets"] == false {
         text.push_str(". Broker keys and second factors are lost: people enter them again");
     } else if done["without_key"] != 0 {
-        text.push_str(&format!(". The keys of {} users were not beside the backup: they enter their broker keys again", done["without_key"]));
+        text.push_str(&format!(
+            ". The keys of {} users were not beside the backup: they enter their broker keys again",
+            done["without_key"]
+        ));
     }
     if let Some(aside) = done["aside"].as_str() {
         text.push_str(&format!(". The data of before are in {aside}"));
@@ -163,7 +166,11 @@ impl VerifyArgs {
 
 /// What was found of a backup, for people.
 pub(super) fn checked(found: &Value) -> String {
-    let of = format!("the backup of {} (EggMoney {})", found["created_at"].as_str().unwrap_or_default(), found["version"].as_str().unwrap_or_default());
+    let of = format!(
+        "the backup of {} (EggMoney {})",
+        found["created_at"].as_str().unwrap_or_default(),
+        found["version"].as_str().unwrap_or_default()
+    );
     match (&found["contents"]["rows"], found["keys"] == true) {
         (Value::Null, _) => format!("{of} is whole; what is in it is compared with --recovery-key-stdin or --passphrase-stdin"),
         (rows, true) => format!("{of} is whole and opens: {rows} rows, and the master key"),

@@ -198,6 +198,10 @@ pub async fn run(data_dir: &Path, request: Request) -> Result<Value, String> {
             if request.needs_server() {
                 return Err(format!("no server runs over {}: start it with eggmoney serve", data_dir.display()));
             }
+            if data_dir.is_dir() {
+                // A restore that was cut off after it counted.
+                crate::backup::finish(data_dir).map_err(|e| e.to_string())?;
+            }
             if !request.makes_data() && !data_dir.join(DATABASE_FILE).exists() {
                 return Err(format!("{} holds no EggMoney data: check --data-dir", data_dir.display()));
             }

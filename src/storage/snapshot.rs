@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
 use super::port::{Engine, Entry, ReadView, StoreError};
-use super::redb::RedbEngine;
 use super::record::decode;
+use super::redb::RedbEngine;
 use super::tables::{META, Number};
 
 /// What a snapshot holds.

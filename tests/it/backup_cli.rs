@@ -67,7 +67,8 @@ fn restore(from: &str, to: &str, input: &str) -> Output {
 /// Everything in a folder that is not part of the data of a sound installation.
 fn strangers(dir: &Path) -> Vec<String> {
     let names = fs_err::read_dir(dir).into_iter().flatten().map(|e| e.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.filter(|n| n.starts_with(".restore-") || n.starts_with(".backup-") || n == "restore-commit.json").collect();
+    let mut names: Vec<String> =
+        names.filter(|n| n.starts_with(".restore-") || n.starts_with(".backup-") || n == "restore-commit.json").collect();
     names.sort();
     names
 }
@@ -108,7 +109,10 @@ async fn an_installation_moves_in_a_file_and_mistakes_are_named() {
     let other = "legal winner thank year wave sausage worth useful legal winner thank yellow";
     refused(restore(&file, &target, other), &["recovery key is another one"]);
     refused(restore(&file, &target, &other.replace("yellow", "year")), &["do not belong together"]);
-    refused(run(&["restore", "--from", &file, "--data-dir", &target, "--passphrase-stdin"], "nobody knows this one"), &["passphrase is wrong"]);
+    refused(
+        run(&["restore", "--from", &file, "--data-dir", &target, "--passphrase-stdin"], "nobody knows this one"),
+        &["passphrase is wrong"],
+    );
     refused(restore(&home.file("nowhere"), &target, &home.words), &["nowhere"]);
     let bytes = fs_err::read(&file).unwrap();
     for (name, content, part) in [
@@ -116,7 +120,16 @@ async fn an_installation_moves_in_a_file_and_mistakes_are_named() {
         ("empty", Vec::new(), "cut off"),
         ("cut", bytes[..bytes.len() - 7].to_vec(), "cut off"),
         ("half", bytes[..bytes.len() / 2].to_vec(), "cut off"),
-        ("spoiled", { let mut b = bytes.clone(); let middle = b.len() / 2; b[middle] ^= 4; b }, "damaged"),
+        (
+            "spoiled",
+            {
+                let mut b = bytes.clone();
+                let middle = b.len() / 2;
+                b[middle] ^= 4;
+                b
+            },
+            "damaged",
+        ),
     ] {
         let bad = home.file(name);
         fs_err::write(&bad, content).unwrap();
@@ -137,7 +150,10 @@ async fn an_installation_moves_in_a_file_and_mistakes_are_named() {
     let done = json_of(run(&arguments, "the whole family knows"));
     assert_eq!(done["secrets"], false);
     assert!(Path::new(done["aside"].as_str().unwrap()).join("eggmoney.redb").exists());
-    assert_eq!(json_of(run(&["verify", "--data-dir", &target, "--json"], ""))["accounts"], json_of(run(&["verify", "--data-dir", &home.dir(), "--json"], ""))["accounts"]);
+    assert_eq!(
+        json_of(run(&["verify", "--data-dir", &target, "--json"], ""))["accounts"],
+        json_of(run(&["verify", "--data-dir", &home.dir(), "--json"], ""))["accounts"]
+    );
 }
 
 fn killed_after(arguments: &[&str], input: &str, pause: Duration) -> bool {
@@ -182,7 +198,9 @@ async fn killed_backups_and_restores_lose_nothing() {
         assert_eq!(strangers(&target).iter().filter(|n| !n.starts_with(".restore-")).count(), 0);
         let users = json_of(run(&["user", "list", "--data-dir", target.to_str().unwrap(), "--json"], ""));
         assert_eq!(users[0]["username"], "anna");
-        came += u64::from(target.join(".").read_dir().unwrap().any(|e| e.unwrap().file_name().to_str().unwrap().starts_with("before-restore-")));
+        came += u64::from(
+            target.join(".").read_dir().unwrap().any(|e| e.unwrap().file_name().to_str().unwrap().starts_with("before-restore-")),
+        );
     }
     assert!(caught >= 3, "only {caught} restores were caught under way");
     if came == 0 {

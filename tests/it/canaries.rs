@@ -154,10 +154,11 @@ async fn planted_secrets_come_out_nowhere() {
     );
 
     let tokens = [anna.token.clone().unwrap(), anna.refresh_token.clone()];
-    let secrets: Vec<&str> = [APP_KEY, APP_SECRET, CANO, HTS_ID, BOT_TOKEN, NEW_PASSWORD, PASSWORD, FAMILY, &seed, &recovery, &recovery_key]
-        .into_iter()
-        .chain(tokens.iter().map(String::as_str))
-        .collect();
+    let secrets: Vec<&str> =
+        [APP_KEY, APP_SECRET, CANO, HTS_ID, BOT_TOKEN, NEW_PASSWORD, PASSWORD, FAMILY, &seed, &recovery, &recovery_key]
+            .into_iter()
+            .chain(tokens.iter().map(String::as_str))
+            .collect();
     shown.extend(read_everything(server, &anna, &id).await);
     assert!(shown.len() > 60, "only {} answers were read", shown.len());
     for secret in &secrets {

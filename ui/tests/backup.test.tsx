@@ -14,7 +14,9 @@ const WORDS = 'legal winner thank year wave sausage worth useful legal winner th
 
 describe('the recovery key', () => {
   it('is shown once it is asked for, and forgotten when its dialog closes', async () => {
-    const log = serve(() => ({ body: { id: '0a1b2c3d', words: WORDS, qr_svg: '<svg xmlns="http://www.w3.org/2000/svg"/>' } }));
+    const log = serve(() => ({
+      body: { id: '0a1b2c3d', words: WORDS, qr_svg: '<svg xmlns="http://www.w3.org/2000/svg"/>' },
+    }));
     show(<RecoveryKeyCard state={state} />);
     expect(screen.getByTestId('recovery-key-unseen')).toBeVisible();
     await userEvent.click(screen.getByTestId('recovery-key-show'));
@@ -73,7 +75,11 @@ describe('settings of backups', () => {
     await userEvent.type(screen.getByTestId('passphrase-text'), '!');
     await userEvent.click(screen.getByTestId('passphrase-set'));
     await waitFor(() => expect(screen.getByTestId('passphrase-text')).toHaveValue(''));
-    expect(log[0]).toMatchObject({ method: 'PUT', path: 'admin/backup/passphrase', body: { passphrase: 'elevenchars!' } });
+    expect(log[0]).toMatchObject({
+      method: 'PUT',
+      path: 'admin/backup/passphrase',
+      body: { passphrase: 'elevenchars!' },
+    });
   });
 });
 

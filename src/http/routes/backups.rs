@@ -208,11 +208,7 @@ async fn get_backups(_: Require<perm::SettingsManage>, app: AppData) -> Result<w
 
 /// Says when backups are made and which are kept.
 #[utoipa::path(put, path = "/api/v1/admin/backup/settings", tag = "admin", request_body = SettingsView, responses((status = 200, body = Backups)))]
-async fn set_settings(
-    who: Proved<perm::SettingsManage>,
-    app: AppData,
-    body: Json<SettingsView>,
-) -> Result<web::Json<Backups>, ApiError> {
+async fn set_settings(who: Proved<perm::SettingsManage>, app: AppData, body: Json<SettingsView>) -> Result<web::Json<Backups>, ApiError> {
     let SettingsView { enabled, at, daily, weekly, monthly, min_free_mib } = body.0;
     let at = Time::strptime("%H:%M", at.trim()).map_err(|_| ApiError::invalid("/at", "at is no time of day: write it as 18:30"))?;
     let settings = BackupSettings { enabled, at, daily, weekly, monthly, min_free_mib };

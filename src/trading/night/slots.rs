@@ -245,7 +245,11 @@ impl Trading {
         let done = of_slices().filter(|r| r.state != RunState::Running).count();
         let overdue = plan.slices.iter().skip(done).filter(|at| **at <= now).count();
         let traded = |s: &&Sheet| s.session == session && !books.is_imported(s);
-        if overdue < 2 || is_void(returned.as_ref(), Job::Slice, now, &plan) || now > last_call(None, Job::Slice, plan.open, &plan) || !books.sheets.iter().any(|s| traded(&s)) {
+        if overdue < 2
+            || is_void(returned.as_ref(), Job::Slice, now, &plan)
+            || now > last_call(None, Job::Slice, plan.open, &plan)
+            || !books.sheets.iter().any(|s| traded(&s))
+        {
             return Ok(());
         }
         // A slice that was begun is brought to its end first; then the rest is spread.

@@ -13,12 +13,13 @@ use super::compare::{Moving, Sides, Verdict, judge, looks_like_a_bots, share_rat
 use super::differences::{market_key, question_key, recent_split};
 use crate::brokers::{BrokerOrder, BrokerPosition};
 use crate::domain::account::AccountMode;
+use crate::domain::bot::{Bot, Sheet};
 use crate::domain::difference::{Checked, Difference, DifferenceKind, OutsideExecution, OutsideSeen, Proposal, SplitRatio};
 use crate::domain::id::{AccountId, DifferenceId};
 use crate::domain::instrument::Market;
 use crate::domain::message::Notice;
 use crate::domain::money::{decimal_from_f64, f64_from_decimal};
-use crate::domain::order::{Environment, Order};
+use crate::domain::order::{Environment, Order, Side};
 use crate::storage::tables::{
     ACCOUNTS, CASH_CHECKED, CASH_DIFFERENCES, CHECKED, DIFFERENCES, KNOWN_PRICES, OUTSIDE_SEEN, POSITIONS, UserTable,
 };
@@ -469,17 +470,34 @@ impl<'t, 'b> Comparing<'t, 'b> {
         if !of_a_bot && gained >= -(difference.ours - of_bots).max(Decimal::ZERO) {
             return Ok(Some(Proposal::Person));
         }
-        let able = |b: &&crate::domain::bot::Bot| {
+        let able = |b: &&Bot| {
             let held: f64 = self.books.holdings_of(b.id).iter().map(|h| h.quantity).sum();
             b.symbol == difference.symbol
                 && b.market == difference.market
                 && (gained > Decimal::ZERO || decimal_from_f64(held).unwrap_or_default() >= -gained)
         };
-        let mut bots = self.books.bots.iter().filter(able);
-        Ok(match (bots.next(), bots.next()) {
-            (Some(bot), None) => Some(Proposal::Bot { bot_id: bot.id, name: bot.name.clone() }),
+        let able: Vec<&Bot> = self.books.bots.iter().filter(able).collect();
+        let by_slot: Vec<&Bot> = able.iter().copied().filter(|bot| self.had_these_slices(bot, difference)).collect();
+        Ok(match (able.as_slice(), by_slot.as_slice()) {
+            ([bot], _) | (_, [bot]) => Some(Proposal::Bot { bot_id: bot.id, name: bot.name.clone() }),
             _ => None,
         })
+    }
+
+    /// Whether the executions are what the slices of a bot's open sheet come to: the same side, and each so many
+    /// shares as one slice.
+    fn had_these_slices(&self, bot: &Bot, difference: &Difference) -> bool {
+        let of_a_slice = |sheet: &Sheet, execution: &OutsideExecution| {
+            let planned = sheet.total / sheet.slices_total.max(1) as f64;
+            let quantity = execution.quantity as f64;
+            let (same_side, shares) = match execution.side {
+                Side::Buy => (sheet.kind.is_buy(), planned * quantity / f64_from_decimal(execution.gross)),
+                Side::Sell => (sheet.kind.is_sell(), planned),
+            };
+            same_side && (shares - quantity).abs() <= 1.0
+        };
+        let mut sheets = self.books.sheets.iter().filter(|s| s.bot_id == Some(bot.id));
+        !difference.executions.is_empty() && sheets.any(|sheet| difference.executions.iter().all(|e| of_a_slice(sheet, e)))
     }
 
     fn announce(&mut self, difference: &Difference, ratio: Option<SplitRatio>) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { get, post, put, remove } from '../client';
-import type { Backups, BackupSettings, RecoveryKey, TwoWords } from '../types';
+import type { BackupSettings, Backups, RecoveryKey, TwoWords } from '../types';
 import { keys } from './keys';
 
 const AT = 'admin/backup';

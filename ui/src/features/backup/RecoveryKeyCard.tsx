@@ -115,7 +115,12 @@ function Question({ places }: { places: number[] }) {
     );
   };
   return (
-    <form className="border-warn space-y-3 rounded-xl border p-3" noValidate data-testid="recovery-key-question" onSubmit={submit}>
+    <form
+      className="border-warn space-y-3 rounded-xl border p-3"
+      noValidate
+      data-testid="recovery-key-question"
+      onSubmit={submit}
+    >
       <p className="text-sm">{t('backup.ask')}</p>
       <div className="grid gap-3 sm:grid-cols-2">
         {field(places[0], first, setFirst, 'word-first')}
