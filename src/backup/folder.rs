@@ -64,11 +64,15 @@ pub fn prepare(folder: &Path) -> Result<(), BackupError> {
         }
         files::private_folder(folder).map_err(|e| read_only(folder, &e))?;
     }
-    // What a killed process was writing. Nobody else writes here: the folder is this installation's.
+    tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(|e| read_only(folder, &e))?;
+    Ok(())
+}
+
+/// Removes what killed processes were writing. The folder must be this installation's.
+fn sweep(folder: &Path) -> Result<(), BackupError> {
     for name in files::names(folder)?.into_iter().filter(|name| name.starts_with(UNFINISHED)) {
         fs_err::remove_file(folder.join(&name)).map_err(|e| read_only(folder, &e))?;
     }
-    tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(|e| read_only(folder, &e))?;
     Ok(())
 }
 
@@ -100,7 +104,7 @@ pub fn claim(folder: &Path, own: &Generation) -> Result<(), BackupError> {
         Some(found) if found.generation > own.generation => {
             return Err(BackupError::Superseded { found: found.generation, own: own.generation });
         }
-        Some(found) if found.generation == own.generation => return Ok(()),
+        Some(found) if found.generation == own.generation => return sweep(folder),
         Some(_) => {}
         // Backups without the note: somebody removed it, or they came from elsewhere.
         None if list(folder, own.installation)?.iter().any(|set| set.foreign) => {
@@ -108,6 +112,7 @@ pub fn claim(folder: &Path, own: &Generation) -> Result<(), BackupError> {
         }
         None => {}
     }
+    sweep(folder)?;
     put_generation(folder, own)?;
     let readme = folder.join(README);
     if readme.exists() { Ok(()) } else { files::replace(&readme, README_TEXT.as_bytes()) }

@@ -306,6 +306,8 @@ async fn a_folder_is_one_installations_and_a_newer_generation_wins() {
     assert_eq!(folder::thin_out(&folder, Uuid::from_u128(8), &settings).unwrap(), 0, "another's stay");
     assert_eq!(folder::thin_out(&folder, Uuid::from_u128(7), &settings).unwrap(), 9);
     folder::prepare(&folder).unwrap();
+    assert!(folder::claim(&folder, &foreign).is_err() && folder.join(".tmp-killed").exists(), "nothing of another's is swept");
+    folder::claim(&folder, &own(3)).unwrap();
     assert!(folder.join("photo.jpg").exists() && !folder.join(".tmp-killed").exists());
     let listed = folder::list(&folder, Uuid::from_u128(7)).unwrap();
     assert_eq!(listed.iter().filter(|l| l.problem.is_none()).count(), 3);
