@@ -17,6 +17,7 @@ compile_error!("prove-control sends orders twice: it is for a test of debug buil
 
 pub mod app;
 pub mod auth;
+pub mod backup;
 pub mod brokers;
 pub mod domain;
 pub mod http;

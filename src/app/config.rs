@@ -104,6 +104,10 @@ pub struct Config {
     pub egress: Egress,
     /// Calls that each signed-in person and each API key may make per second; ten seconds' worth at once.
     pub calls_per_second: u32,
+    /// Where backups go; in the data folder when it is not set. On a NAS this is in a shared folder.
+    pub backup_dir: Option<PathBuf>,
+    /// The file that this was read from.
+    pub config_file: Option<PathBuf>,
     /// What the master key is made from, where it is in no file.
     pub master_passphrase: Option<Passphrase>,
     /// Slots and orders wait until the supervisor says that this release is healthy.
@@ -136,6 +140,8 @@ impl Config {
             simulation_speed: None,
             egress: Egress::default(),
             calls_per_second: CALLS_PER_SECOND,
+            backup_dir: None,
+            config_file: None,
             master_passphrase: None,
             on_trial: false,
             provider_patience: Duration::from_secs(10),
@@ -198,6 +204,7 @@ const SETTINGS: &[Setting] = &[
     Setting { key: "tls_certificate", variable: "EGGMONEY_TLS_CERTIFICATE", flag: None },
     Setting { key: "tls_key", variable: "EGGMONEY_TLS_KEY", flag: None },
     Setting { key: "telegram_url", variable: "EGGMONEY_TELEGRAM_URL", flag: None },
+    Setting { key: "backup_dir", variable: "EGGMONEY_BACKUP_DIR", flag: None },
     Setting { key: "calls_per_second", variable: "EGGMONEY_CALLS_PER_SECOND", flag: None },
     Setting { key: "brokers.kis.live", variable: "EGGMONEY_KIS_LIVE", flag: None },
     Setting { key: "brokers.kis.mock", variable: "EGGMONEY_KIS_MOCK", flag: None },
@@ -217,6 +224,7 @@ struct FileConfig {
     tls_certificate: Option<String>,
     tls_key: Option<String>,
     telegram_url: Option<String>,
+    backup_dir: Option<String>,
     calls_per_second: Option<u32>,
     #[serde(default)]
     brokers: FileBrokers,
@@ -256,8 +264,9 @@ type Values = BTreeMap<&'static str, (String, Source)>;
 /// See [`ConfigError`].
 pub fn load(flags: &Flags, variable: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
     let mut values = Values::new();
-    if let Some(path) = flags.config.clone().or_else(|| variable("EGGMONEY_CONFIG").map(PathBuf::from)) {
-        read_file(&path, &mut values)?;
+    let config_file = flags.config.clone().or_else(|| variable("EGGMONEY_CONFIG").map(PathBuf::from));
+    if let Some(path) = &config_file {
+        read_file(path, &mut values)?;
     }
     for setting in SETTINGS {
         if let Some(value) = variable(setting.variable).filter(|v| !v.is_empty()) {
@@ -273,7 +282,7 @@ pub fn load(flags: &Flags, variable: impl Fn(&str) -> Option<String>) -> Result<
         }
     }
     let config = build(values)?;
-    Ok(Config { master_passphrase: passphrase(variable)?, ..config })
+    Ok(Config { master_passphrase: passphrase(variable)?, config_file, ..config })
 }
 
 /// The master passphrase from the environment, or from the first line of the file that is named there.
@@ -311,6 +320,7 @@ fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
         ("tls_certificate", file.tls_certificate),
         ("tls_key", file.tls_key),
         ("telegram_url", file.telegram_url),
+        ("backup_dir", file.backup_dir),
         ("calls_per_second", file.calls_per_second.map(|n| n.to_string())),
         ("brokers.kis.live", kis.live),
         ("brokers.kis.mock", kis.mock),
@@ -368,6 +378,13 @@ fn build(mut values: Values) -> Result<Config, ConfigError> {
         (Some((value, from)), None) => return Err(half_of_tls("tls_certificate", value, from, "set tls_key, too")),
         (None, Some((value, from))) => return Err(half_of_tls("tls_key", value, from, "set tls_certificate, too")),
     };
+    if let Some((value, from)) = values.remove("backup_dir") {
+        if !Path::new(&value).is_absolute() {
+            let remedy = "write the whole path, for example /var/packages/EggMoney/shares/EggMoney/backup";
+            return Err(ConfigError::Value { key: "backup_dir", value, from, problem: "is no whole path of a folder", remedy });
+        }
+        config.backup_dir = Some(value.into());
+    }
     if let Some((value, from)) = values.remove("calls_per_second") {
         config.calls_per_second = value.parse().ok().filter(|n| *n > 0).ok_or(ConfigError::Value {
             key: "calls_per_second",
@@ -485,6 +502,7 @@ mod tests {
             ("EGGMONEY_TLS_KEY", "/k.pem", ["tls_key = \"/k.pem\"", "EGGMONEY_TLS_KEY", "set tls_certificate, too"]),
             ("EGGMONEY_KIS_MOCK", "localhost:1", ["brokers.kis.mock", "EGGMONEY_KIS_MOCK", "http://HOST"]),
             ("EGGMONEY_KIS_LIVE_WS", "http://localhost:1", ["brokers.kis.live_ws", "EGGMONEY_KIS_LIVE_WS", "ws://HOST"]),
+            ("EGGMONEY_BACKUP_DIR", "backups", ["backup_dir", "EGGMONEY_BACKUP_DIR", "whole path"]),
             ("EGGMONEY_CALLS_PER_SECOND", "0", ["calls_per_second", "EGGMONEY_CALLS_PER_SECOND", "from 1 on"]),
             ("EGGMONEY_TELEGRAM_URL", "https:///bot", ["telegram_url", "EGGMONEY_TELEGRAM_URL", "https://HOST"]),
         ] {

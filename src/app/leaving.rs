@@ -183,6 +183,9 @@ impl App {
         if let Err(error) = self.feeds.refresh() {
             tracing::warn!(%error, "the realtime feeds cannot be brought up to date");
         }
+        if let Err(error) = self.rewrite_user_keys() {
+            tracing::warn!(%error, "an erased user's key stays in the backup folder until the next backup");
+        }
         Ok(())
     }
 }

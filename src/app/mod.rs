@@ -1,5 +1,6 @@
 //! Composition: configuration, clocks, the one [`App`] that holds all parts, and its start and stop.
 
+pub mod backups;
 pub mod chat;
 pub mod clock;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod leaving;
 pub mod people;
 pub mod privacy;
 pub mod release;
+mod returned;
 pub mod startup;
 pub mod state;
 mod stops;

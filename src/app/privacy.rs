@@ -5,18 +5,20 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::backups::BACKUPS_FOLDER;
 use super::first_start::FIRST_START_FILE;
-use super::release::{PROGRAM_FOLDER, RETURNED_FILE};
+use super::release::PROGRAM_FOLDER;
 use super::state::CALENDAR_FILE;
 use crate::auth::{MASTER_KEY_FILE, NEXT_MASTER_KEY_FILE, RECOVERY_CODE_FILE, SETUP_CODE_FILE, USER_KEYS_FOLDER};
+use crate::backup::{ASIDE, CONFIG_COPY, RETURNED_FILE};
 use crate::storage::DATABASE_FILE;
 
 /// What holds data of people; folders with everything in them. The master key is not among them: one
 /// that others could read is refused, because its owner must know.
-const PRIVATE: [&str; 8] =
-    [USER_KEYS_FOLDER, DATABASE_FILE, SETUP_CODE_FILE, RECOVERY_CODE_FILE, "logs", "snapshots", "staging", PROGRAM_FOLDER];
+const PRIVATE: [&str; 9] =
+    [USER_KEYS_FOLDER, DATABASE_FILE, SETUP_CODE_FILE, RECOVERY_CODE_FILE, "logs", "snapshots", "staging", PROGRAM_FOLDER, BACKUPS_FOLDER];
 /// What else the program or its owner keeps in the folder.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 10] = [
     MASTER_KEY_FILE,
     NEXT_MASTER_KEY_FILE,
     CALENDAR_FILE,
@@ -25,6 +27,8 @@ const KNOWN: [&str; 8] = [
     "control.sock",
     "config.toml",
     "simulated-broker.json",
+    CONFIG_COPY,
+    "masters",
 ];
 /// Permissions of everybody but the owner.
 const OTHERS: u32 = 0o077;
@@ -86,7 +90,7 @@ pub(super) fn tighten(dir: &Path, owner: u32) -> Tightened {
         tightened.close(&dir.join(name), owner);
     }
     // Names with these signs are the system's, like the NAS's own index of a shared folder.
-    let ours = |name: &str| PRIVATE.contains(&name) || KNOWN.contains(&name) || name.starts_with(['.', '@']);
+    let ours = |name: &str| PRIVATE.contains(&name) || KNOWN.contains(&name) || name.starts_with(['.', '@']) || name.starts_with(ASIDE);
     let shared = names(dir).into_iter().find(|name| !ours(name));
     match (dir.metadata(), shared) {
         (Ok(data), None) if data.uid() == owner && data.mode() & OTHERS != 0 => {

@@ -16,9 +16,6 @@ pub const PROGRAM_FOLDER: &str = "program";
 pub const WAY_BACK_FILE: &str = "way-back.json";
 /// File in that folder with what the supervisor has to tell.
 pub const STOPS_FILE: &str = "stops.json";
-/// File in the data folder: the program came back to older data. Whoever starts next has past slots
-/// count as missed.
-pub const RETURNED_FILE: &str = "returned.json";
 
 /// Longest name of a release.
 const LONGEST: usize = 32;

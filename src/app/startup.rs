@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use super::backups;
 use super::state::App;
 use crate::importers::staging::Staging;
 use crate::notify::{outbox, word};
@@ -61,6 +62,10 @@ async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError
     let weak = Arc::downgrade(app);
     ticker.every(LISTS, move || lists(weak.clone())).await?;
     let weak = Arc::downgrade(app);
+    ticker.every(backups::LOOK, move || back_up(weak.clone())).await?;
+    let weak = Arc::downgrade(app);
+    ticker.every(backups::WATCH, move || watch(weak.clone())).await?;
+    let weak = Arc::downgrade(app);
     let clean = move || {
         let app = weak.upgrade();
         async move {
@@ -76,6 +81,10 @@ async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError
 /// Brings the realtime feeds up to date.
 async fn follow(app: Weak<App>) {
     let Some(app) = app.upgrade() else { return };
+    // A broker gives each key one feed: while the installation is held, another one may still have it.
+    if app.trading.install_rules().is_ok_and(|rules| rules.hold.is_some()) {
+        return;
+    }
     if let Err(error) = app.feeds.refresh() {
         tracing::warn!(%error, "the realtime feeds cannot be brought up to date");
     }
@@ -87,6 +96,18 @@ async fn lists(app: Weak<App>) {
     if app.feeds.is_anybody_keyed() {
         app.masters.refresh_if_due().await;
     }
+}
+
+/// Makes the backup that is due.
+async fn back_up(app: Weak<App>) {
+    let Some(app) = app.upgrade() else { return };
+    app.backup_tick().await;
+}
+
+/// Looks whether the data were restored elsewhere.
+async fn watch(app: Weak<App>) {
+    let Some(app) = app.upgrade() else { return };
+    app.watch_generation().await;
 }
 
 /// Empties the outbox; a pass that takes longer is not joined by a second one.

@@ -11,10 +11,12 @@ use super::feeds::Feeds;
 use super::first_start;
 use super::privacy::{self, Tightened};
 use super::release;
+use super::returned;
 use super::transfers::Transfers;
 use super::web::ProviderWeb;
 use crate::auth::oidc::Providers;
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, RotationError, Vault, VaultError, open_vault};
+use crate::backup::{self, BackupError};
 use crate::brokers::BrokerError;
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
@@ -73,6 +75,8 @@ pub enum OpenError {
     Calendar(#[from] CalendarError),
     #[error(transparent)]
     Trading(#[from] TradingError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
 }
 
 impl From<AuthError> for OpenError {
@@ -93,10 +97,15 @@ impl App {
     pub async fn open(config: Config, wall: Arc<dyn Clock>, market: Arc<dyn Clock>) -> Result<Arc<Self>, OpenError> {
         let dir = config.data_dir.as_path();
         prepare_folder(dir)?;
+        // A restore that was cut off after it counted.
+        if backup::finish(dir)? {
+            tracing::warn!("a restore that was cut off was brought to its end");
+        }
         let passphrase = config.master_passphrase.as_ref();
         let master = MasterKey::load_or_create(dir, dir.join(DATABASE_FILE).exists(), passphrase)?;
         let at = wall.now();
         let store = Store::open_for(dir, &release::release(), &|saved| release::open_way_back(dir, saved, at))?;
+        backup::sweep_copies(dir)?;
         let vault = open_vault(&store, dir, &master, passphrase).map_err(|error| match error {
             RotationError::Vault(VaultError::Unreadable) if MasterKey::needs_passphrase(dir) => OpenError::WrongPassphrase,
             RotationError::Vault(VaultError::Unreadable) => OpenError::ForeignMasterKey,
@@ -124,6 +133,7 @@ impl App {
         let masters = MasterFiles::new(dir.join(MASTERS_FOLDER), address, http.clone(), clocks.clone(), trading.listed().clone());
         masters.load();
         let feeds = Feeds::new(store.clone(), vault.clone(), config.brokers.kis.clone(), http, clocks, trading.clone());
+        returned::settle(&config, &store, &trading, wall.now()).await?;
         Ok(Arc::new(Self {
             config,
             store,

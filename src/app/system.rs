@@ -75,7 +75,7 @@ impl App {
 }
 
 /// Free bytes on the volume of a folder; `None` where the system does not tell.
-pub(super) fn disk_free(folder: &std::path::Path) -> Option<u64> {
+pub fn disk_free(folder: &std::path::Path) -> Option<u64> {
     rustix::fs::statvfs(folder).ok().map(|s| s.f_bavail.saturating_mul(s.f_frsize))
 }
 

@@ -29,6 +29,8 @@ pub enum Work {
     Upload(UserId),
     /// An import of an export, of whichever user.
     Import,
+    /// A backup, or a restore drill.
+    Backup,
 }
 
 impl Work {
@@ -37,6 +39,7 @@ impl Work {
             Work::Export(_) => "an export of yours",
             Work::Upload(_) => "an upload of yours",
             Work::Import => "another import",
+            Work::Backup => "a backup",
         }
     }
 }
@@ -75,6 +78,11 @@ impl Transfers {
     /// `Running` while it goes on already.
     pub fn begin(&self, work: Work) -> Result<Running, TransferError> {
         if self.lock().running.insert(work) { Ok(Running { of: self.clone(), work }) } else { Err(TransferError::Running(work.name())) }
+    }
+
+    /// Whether a work goes on.
+    pub fn is_running(&self, work: Work) -> bool {
+        self.lock().running.contains(&work)
     }
 
     /// Counts an import of a user.

@@ -78,9 +78,9 @@ impl PartialEq for Passphrase {
 }
 
 /// How a key is made from a passphrase.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Derivation {
+pub struct Derivation {
     /// Always `argon2id`.
     kdf: String,
     memory_kib: u32,
@@ -91,18 +91,26 @@ struct Derivation {
 
 impl Derivation {
     /// 64 MiB and three passes: once at each start, so it may cost more than a sign-in.
-    fn fresh() -> Self {
+    pub fn fresh() -> Self {
         Self { kdf: "argon2id".to_owned(), memory_kib: 64 * 1024, passes: 3, salt: HEXLOWER.encode(&random_bytes::<SALT>()) }
     }
 
-    fn derive(&self, passphrase: &Passphrase) -> Result<MasterKey, MasterKeyError> {
+    /// The key that the passphrase makes.
+    ///
+    /// # Errors
+    /// `Derivation` when the method is not ours, or asks for too much.
+    pub fn key(&self, passphrase: &Passphrase) -> Result<Zeroizing<[u8; LENGTH]>, MasterKeyError> {
         let bad = |what: &str| MasterKeyError::Derivation(format!("{what} of the key file is not ours"));
         if self.kdf != "argon2id" || self.memory_kib > MOST_MEMORY_KIB || self.passes > MOST_PASSES {
             return Err(bad("the method"));
         }
         let salt = HEXLOWER.decode(self.salt.as_bytes()).map_err(|_| bad("the salt"))?;
         let key = password::derive_key(passphrase.0.expose_secret().as_bytes(), &salt, self.memory_kib, self.passes);
-        key.map(MasterKey).map_err(|e| MasterKeyError::Derivation(e.to_string()))
+        key.map_err(|e| MasterKeyError::Derivation(e.to_string()))
+    }
+
+    fn derive(&self, passphrase: &Passphrase) -> Result<MasterKey, MasterKeyError> {
+        self.key(passphrase).map(MasterKey)
     }
 }
 

@@ -161,6 +161,11 @@ impl Auth {
         Ok(generation)
     }
 
+    /// Keeps the master key and its file as they are until what is given back is dropped.
+    pub async fn hold_master_key(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        self.rotating.clone().lock_owned().await
+    }
+
     /// Seals everything of a user under a new data key. Gives its version.
     ///
     /// # Errors

@@ -241,6 +241,13 @@ impl Auth {
     }
 }
 
+/// Forgets a second factor whose seed is lost; `false` when it was not on.
+pub(super) fn forget(rows: &mut UserTx<'_>) -> Result<bool, StoreError> {
+    let was_on = row(&rows.view())?.is_some();
+    rows.remove(&SECOND_FACTORS, &Key::new())?;
+    Ok(was_on)
+}
+
 /// Forgets a user's second factor.
 ///
 /// # Errors

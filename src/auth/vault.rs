@@ -145,7 +145,10 @@ impl Vault {
     }
 
     /// Seals a secret of the installation and stores it, replacing what was there.
-    pub(super) fn seal_system(&self, tx: &mut Tx<'_>, name: &str, secret: &SecretString) -> Result<(), VaultError> {
+    ///
+    /// # Errors
+    /// `Unreadable` when the master key is not known, `Store`.
+    pub fn seal_system(&self, tx: &mut Tx<'_>, name: &str, secret: &SecretString) -> Result<(), VaultError> {
         let key = Key::new().text(name);
         let (generation, master) = self.keys.present(&tx.view())?;
         let sealed = seal(&master.wrapping, generation, &system_aad(&key), secret.expose_secret().trim().as_bytes())?;
@@ -153,7 +156,10 @@ impl Vault {
     }
 
     /// Opens a secret of the installation; `None` when there is none.
-    pub(super) fn open_system(&self, view: &View<'_>, name: &str) -> Result<Option<SecretString>, VaultError> {
+    ///
+    /// # Errors
+    /// `Unreadable` when it was damaged, or sealed under another master key; `Store`.
+    pub fn open_system(&self, view: &View<'_>, name: &str) -> Result<Option<SecretString>, VaultError> {
         let key = Key::new().text(name);
         let Some(sealed) = view.get(&SYSTEM_SECRETS, &key)? else { return Ok(None) };
         let plain = self.open_system_secret(&key, &sealed)?;
@@ -161,7 +167,10 @@ impl Vault {
     }
 
     /// Removes a secret of the installation.
-    pub(super) fn remove_system(&self, tx: &mut Tx<'_>, name: &str) -> Result<(), VaultError> {
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn remove_system(&self, tx: &mut Tx<'_>, name: &str) -> Result<(), VaultError> {
         Ok(tx.remove(&SYSTEM_SECRETS, &Key::new().text(name))?)
     }
 

@@ -24,6 +24,44 @@ pub enum Product {
     Etf,
 }
 
+/// Why a whole installation sends nothing at all until an administrator decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The data came out of a backup: the installation that made it may still run.
+    Restored,
+    /// The backup folder shows that these data were restored elsewhere, under this generation.
+    Superseded { generation: u64 },
+}
+
+/// The installation is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Hold {
+    pub since: Timestamp,
+    #[serde(flatten)]
+    pub reason: HoldReason,
+}
+
+/// How data came back from an earlier time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnKind {
+    /// Out of a backup.
+    Restore,
+    /// With the program of before an upgrade.
+    RollBack,
+}
+
+/// The data are those of an earlier time: what was due up to `until` counts as missed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Return {
+    pub kind: ReturnKind,
+    /// When they came back, market time.
+    pub at: Timestamp,
+    /// Nothing that was due until then runs any more; later than `at` where a hold was lifted since.
+    pub until: Timestamp,
+}
+
 /// What an administrator allows the whole installation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallRules {
@@ -32,6 +70,12 @@ pub struct InstallRules {
     pub live_allowed: bool,
     #[serde(default)]
     pub halt: Option<Halt>,
+    /// While it is there, nothing is sent to any broker: no order, no change, no cancel by itself.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+    /// The last time that the data came back from an earlier time.
+    #[serde(default)]
+    pub returned: Option<Return>,
 }
 
 /// What an administrator allows one user.

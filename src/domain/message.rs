@@ -297,6 +297,31 @@ pub enum Notice {
         to: String,
         reason: String,
     },
+    /// A scheduled backup failed.
+    BackupFailed {
+        reason_code: String,
+        detail: String,
+    },
+    /// Backups succeed again.
+    BackupRecovered,
+    /// The newest backup could not be restored in a drill.
+    DrillFailed {
+        reason_code: String,
+        detail: String,
+    },
+    /// A recovery key was made, and nobody has seen it yet.
+    RecoveryKeyMade,
+    /// Two words of the recovery key are asked for.
+    RecoveryKeyAsked,
+    /// The whole installation sends nothing until an administrator decides.
+    InstallationHeld {
+        /// The generation that was found elsewhere; `None` after a restore.
+        generation: Option<u64>,
+    },
+    InstallationReleased {
+        /// The administrator's name.
+        by: String,
+    },
     /// A refresh token was shown a second time, so its session was ended.
     SessionRevoked {
         /// Where the request came from.
@@ -375,12 +400,17 @@ impl Notice {
             | Notice::PasswordReset { .. }
             | Notice::IdentityLinked { .. }
             | Notice::ServerRestarted { .. }
-            | Notice::SessionRevoked { .. } => Level::Warning,
+            | Notice::SessionRevoked { .. }
+            | Notice::BackupFailed { .. }
+            | Notice::RecoveryKeyMade
+            | Notice::RecoveryKeyAsked => Level::Warning,
             Notice::SlotFailed { .. }
             | Notice::OrderAmbiguous { .. }
             | Notice::BrokerProblem { .. }
             | Notice::UpgradeUndone { .. }
-            | Notice::AnotherProgram { .. } => Level::Error,
+            | Notice::AnotherProgram { .. }
+            | Notice::DrillFailed { .. }
+            | Notice::InstallationHeld { .. } => Level::Error,
             Notice::SessionReport { .. }
             | Notice::SlicesRespaced { .. }
             | Notice::OrderFound { .. }
@@ -395,6 +425,8 @@ impl Notice {
             | Notice::PaperStarted { .. }
             | Notice::PaperEnded { .. }
             | Notice::KillSwitchOff
+            | Notice::BackupRecovered
+            | Notice::InstallationReleased { .. }
             | Notice::AccountStopped => Level::Info,
         }
     }

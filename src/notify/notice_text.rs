@@ -61,6 +61,21 @@ fn job(name: &str, language: Language) -> &str {
     }
 }
 
+/// What went wrong with a backup, in Korean, as a phrase in the middle of a sentence.
+fn backup_problem(code: &str) -> &'static str {
+    match code {
+        "backup_no_space" | "disk_full" => "저장 공간이 부족합니다",
+        "backup_folder_missing" => "백업 폴더가 없습니다(공유 폴더가 마운트되고 잠금 해제되었는지 확인해 주세요)",
+        "backup_folder_read_only" => "백업 폴더에 쓸 수 없습니다",
+        "backup_folder_foreign" => "백업 폴더가 다른 설치의 것입니다",
+        "backup_superseded" => "이 데이터가 다른 곳에서 복원되었습니다",
+        "backup_damaged" | "backup_truncated" | "backup_differs" => "백업 파일이 손상되었습니다",
+        "backup_keys" => "키를 읽을 수 없습니다",
+        "backup_none" => "백업이 없습니다",
+        _ => "파일을 읽거나 쓸 수 없습니다",
+    }
+}
+
 /// Puts a notice into words.
 pub fn render(notice: &Notice, language: Language) -> String {
     match language {
@@ -266,6 +281,24 @@ fn korean(notice: &Notice) -> String {
         Notice::UpgradeUndone { from, to, reason } => format!(
             "⏪ 새 버전 {from}이(가) 정상적으로 시작하지 못해 이전 버전 {to}(으)로 되돌렸습니다 ({reason}). 그동안의 매매 시각은 놓친 것으로 처리하며, 더 새로운 버전이 나오면 설치해 주세요."
         ),
+        Notice::BackupFailed { reason_code, .. } => {
+            format!("💾 백업하지 못했습니다: {}. 한 시간 뒤 다시 시도합니다.", backup_problem(reason_code))
+        }
+        Notice::BackupRecovered => "💾 백업이 다시 정상입니다".to_owned(),
+        Notice::DrillFailed { reason_code, .. } => {
+            format!("💾 복원 연습에 실패했습니다: {}. 지금 백업으로는 복원하지 못할 수 있습니다.", backup_problem(reason_code))
+        }
+        Notice::RecoveryKeyMade => {
+            "🔑 백업의 복구 키가 만들어졌습니다. 관리의 백업 페이지에서 단어 12개를 보고 종이에 적어 두세요.".to_owned()
+        }
+        Notice::RecoveryKeyAsked => "🔑 복구 키를 아직 가지고 계신가요? 백업 페이지에서 단어 두 개를 입력해 확인해 주세요.".to_owned(),
+        Notice::InstallationHeld { generation: None } => {
+            "🛑 백업에서 복원되었습니다. 예전 서버가 꺼져 있음을 관리자가 확인할 때까지 아무것도 주문하지 않습니다.".to_owned()
+        }
+        Notice::InstallationHeld { generation: Some(generation) } => format!(
+            "🛑 이 데이터가 다른 곳에서 복원되었습니다(세대 {generation}). 이 서버는 관리자가 넘겨받을 때까지 아무것도 주문하지 않습니다."
+        ),
+        Notice::InstallationReleased { by } => format!("▶️ 관리자 {by} 님이 거래 보류를 해제했습니다"),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 이미 쓴 로그인 토큰이 {address}에서 다시 쓰여, 그 기기의 로그인을 끊었습니다. 본인이 아니라면 비밀번호를 바꿔 주세요."
@@ -466,6 +499,24 @@ fn english(notice: &Notice) -> String {
         Notice::UpgradeUndone { from, to, reason } => format!(
             "⏪ The new version {from} did not come up healthy, so {to} runs again ({reason}). Slots of that time count as missed. Install a newer version when there is one."
         ),
+        Notice::BackupFailed { detail, .. } => format!("💾 The backup failed: {detail}. It is tried again in an hour."),
+        Notice::BackupRecovered => "💾 Backups work again".to_owned(),
+        Notice::DrillFailed { detail, .. } => {
+            format!("💾 The restore drill failed: {detail}. It may not be possible to restore from the present backup.")
+        }
+        Notice::RecoveryKeyMade => {
+            "🔑 A recovery key for backups was made. Look at its twelve words on the page Backup and write them down on paper.".to_owned()
+        }
+        Notice::RecoveryKeyAsked => {
+            "🔑 Do you still have the recovery key? Enter two of its words on the page Backup to be sure.".to_owned()
+        }
+        Notice::InstallationHeld { generation: None } => {
+            "🛑 Restored from a backup. Nothing is ordered until an administrator confirms that the old server is off.".to_owned()
+        }
+        Notice::InstallationHeld { generation: Some(generation) } => format!(
+            "🛑 These data were restored elsewhere (generation {generation}). This server orders nothing until an administrator takes over."
+        ),
+        Notice::InstallationReleased { by } => format!("▶️ The administrator {by} has lifted the hold on trading"),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 A sign-in token that was already used came again from {address}, so that device was signed out. If this was not you, change your password."

@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
+use super::backup::{self, BackupArgs, RestoreArgs, VerifyArgs};
 use super::control::{self, Request, SwitchAction};
 use super::export::{self, ExportCommand};
 use super::import::{self, ImportCommand};
@@ -59,8 +60,12 @@ enum Command {
     /// Write an account in the form of an older program
     #[command(subcommand)]
     Export(ExportCommand),
-    /// Recompute every balance from its facts and report the first difference
-    Verify(DataDir),
+    /// Write everything into one encrypted file, or into the backup folder; works while the server runs
+    Backup(BackupArgs),
+    /// Put the data of a backup into a folder that no server runs over
+    Restore(RestoreArgs),
+    /// Recompute every balance from its facts and report the first difference; or check a backup
+    Verify(VerifyArgs),
     /// Replace the keys that protect stored secrets
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -232,7 +237,16 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             let (dir, request) = args.request()?;
             print(json, &control::run(&dir, Request::Transfer(request)).await?, transfer::sentence)
         }
-        Command::Verify(data) => verify(json, control::run(&data.data_dir, Request::Verify).await?),
+        Command::Backup(args) => {
+            let (dir, request) = args.request()?;
+            print(json, &control::run(&dir, Request::Backup(request)).await?, backup::sentence)
+        }
+        Command::Restore(args) => print(json, &backup::restore(args, opening_from_stdin).await?, backup::restored),
+        Command::Verify(args) => match (args.of_backup(opening_from_stdin).await?, args.data_dir) {
+            (Some(found), _) => print(json, &found, backup::checked),
+            (None, Some(dir)) => verify(json, control::run(&dir, Request::Verify).await?),
+            (None, None) => Err("say what to verify: --data-dir DIR or --backup FILE".to_owned()),
+        },
         Command::Health(data) => {
             let report = control::run(&data.data_dir, Request::Health).await?;
             if let Some(problem) = report["problem"].as_str() {
@@ -303,6 +317,16 @@ fn password_from_stdin() -> Result<String, String> {
     match input.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
         _ => Err("no password came on standard input: pipe it in".to_owned()),
+    }
+}
+
+/// Everything on standard input: words may stand on several lines.
+fn opening_from_stdin() -> Result<String, String> {
+    let mut input = String::new();
+    std::io::stdin().take(4096).read_to_string(&mut input).map_err(|e| format!("cannot read standard input: {e}"))?;
+    match input.trim() {
+        "" => Err("nothing came on standard input: pipe the recovery key or the passphrase in".to_owned()),
+        text => Ok(text.to_owned()),
     }
 }
 

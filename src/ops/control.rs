@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::backup::{self, BackupRequest};
 use super::export::{self, EggmoneyExport};
 use super::import::{self, EggmoneyImport};
 use super::keys::{self, KeysRequest};
@@ -55,6 +56,8 @@ pub enum Request {
     Keys(KeysRequest),
     /// Takes a user's data out, or brings them in.
     Transfer(TransferRequest),
+    /// Writes a backup.
+    Backup(BackupRequest),
     /// Brings an old account along.
     ImportEggmoney(EggmoneyImport),
     /// Writes an account for the old program.
@@ -91,6 +94,7 @@ impl Request {
             | Request::Networks { .. }
             | Request::Keys(_)
             | Request::Transfer(_)
+            | Request::Backup(_)
             | Request::ImportEggmoney(_)
             | Request::ExportEggmoney(_) => false,
         }
@@ -106,6 +110,7 @@ impl Request {
             | Request::KillSwitch { .. }
             | Request::Keys(_)
             | Request::Transfer(_)
+            | Request::Backup(_)
             | Request::ImportEggmoney(_)
             | Request::ExportEggmoney(_) => false,
         }
@@ -144,6 +149,7 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
         Request::KillSwitch { action, user, account, password } => kill_switch(app, action, user, account, password).await,
         Request::Keys(request) => keys::execute(app, request).await,
         Request::Transfer(request) => transfer::execute(app, request).await,
+        Request::Backup(request) => backup::execute(app, request).await,
         Request::ImportEggmoney(request) => import::execute(app, request).await,
         Request::ExportEggmoney(request) => export::execute(app, request).await,
     }
@@ -215,11 +221,16 @@ pub async fn run(data_dir: &Path, request: Request) -> Result<Value, String> {
             if request.needs_server() {
                 return Err(format!("no server runs over {}: start it with eggmoney serve", data_dir.display()));
             }
+            if data_dir.is_dir() {
+                // A restore that was cut off after it counted.
+                crate::backup::finish(data_dir).map_err(|e| e.to_string())?;
+            }
             if !request.makes_data() && !data_dir.join(DATABASE_FILE).exists() {
                 return Err(format!("{} holds no EggMoney data: check --data-dir", data_dir.display()));
             }
             let master_passphrase = config::passphrase(|name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
-            let config = Config { master_passphrase, ..Config::new(data_dir) };
+            let backup_dir = std::env::var_os("EGGMONEY_BACKUP_DIR").filter(|v| !v.is_empty()).map(PathBuf::from);
+            let config = Config { master_passphrase, backup_dir, ..Config::new(data_dir) };
             let app = App::open(config, Arc::new(SystemClock), Arc::new(SystemClock)).await.map_err(|e| e.to_string())?;
             execute(&app, request).await
         }
@@ -254,6 +265,11 @@ fn socket_path(data_dir: &Path) -> io::Result<(PathBuf, Option<fs_err::File>)> {
 async fn connect(data_dir: &Path) -> io::Result<UnixStream> {
     let (path, _folder) = socket_path(data_dir)?;
     UnixStream::connect(path).await
+}
+
+/// Whether a server answers over a data folder.
+pub(super) async fn is_served(data_dir: &Path) -> bool {
+    connect(data_dir).await.is_ok()
 }
 
 /// The listening end. Removes its file when dropped.

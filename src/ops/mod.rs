@@ -1,5 +1,6 @@
 //! Running and looking after an installation: the command line, the control socket, logs.
 
+pub mod backup;
 pub mod cli;
 pub mod control;
 mod demo;

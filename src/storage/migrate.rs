@@ -87,6 +87,11 @@ impl Record for UsedBy {
 const USED_BY: SystemTable<UsedBy> = SystemTable::new("used_by");
 const ONE_ROW: &[u8] = b"release";
 
+/// The schema that this program writes.
+pub(super) fn newest() -> u64 {
+    STEPS.last().map_or(0, |step| step.to)
+}
+
 /// Brings a store to the newest schema.
 pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>, opening: Option<Opening<'_>>) -> Result<(), StoreError> {
     run_opening(engine, data_dir, STEPS, opening)

@@ -38,7 +38,7 @@ pub use migrate::Saved;
 pub use port::StoreError;
 pub use portable::{Keyed, PORTABLE, PortableSpace, StoredRow};
 pub use record::Record;
-pub use snapshot::SnapshotReport;
+pub use snapshot::{Contents, SnapshotReport};
 pub use verify::{Difference, VerifyReport};
 pub use view::{Tx, UserTx, UserView, View};
 
@@ -171,6 +171,12 @@ impl Store {
         snapshot::copy(&*self.inner.engine, file)
     }
 
+    /// What all spaces hold.
+    #[cfg(test)]
+    pub fn contents(&self) -> Result<Contents, StoreError> {
+        snapshot::contents(&*self.inner.engine)
+    }
+
     /// Recomputes every fold from the journals and compares, then compares the folds with each other.
     ///
     /// # Errors
@@ -217,6 +223,48 @@ impl UserStore {
     {
         let id = self.id;
         self.store.write(move |tx| f(&mut tx.user(id))).await
+    }
+}
+
+/// The schema that this program writes and reads.
+pub fn newest_schema() -> u64 {
+    migrate::newest()
+}
+
+/// What a database file holds that nobody has open. It is read as it is, not migrated.
+///
+/// # Errors
+/// `Locked`, `Io`, `Corrupt`.
+pub fn contents_of(file: &Path) -> Result<Contents, StoreError> {
+    if !file.exists() {
+        return Err(StoreError::not_found(file.display().to_string()));
+    }
+    snapshot::contents(&redb::RedbEngine::open(file)?)
+}
+
+/// Keeps other processes out of the database of a data folder until it is dropped.
+pub struct KeptOut {
+    _engine: Option<redb::RedbEngine>,
+}
+
+impl std::fmt::Debug for KeptOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeptOut")
+    }
+}
+
+/// Keeps everybody out of the database of a data folder. A database that cannot be opened keeps itself.
+///
+/// # Errors
+/// `Locked` when somebody has it.
+pub fn keep_out(data_dir: &Path) -> Result<KeptOut, StoreError> {
+    let file = data_dir.join(DATABASE_FILE);
+    if !file.exists() {
+        return Ok(KeptOut { _engine: None });
+    }
+    match redb::RedbEngine::open(&file) {
+        Err(StoreError::Locked(path)) => Err(StoreError::Locked(path)),
+        opened => Ok(KeptOut { _engine: opened.ok() }),
     }
 }
 

@@ -5,16 +5,33 @@
 use std::io;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
-use super::port::{Engine, StoreError};
+use super::port::{Engine, Entry, ReadView, StoreError};
+use super::record::decode;
 use super::redb::RedbEngine;
+use super::tables::{META, Number};
 
 /// What a snapshot holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct SnapshotReport {
     pub spaces: usize,
     pub rows: usize,
+}
+
+/// What the spaces of a database hold, whatever its file looks like: two databases with the same rows have
+/// the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct Contents {
+    /// Schema of the rows.
+    pub schema: u64,
+    /// Spaces that are not empty.
+    pub spaces: usize,
+    pub rows: usize,
+    /// SHA-256, hex, over the names of the spaces and all rows, in order.
+    pub sha256: String,
 }
 
 /// End of the name of a copy that is not finished. Nobody reads such a file.
@@ -62,25 +79,60 @@ fn copy_into(engine: &dyn Engine, target: &RedbEngine) -> Result<SnapshotReport,
     let mut report = SnapshotReport::default();
     engine.read(&mut |view| {
         target.write(&mut |batch| {
-            report = SnapshotReport::default();
-            for space in view.spaces()? {
-                report.spaces += 1;
-                let mut from = Vec::new();
-                loop {
-                    let rows = view.range(&space, &from, &[], false, PAGE)?;
-                    for (key, value) in &rows {
-                        batch.put(&space, key, value)?;
-                    }
-                    report.rows += rows.len();
-                    let Some((last, _)) = rows.last().filter(|_| rows.len() == PAGE) else { break };
-                    // The smallest key after the last one.
-                    from = [last.as_slice(), &[0]].concat();
-                }
-            }
+            report = SnapshotReport { spaces: view.spaces()?.len(), rows: 0 };
+            each_row(view, &mut |space, (key, value)| {
+                report.rows += 1;
+                batch.put(space, key, value)
+            })?;
             Ok(())
         })
     })?;
     Ok(report)
+}
+
+/// Hands over every row of every space in order, a page in memory at a time.
+fn each_row(view: &dyn ReadView, each: &mut dyn FnMut(&str, &Entry) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let mut spaces = view.spaces()?;
+    spaces.sort_unstable();
+    for space in spaces {
+        let mut from = Vec::new();
+        loop {
+            let rows = view.range(&space, &from, &[], false, PAGE)?;
+            for row in &rows {
+                each(&space, row)?;
+            }
+            let Some((last, _)) = rows.last().filter(|_| rows.len() == PAGE) else { break };
+            // The smallest key after the last one.
+            from = [last.as_slice(), &[0]].concat();
+        }
+    }
+    Ok(())
+}
+
+/// What a database holds.
+pub(super) fn contents(engine: &dyn Engine) -> Result<Contents, StoreError> {
+    let mut contents = Contents::default();
+    engine.read(&mut |view| {
+        let (mut digest, mut last, mut found) = (Sha256::new(), String::new(), Contents::default());
+        let mut add = |bytes: &[u8]| {
+            digest.update((bytes.len() as u64).to_be_bytes());
+            digest.update(bytes);
+        };
+        each_row(view, &mut |space, (key, value)| {
+            if last != space {
+                space.clone_into(&mut last);
+                found.spaces += 1;
+            }
+            found.rows += 1;
+            [space.as_bytes(), key, value].into_iter().for_each(&mut add);
+            Ok(())
+        })?;
+        found.schema = view.get(META.name, b"schema")?.map(|bytes| decode::<Number>(&bytes)).transpose()?.map_or(0, |Number(n)| n);
+        found.sha256 = HEXLOWER.encode(&digest.finalize());
+        contents = found;
+        Ok(())
+    })?;
+    Ok(contents)
 }
 
 /// A name is only there for good once its folder is on disk.

@@ -367,7 +367,8 @@ impl Trading {
         keep(&mut problem, self.refresh_orders(&line, false).await);
         keep(&mut problem, self.settle(&line).await);
         keep(&mut problem, self.compare_due(&line).await);
-        if looked_back {
+        // Whoever had these data may still act on them.
+        if looked_back && self.install_rules()?.hold.is_none() {
             keep(&mut problem, self.run_due(&line).await);
         }
         keep(&mut problem, self.settle(&line).await);

@@ -12,7 +12,8 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { chromium } = createRequire(join(root, 'ui/package.json'))('playwright-core');
 
-const BINARY = process.env.EGGMONEY_BIN ?? join(root, 'target/debug/eggmoney');
+/** The program under test. */
+export const BINARY = process.env.EGGMONEY_BIN ?? join(root, 'target/debug/eggmoney');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** Folder for pictures of all pages; none are made when it is not set. */
 const SHOTS = process.env.EGGMONEY_SHOTS;

@@ -39,14 +39,20 @@ const BODILESS: &[&str] = &[
     "DELETE /api/v1/shared/{grant}",
     "DELETE /api/v1/shared/{grant}/bots/{bot}",
     "POST /api/v1/shared/{grant}/stop",
+    "POST /api/v1/admin/backup/run",
+    "POST /api/v1/admin/backup/drill",
+    "POST /api/v1/admin/backup/recovery-key",
+    "DELETE /api/v1/admin/backup/passphrase",
 ];
-/// Right bodies need a provider that answers: their fields are tried here, the journeys in oidc.rs.
+/// Right bodies need a provider that answers, or words that are asked for: their fields are tried here, the
+/// journeys in oidc.rs and backup.rs.
 const AWAY: &[&str] = &[
     "POST /api/v1/auth/oidc/start",
     "POST /api/v1/auth/oidc/finish",
     "POST /api/v1/auth/oidc/code",
     "POST /api/v1/users/identities/start",
     "POST /api/v1/users/identities",
+    "POST /api/v1/admin/backup/recovery-key/words",
 ];
 /// Have a form instead of JSON; they are tried in tests of their own.
 const UPLOADS: [&str; 2] = ["POST /api/v1/imports/eggmoney", "POST /api/v1/imports/user"];
@@ -675,6 +681,25 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     let path = format!("/api/v1/admin/users/{}/erase", server.app.auth.find_user("doomed").unwrap().unwrap().id);
     let fields = [must("username", Words), may("leave_orders", Flag)];
     t.on("POST /api/v1/admin/users/{id}/erase", &path, &fields, json!({"username": "doomed", "leave_orders": false})).await;
+    let path = "/api/v1/admin/backup";
+    let fields = [
+        must("enabled", Flag),
+        must("at", Words),
+        must("daily", Whole),
+        must("weekly", Version),
+        must("monthly", Version),
+        must("min_free_mib", Whole),
+    ];
+    let body = json!({"enabled": true, "at": "18:30", "daily": 7, "weekly": 4, "monthly": 6, "min_free_mib": 512});
+    t.on(&format!("PUT {path}/settings"), &format!("{path}/settings"), &fields, body).await;
+    let fields = [must("first", Any), must("second", Any)];
+    let body = json!({"first": "legal", "second": "winner"});
+    t.on(&format!("POST {path}/recovery-key/words"), &format!("{path}/recovery-key/words"), &fields, body).await;
+    let body = json!({"passphrase": "a passphrase of a family"});
+    t.on(&format!("PUT {path}/passphrase"), &format!("{path}/passphrase"), &[must("passphrase", Any)], body).await;
+    assert!(server.app.trading.hold(eggmoney::domain::limits::HoldReason::Restored).await.unwrap());
+    let body = json!({"old_server_off": true});
+    t.on(&format!("POST {path}/release"), &format!("{path}/release"), &[must("old_server_off", Flag)], body).await;
     let path = "/api/v1/admin/live-trading";
     t.on(&format!("PUT {path}"), path, &[must("allowed", Flag)], json!({"allowed": false})).await;
     let path = "/api/v1/admin/kill-switch";

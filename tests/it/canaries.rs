@@ -138,6 +138,12 @@ async fn planted_secrets_come_out_nowhere() {
     let sign_in = json!({"username": "anna", "password": NEW_PASSWORD, "code": later});
     assert_eq!(server.anybody().post("/api/v1/auth/login", &sign_in).await.0, 200);
 
+    // A backup of all of it, in the folder that is looked through below.
+    const FAMILY: &str = "canary family passphrase of some length";
+    server.app.set_backup_passphrase(None, Some(FAMILY.to_owned().into())).await.unwrap();
+    let recovery_key = server.app.show_recovery_key(None).await.unwrap().words().join(" ");
+    server.app.back_up(None).await.unwrap();
+
     // Errors about them.
     let again = json!({"environment": "mock", "app_key": APP_KEY, "app_secret": APP_SECRET, "account_no": CANO});
     shown.push(anna.put(&format!("{at}/broker-key"), &again).await.1.to_string());
@@ -148,10 +154,11 @@ async fn planted_secrets_come_out_nowhere() {
     );
 
     let tokens = [anna.token.clone().unwrap(), anna.refresh_token.clone()];
-    let secrets: Vec<&str> = [APP_KEY, APP_SECRET, CANO, HTS_ID, BOT_TOKEN, NEW_PASSWORD, PASSWORD, &seed, &recovery]
-        .into_iter()
-        .chain(tokens.iter().map(String::as_str))
-        .collect();
+    let secrets: Vec<&str> =
+        [APP_KEY, APP_SECRET, CANO, HTS_ID, BOT_TOKEN, NEW_PASSWORD, PASSWORD, FAMILY, &seed, &recovery, &recovery_key]
+            .into_iter()
+            .chain(tokens.iter().map(String::as_str))
+            .collect();
     shown.extend(read_everything(server, &anna, &id).await);
     assert!(shown.len() > 60, "only {} answers were read", shown.len());
     for secret in &secrets {
@@ -182,6 +189,8 @@ async fn planted_secrets_come_out_nowhere() {
         searched.insert(path.file_name().unwrap().to_string_lossy().into_owned());
     }
     assert!(searched.contains("eggmoney.redb") && searched.contains("copy.redb"), "{searched:?}");
+    let backups = searched.iter().filter(|name| name.ends_with(".eggbackup")).count();
+    assert_eq!(backups, 2, "a backup and the users' keys beside it: {searched:?}");
 
     // A database without its master key, or with another one, opens nothing.
     let thief = tempfile::tempdir().unwrap();

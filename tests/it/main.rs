@@ -4,6 +4,8 @@ mod accounts;
 mod api_keys;
 mod architecture;
 mod auth;
+mod backup;
+mod backup_cli;
 mod bad_input;
 mod bad_start;
 mod broker_key;

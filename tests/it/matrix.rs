@@ -213,6 +213,10 @@ const TABLE: &[Row] = &[
         "GET /api/v1/admin/live-trading",
         "PUT /api/v1/admin/live-trading",
         "GET /api/v1/admin/sign-in-providers",
+        "GET /api/v1/admin/backup",
+        "POST /api/v1/admin/backup/run",
+        "POST /api/v1/admin/backup/drill",
+        "POST /api/v1/admin/backup/recovery-key/words",
     ]),
     ("settings.manage", true, "uu ffs ffr fff f f f", &[
         "POST /api/v1/admin/sign-in-providers",
@@ -220,6 +224,11 @@ const TABLE: &[Row] = &[
         "DELETE /api/v1/admin/sign-in-providers/{id}",
         "POST /api/v1/admin/sign-in-providers/test",
         "PUT /api/v1/admin/public-address",
+        "PUT /api/v1/admin/backup/settings",
+        "POST /api/v1/admin/backup/recovery-key",
+        "PUT /api/v1/admin/backup/passphrase",
+        "DELETE /api/v1/admin/backup/passphrase",
+        "POST /api/v1/admin/backup/release",
     ]),
     ("shared.bots", false, "uu frr frr fff f f f", &[
         "POST /api/v1/shared/{grant}/bots",

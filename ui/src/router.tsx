@@ -93,6 +93,7 @@ export const router = createHashRouter([
       page('/import', () => import('./features/imports'), 'ImportPage'),
       page('/alerts', () => import('./features/alerts'), 'AlertsPage'),
       page('/admin', () => import('./features/admin'), 'AdminPage'),
+      page('/admin/backup', () => import('./features/backup'), 'BackupPage'),
       page('/profile', () => import('./features/profile'), 'ProfilePage'),
       page('/emergency', () => import('./features/emergency'), 'EmergencyPage'),
       page('/help/:page?', () => import('./features/help'), 'HelpPage'),

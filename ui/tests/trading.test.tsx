@@ -457,7 +457,7 @@ describe('the kill switch', () => {
   }
 
   it('stops with one press and lifts only with the password', async () => {
-    const log = switchboard({ installation: null, user: null, accounts: [] });
+    const log = switchboard({ hold: null, installation: null, user: null, accounts: [] });
     await userEvent.click(screen.getByTestId('kill-switch'));
     await userEvent.click(await screen.findByTestId('kill-user-stop'));
     expect(await screen.findByTestId('kill-switch-banner')).toHaveTextContent('내 모든 계좌의 주문이 멈춰 있습니다');
@@ -474,14 +474,19 @@ describe('the kill switch', () => {
   });
 
   it('stops one account', async () => {
-    const log = switchboard({ installation: null, user: null, accounts: [] });
+    const log = switchboard({ hold: null, installation: null, user: null, accounts: [] });
     await userEvent.click(screen.getByTestId('kill-switch'));
     await userEvent.click(await screen.findByTestId('kill-account-stop'));
     await waitFor(() => expect(log.find((sent) => sent.method === 'POST')?.body).toEqual({ on: true, account: 'a1' }));
   });
 
   it('names the account that is stopped, and the administrator where they did it', async () => {
-    switchboard({ installation: null, user: null, accounts: [{ account_id: 'a1', since: '2026-11-23T01:00:00Z' }] });
+    switchboard({
+      hold: null,
+      installation: null,
+      user: null,
+      accounts: [{ account_id: 'a1', since: '2026-11-23T01:00:00Z' }],
+    });
     await waitFor(() => expect(screen.getByTestId('kill-switch-banner')).toHaveTextContent('paper 계좌'));
   });
 });

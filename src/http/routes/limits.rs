@@ -12,6 +12,7 @@ use crate::http::error::{ApiError, ErrorCode};
 use crate::http::extract::{Amount, Json, Object};
 use crate::http::route::{Route, route};
 use crate::http::views::account::AccountView;
+use crate::http::views::hold::HoldView;
 use crate::trading::{HaltScope, Halts};
 
 pub fn routes() -> Vec<Route> {
@@ -41,12 +42,15 @@ struct KillSwitch {
     installation: Option<Timestamp>,
     user: Option<Timestamp>,
     accounts: Vec<AccountHalt>,
+    /// The whole installation waits for an administrator after a restore; `null` = it does not.
+    hold: Option<HoldView>,
 }
 
 impl From<Halts> for KillSwitch {
     fn from(halts: Halts) -> Self {
         let since = |halt: Option<Halt>| halt.map(|h| h.at);
         Self {
+            hold: halts.hold.map(HoldView::from),
             installation: since(halts.installation),
             user: since(halts.user),
             accounts: halts.accounts.into_iter().map(|(id, halt)| AccountHalt { account_id: id.0, since: halt.at }).collect(),

@@ -5,6 +5,7 @@ mod admin;
 mod alerts;
 mod api_keys;
 mod auth;
+mod backups;
 mod bots;
 mod corrections;
 mod credentials;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Route> {
         disclosures::routes(),
         admin::routes(),
         people::routes(),
+        backups::routes(),
         accounts::routes(),
         bots::routes(),
         corrections::routes(),

@@ -5,6 +5,7 @@ pub mod alert;
 pub mod balance;
 pub mod bot;
 pub mod history;
+pub mod hold;
 pub mod order;
 pub mod portfolio;
 pub mod preview;

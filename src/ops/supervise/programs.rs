@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::release::{
-    PROGRAM_FOLDER, RETURNED_FILE, STOPS_FILE, Stops, Undone, WayBack, read_json, release, release_of, way_back_file, write_json,
+    PROGRAM_FOLDER, STOPS_FILE, Stops, Undone, WayBack, read_json, release, release_of, way_back_file, write_json,
 };
+use crate::backup::Returned;
+use crate::domain::limits::ReturnKind;
 use crate::storage::DATABASE_FILE;
 
 const STATE_FILE: &str = "state.json";
@@ -59,15 +61,6 @@ pub(super) struct Choice {
     pub program: PathBuf,
     pub release: String,
     pub on_trial: bool,
-}
-
-/// The content of `DIR/returned.json`.
-#[derive(Serialize)]
-struct Returned<'a> {
-    kind: &'static str,
-    at: Timestamp,
-    from_version: &'a str,
-    to_version: &'a str,
 }
 
 /// The installed program and its predecessor.
@@ -179,8 +172,8 @@ impl Programs {
             self.put_back(snapshot)?;
         }
         let (from, to) = (returning.from.release.as_str(), returning.to.as_str());
-        let returned = Returned { kind: "roll_back", at: returning.at, from_version: from, to_version: to };
-        write_json(&self.data_dir.join(RETURNED_FILE), &returned)?;
+        let returned = Returned { kind: ReturnKind::RollBack, at: returning.at, from: Some(from.to_owned()), generation: None };
+        returned.write(&self.data_dir).map_err(io::Error::other)?;
         match fs_err::remove_file(way_back_file(&self.data_dir)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
@@ -347,9 +340,8 @@ mod tests {
         assert_eq!(place.read(DATABASE_FILE).unwrap(), "data of the old release");
         assert_eq!(place.read("snapshots/left-by-roll-back.redb").unwrap(), "data as the new release likes them");
         assert_eq!(place.read("program/way-back.json"), None);
-        let returned: serde_json::Value = serde_json::from_str(&place.read(RETURNED_FILE).unwrap()).unwrap();
-        let wanted = serde_json::json!({"kind": "roll_back", "at": at(1), "from_version": "1.0-2", "to_version": "1.0-1"});
-        assert_eq!(returned, wanted);
+        let returned = Returned::read(&place.data()).unwrap().unwrap();
+        assert_eq!((returned.kind, returned.at, returned.from.as_deref()), (ReturnKind::RollBack, at(1), Some("1.0-2")));
         let stops: Stops = read_json(&place.data().join("program/stops.json")).unwrap();
         assert_eq!(stops.undone.map(|u| (u.from, u.to, u.reason)), Some(("1.0-2".into(), "1.0-1".into(), "it crashed twice".into())));
         // Not tried again at the next start; but what comes after it is.
@@ -385,7 +377,7 @@ mod tests {
         let mut again = place.install("1.0-2");
         assert_eq!(shown(&again.choose().unwrap()), runs("1.0-1", false));
         assert_eq!(place.read(DATABASE_FILE).unwrap(), "data of the old release");
-        assert!(place.read(RETURNED_FILE).is_some());
+        assert!(Returned::read(&place.data()).unwrap().is_some());
     }
 
     #[test]

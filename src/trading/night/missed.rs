@@ -9,6 +9,7 @@ use super::slots::{calendar, last_call, mark, plan_of, run_of, runs_of};
 use crate::domain::account::AccountMode;
 use crate::domain::calendar::{Calendar, CalendarError, Session};
 use crate::domain::id::AccountId;
+use crate::domain::limits::Return;
 use crate::domain::message::{MissedSession, Notice, ReadinessCheck};
 use crate::domain::schedule::{Job, Slot};
 use crate::domain::slot::{RunState, SlotRun};
@@ -37,6 +38,9 @@ struct Suspects {
     sessions: Vec<Session>,
     /// Older sessions, beyond those.
     earlier: u32,
+    why: Hindrance,
+    /// The data came back from an earlier time.
+    returned: Option<Return>,
 }
 
 impl Trading {
@@ -48,7 +52,8 @@ impl Trading {
         session: Session,
         why: Hindrance,
     ) -> Result<(), TradingError> {
-        self.miss(user, account, Suspects { sessions: vec![session], earlier: 0 }, why).await
+        let returned = self.install_rules()?.returned;
+        self.miss(user, account, Suspects { sessions: vec![session], earlier: 0, why, returned }).await
     }
 
     /// Notes and tells what was missed in every session since the account's last run, up to now.
@@ -60,18 +65,20 @@ impl Trading {
     ) -> Result<(), TradingError> {
         let now = self.clock.now();
         let today = self.calendar.trading_date_for(now).and_then(|date| self.calendar.session_from(date)).map_err(calendar)?;
-        let before = user.read(|v| sessions_since_last_run(v, &self.calendar, account, today, now, why))?;
+        let mut suspects = Suspects { sessions: Vec::new(), earlier: 0, why, returned: self.install_rules()?.returned };
+        let before = user.read(|v| sessions_since_last_run(v, &self.calendar, account, today, now, &suspects))?;
         let earlier = before.len().saturating_sub(MOST_SESSIONS);
-        let sessions = before.into_iter().skip(earlier).chain([today]).collect();
-        self.miss(user, account, Suspects { sessions, earlier: u32::try_from(earlier).unwrap_or(u32::MAX) }, why).await
+        suspects.sessions = before.into_iter().skip(earlier).chain([today]).collect();
+        suspects.earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
+        self.miss(user, account, suspects).await
     }
 
-    async fn miss(&self, user: &UserStore, account: AccountId, suspects: Suspects, why: Hindrance) -> Result<(), TradingError> {
+    async fn miss(&self, user: &UserStore, account: AccountId, suspects: Suspects) -> Result<(), TradingError> {
         let now = self.clock.now();
-        if suspects.earlier == 0 && user.read(|v| overdue(v, account, &suspects.sessions, now, why))?.is_empty() {
+        if suspects.earlier == 0 && user.read(|v| overdue(v, account, &suspects.sessions, now, &suspects))?.is_empty() {
             return Ok(());
         }
-        user.write(move |tx| note(tx, account, &suspects, now, why)).await?;
+        user.write(move |tx| note(tx, account, &suspects, now)).await?;
         Ok(())
     }
 
@@ -104,7 +111,7 @@ fn sessions_since_last_run(
     account: AccountId,
     today: Session,
     now: Timestamp,
-    why: Hindrance,
+    suspects: &Suspects,
 ) -> Result<Vec<Session>, StoreError> {
     let run = view.list_latest(&SLOTS, &account_key(account), None, 1)?.pop();
     let from = match run {
@@ -122,7 +129,7 @@ fn sessions_since_last_run(
     };
     let sessions = from.and_then(walk).unwrap_or_default();
     // The first may have been carried out to its end.
-    let first_is_done = overdue(view, account, sessions.get(..1).unwrap_or_default(), now, why)?.is_empty();
+    let first_is_done = overdue(view, account, sessions.get(..1).unwrap_or_default(), now, suspects)?.is_empty();
     Ok(sessions.into_iter().skip(usize::from(first_is_done)).collect())
 }
 
@@ -132,7 +139,7 @@ fn overdue(
     account: AccountId,
     sessions: &[Session],
     now: Timestamp,
-    why: Hindrance,
+    suspects: &Suspects,
 ) -> Result<Vec<(Session, Vec<Slot>)>, StoreError> {
     let created = view.require(&ACCOUNTS, &account_key(account))?.created_at;
     let mut found = Vec::new();
@@ -141,8 +148,8 @@ fn overdue(
         let runs = runs_of(view, account, session.date)?;
         let ended = |slot: &Slot| runs.iter().any(|r| (r.slot.job, r.slot.n) == (slot.job, slot.n) && r.state != RunState::Running);
         let slots = plan.slots();
-        let too_late = |slot: &Slot| match why {
-            Hindrance::Outage => now > last_call(slot.job, slot.at, &plan),
+        let too_late = |slot: &Slot| match suspects.why {
+            Hindrance::Outage => now > last_call(suspects.returned.as_ref(), slot.job, slot.at, &plan),
             Hindrance::NoKey => slots.last().is_some_and(|last| now >= last.at),
         };
         let missed: Vec<Slot> = slots.iter().filter(|s| s.at <= now && s.at >= created && !ended(s) && too_late(s)).copied().collect();
@@ -153,8 +160,9 @@ fn overdue(
     Ok(found)
 }
 
-fn note(tx: &mut UserTx<'_>, account: AccountId, suspects: &Suspects, now: Timestamp, why: Hindrance) -> Result<(), StoreError> {
-    let found = overdue(&tx.view(), account, &suspects.sessions, now, why)?;
+fn note(tx: &mut UserTx<'_>, account: AccountId, suspects: &Suspects, now: Timestamp) -> Result<(), StoreError> {
+    let why = suspects.why;
+    let found = overdue(&tx.view(), account, &suspects.sessions, now, suspects)?;
     let books = Books::read(&tx.view(), account)?;
     let mut sessions = Vec::new();
     let mut only = None;

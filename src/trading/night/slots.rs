@@ -13,6 +13,7 @@ use crate::domain::bot::Sheet;
 use crate::domain::calendar::{CalendarError, Session};
 use crate::domain::fact::{Actor, Event};
 use crate::domain::id::AccountId;
+use crate::domain::limits::{Return, ReturnKind};
 use crate::domain::message::Notice;
 use crate::domain::schedule::respace::{MAX_SHARE, respaced};
 use crate::domain::schedule::{Job, SessionPlan, Slot};
@@ -40,8 +41,21 @@ pub(in crate::trading) enum Outcome {
     Later,
 }
 
+/// Whether a slot never runs, because the data are those of an earlier time. What was due by then may have been
+/// done by whoever had the data; after a restore that holds for the rest of a session, too, whose orders were
+/// decided there.
+pub(in crate::trading) fn is_void(returned: Option<&Return>, job: Job, due: Timestamp, plan: &SessionPlan) -> bool {
+    returned.is_some_and(|returned| {
+        let decided_there = returned.kind == ReturnKind::Restore && plan.decision <= returned.until;
+        due <= returned.until || (decided_there && matches!(job, Job::Slice | Job::ClosingBuy))
+    })
+}
+
 /// A late slot still runs until this.
-pub(in crate::trading) fn last_call(job: Job, due: Timestamp, plan: &SessionPlan) -> Timestamp {
+pub(in crate::trading) fn last_call(returned: Option<&Return>, job: Job, due: Timestamp, plan: &SessionPlan) -> Timestamp {
+    if is_void(returned, job, due, plan) {
+        return Timestamp::MIN;
+    }
     let after = |at: Timestamp, by: i64| at.saturating_add(SignedDuration::from_mins(by)).unwrap_or(at);
     match job {
         Job::Readiness => plan.open,
@@ -154,6 +168,7 @@ impl Trading {
     async fn run_session(&self, line: &Line, session: Session) -> Result<(), TradingError> {
         let mut held: BTreeSet<Job> = BTreeSet::new();
         let mut problem = None;
+        let returned = self.install_rules()?.returned;
         'again: loop {
             self.respace_after_outage(line, session.date).await?;
             self.miss_of(&line.user, line.account_id, session, Hindrance::Outage).await?;
@@ -169,7 +184,7 @@ impl Trading {
                     continue;
                 }
                 // What has become too late meanwhile is noted the next time.
-                if held.contains(&slot.job) || now > last_call(slot.job, slot.at, &plan) {
+                if held.contains(&slot.job) || now > last_call(returned.as_ref(), slot.job, slot.at, &plan) {
                     continue;
                 }
                 match keep(&mut problem, self.run_slot(line, &plan, slot).await) {
@@ -224,12 +239,17 @@ impl Trading {
     async fn respace_after_outage(&self, line: &Line, session: Date) -> Result<(), TradingError> {
         let (account, now) = (line.account_id, self.clock.now());
         let Some(plan) = line.user.read(|v| self.plan(v, account, session))? else { return Ok(()) };
+        let returned = self.install_rules()?.returned;
         let (runs, books) = line.user.read(|v| Ok::<_, StoreError>((runs_of(v, account, session)?, Books::read(v, account)?)))?;
         let of_slices = || runs.iter().filter(|r| r.slot.job == Job::Slice);
         let done = of_slices().filter(|r| r.state != RunState::Running).count();
         let overdue = plan.slices.iter().skip(done).filter(|at| **at <= now).count();
         let traded = |s: &&Sheet| s.session == session && !books.is_imported(s);
-        if overdue < 2 || now > last_call(Job::Slice, plan.open, &plan) || !books.sheets.iter().any(|s| traded(&s)) {
+        if overdue < 2
+            || is_void(returned.as_ref(), Job::Slice, now, &plan)
+            || now > last_call(None, Job::Slice, plan.open, &plan)
+            || !books.sheets.iter().any(|s| traded(&s))
+        {
             return Ok(());
         }
         // A slice that was begun is brought to its end first; then the rest is spread.

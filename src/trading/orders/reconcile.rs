@@ -406,7 +406,8 @@ impl Trading {
         let asked_in_vain = order.cancel_requested && !is_recent(order, now);
         let too_large = || line.user.read(|v| v.require(&ACCOUNTS, &account_key(line.account_id))).map(|a| is_too_large(&a, order));
         let wanted = now >= order.intent.expires_at || asked_in_vain || self.is_halted(line.user.id(), line.account_id)? || too_large()?;
-        if !wanted || !cancellable || closed {
+        // While the installation is held, somebody else may be the one whose order it is.
+        if !wanted || !cancellable || closed || self.install_rules()?.hold.is_some() {
             return Ok(());
         }
         {

@@ -1,13 +1,14 @@
 //! Permissions and kill switches as they are stored. They are read inside the transaction that
 //! journals an order, so that a switch which was thrown holds from the next order on.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::domain::id::{AccountId, UserId};
-use crate::domain::limits::{Halt, InstallRules, UserRules};
+use crate::domain::limits::{Halt, Hold, HoldReason, InstallRules, Return, ReturnKind, UserRules};
 use crate::domain::message::Notice;
 use crate::storage::tables::{ACCOUNTS, HALTS, INSTALL_RULES, RULES_ROW, USER_RULES};
-use crate::storage::{Key, StoreError, UserTx, UserView, View, account_key};
+use crate::storage::{Key, StoreError, Tx, UserTx, UserView, View, account_key};
 use crate::trading::bus::LiveEvent;
 use crate::trading::error::TradingError;
 use crate::trading::tick::Trading;
@@ -37,6 +38,8 @@ pub struct Halts {
     pub installation: Option<Halt>,
     pub user: Option<Halt>,
     pub accounts: Vec<(AccountId, Halt)>,
+    /// Over everything else.
+    pub hold: Option<Hold>,
 }
 
 fn one_row() -> Key {
@@ -118,6 +121,57 @@ impl Trading {
             .await?)
     }
 
+    /// Holds the whole installation: from the commit on nothing is sent. A hold that is on stays.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn hold(&self, reason: HoldReason) -> Result<bool, TradingError> {
+        let now = self.clock.now();
+        let held = self.store.write(move |tx| -> Result<bool, StoreError> {
+            let rules = of_installation(&tx.view())?;
+            if rules.hold.is_some() {
+                return Ok(false);
+            }
+            let hold = Hold { since: now, reason: reason.clone() };
+            tx.audit(now, None, "installation.held", json!({ "hold": hold }))?;
+            tx.put(&INSTALL_RULES, &one_row(), &InstallRules { hold: Some(hold), ..rules })?;
+            Ok(true)
+        });
+        Ok(held.await?)
+    }
+
+    /// Lifts the hold on an administrator's word that nobody else trades these data. What was due until now
+    /// counts as missed.
+    ///
+    /// # Errors
+    /// `Refused` when there is no hold; when the store cannot be written.
+    pub async fn lift_hold(&self, by: Option<UserId>) -> Result<Hold, TradingError> {
+        let now = self.clock.now();
+        let lifted = self.store.write(move |tx| -> Result<Option<Hold>, StoreError> {
+            let rules = of_installation(&tx.view())?;
+            let Some(hold) = rules.hold.clone() else { return Ok(None) };
+            let at = rules.returned.as_ref().filter(|_| hold.reason == HoldReason::Restored).map_or(now, |r| r.at);
+            let returned = Some(Return { kind: ReturnKind::Restore, at, until: now });
+            tx.put(&INSTALL_RULES, &one_row(), &InstallRules { hold: None, returned, ..rules })?;
+            tx.audit(now, by, "installation.released", json!({ "hold": hold }))?;
+            Ok(Some(hold))
+        });
+        lifted.await?.ok_or_else(|| TradingError::refused("no_hold", "the installation is not held: there is nothing to lift"))
+    }
+
+    /// Notes that the data are those of an earlier time. After a restore the installation is held.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn note_return(tx: &mut Tx<'_>, kind: ReturnKind, now: Timestamp) -> Result<(), StoreError> {
+        let rules = of_installation(&tx.view())?;
+        let hold = match kind {
+            ReturnKind::Restore => Some(Hold { since: now, reason: HoldReason::Restored }),
+            ReturnKind::RollBack => rules.hold.clone(),
+        };
+        tx.put(&INSTALL_RULES, &one_row(), &InstallRules { hold, returned: Some(Return { kind, at: now, until: now }), ..rules })
+    }
+
     /// Replaces what one user may do.
     ///
     /// # Errors
@@ -147,7 +201,8 @@ impl Trading {
             for account in rows.accounts()? {
                 accounts.extend(rows.get(&HALTS, &account_switch(account.id))?.map(|halt| (account.id, halt)));
             }
-            Ok::<_, StoreError>(Halts { installation: of_installation(view)?.halt, user: rows.get(&HALTS, &user_switch())?, accounts })
+            let InstallRules { halt, hold, .. } = of_installation(view)?;
+            Ok::<_, StoreError>(Halts { installation: halt, user: rows.get(&HALTS, &user_switch())?, accounts, hold })
         })?)
     }
 

@@ -13,12 +13,13 @@ use super::compare::{Moving, Sides, Verdict, judge, looks_like_a_bots, share_rat
 use super::differences::{market_key, question_key, recent_split};
 use crate::brokers::{BrokerOrder, BrokerPosition};
 use crate::domain::account::AccountMode;
+use crate::domain::bot::{Bot, Sheet};
 use crate::domain::difference::{Checked, Difference, DifferenceKind, OutsideExecution, OutsideSeen, Proposal, SplitRatio};
 use crate::domain::id::{AccountId, DifferenceId};
 use crate::domain::instrument::Market;
 use crate::domain::message::Notice;
 use crate::domain::money::{decimal_from_f64, f64_from_decimal};
-use crate::domain::order::{Environment, Order};
+use crate::domain::order::{Environment, Order, Side};
 use crate::storage::tables::{
     ACCOUNTS, CASH_CHECKED, CASH_DIFFERENCES, CHECKED, DIFFERENCES, KNOWN_PRICES, OUTSIDE_SEEN, POSITIONS, UserTable,
 };
@@ -30,6 +31,7 @@ use crate::trading::line::Line;
 use crate::trading::night::slots::calendar;
 use crate::trading::orders::evidence::OwnNumbers;
 use crate::trading::orders::reconcile::{keep, orders_from};
+use crate::trading::orders::rules;
 use crate::trading::tick::{Trading, lock};
 
 /// Between two comparisons of one market while it is open, and while it is closed.
@@ -39,8 +41,10 @@ const EVERY_CLOSED: SignedDuration = SignedDuration::from_hours(1);
 const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// So long after an order changed, the broker's lists of orders and of positions may disagree.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
-/// Executions outside are looked for at most so many days back.
+/// Executions outside are looked for at most so many days back, …
 const LONGEST: i64 = 7;
+/// … and so many when the data came back from an earlier time since the last look: brokers list no more.
+const LONGEST_AFTER_RETURN: i64 = 90;
 
 #[derive(Clone, Copy, Debug)]
 struct Pace {
@@ -250,7 +254,11 @@ impl Trading {
         let account = line.account_id;
         let today = self.calendar_of(market).local_date(self.clock.now());
         let checked = line.user.read(|v| v.get(&CHECKED, &market_key(account, market)))?;
-        let from = checked.map_or(today, |c| c.listed_from.max(today.saturating_sub(LONGEST.days())));
+        let returned = self.install_rules()?.returned;
+        let from = checked.map_or(today, |c| {
+            let longest = if returned.is_some_and(|r| c.at < r.at) { LONGEST_AFTER_RETURN } else { LONGEST };
+            c.listed_from.max(today.saturating_sub(longest.days()))
+        });
         let open: Vec<Order> = line.user.read(|v| v.open_orders(account))?;
         let of_market = |o: &&Order| o.intent.market == market && !o.state.is_final() && !self.service.is_sending(o.intent.order_id);
         let open: Vec<&Order> = open.iter().filter(of_market).collect();
@@ -462,17 +470,34 @@ impl<'t, 'b> Comparing<'t, 'b> {
         if !of_a_bot && gained >= -(difference.ours - of_bots).max(Decimal::ZERO) {
             return Ok(Some(Proposal::Person));
         }
-        let able = |b: &&crate::domain::bot::Bot| {
+        let able = |b: &&Bot| {
             let held: f64 = self.books.holdings_of(b.id).iter().map(|h| h.quantity).sum();
             b.symbol == difference.symbol
                 && b.market == difference.market
                 && (gained > Decimal::ZERO || decimal_from_f64(held).unwrap_or_default() >= -gained)
         };
-        let mut bots = self.books.bots.iter().filter(able);
-        Ok(match (bots.next(), bots.next()) {
-            (Some(bot), None) => Some(Proposal::Bot { bot_id: bot.id, name: bot.name.clone() }),
+        let able: Vec<&Bot> = self.books.bots.iter().filter(able).collect();
+        let by_slot: Vec<&Bot> = able.iter().copied().filter(|bot| self.had_these_slices(bot, difference)).collect();
+        Ok(match (able.as_slice(), by_slot.as_slice()) {
+            ([bot], _) | (_, [bot]) => Some(Proposal::Bot { bot_id: bot.id, name: bot.name.clone() }),
             _ => None,
         })
+    }
+
+    /// Whether the executions are what the slices of a bot's open sheet come to: the same side, and each so many
+    /// shares as one slice.
+    fn had_these_slices(&self, bot: &Bot, difference: &Difference) -> bool {
+        let of_a_slice = |sheet: &Sheet, execution: &OutsideExecution| {
+            let planned = sheet.total / sheet.slices_total.max(1) as f64;
+            let quantity = execution.quantity as f64;
+            let (same_side, shares) = match execution.side {
+                Side::Buy => (sheet.kind.is_buy(), planned * quantity / f64_from_decimal(execution.gross)),
+                Side::Sell => (sheet.kind.is_sell(), planned),
+            };
+            same_side && (shares - quantity).abs() <= 1.0
+        };
+        let mut sheets = self.books.sheets.iter().filter(|s| s.bot_id == Some(bot.id));
+        !difference.executions.is_empty() && sheets.any(|sheet| difference.executions.iter().all(|e| of_a_slice(sheet, e)))
     }
 
     fn announce(&mut self, difference: &Difference, ratio: Option<SplitRatio>) -> Result<(), StoreError> {
@@ -503,7 +528,14 @@ impl<'t, 'b> Comparing<'t, 'b> {
         // What the old program ordered before this account began to trade is no sign that it still runs.
         let started = self.books.account.started_at;
         let since_start = |e: &&OutsideExecution| e.ordered_at.zip(started).is_none_or(|(ordered, started)| ordered >= started);
-        let alike = difference.executions.iter().filter(|e| looks_like_a_bots(e)).filter(since_start);
+        // Nor is what these very bots ordered before the data came back from an earlier time.
+        let install = rules::install(self.tx)?;
+        if install.hold.is_some() {
+            return Ok(());
+        }
+        let until = install.returned.map(|r| r.until);
+        let ours = |e: &&OutsideExecution| until.is_some_and(|until| e.ordered_at.is_none_or(|ordered| ordered <= until));
+        let alike = difference.executions.iter().filter(|e| looks_like_a_bots(e)).filter(since_start).filter(|e| !ours(e));
         let alike: Vec<String> = alike.map(|e| e.broker_order_no.clone()).collect();
         if !trades || self.first || alike.is_empty() {
             return Ok(());

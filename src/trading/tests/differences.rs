@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::account::AccountMode;
-use crate::domain::difference::{CashReason, Difference, DifferenceKind, SplitRatio};
+use crate::domain::difference::{CashReason, Difference, DifferenceKind, Proposal, SplitRatio};
 use crate::domain::id::DifferenceId;
 use crate::domain::instrument::Market;
 use crate::domain::money::Currency;
@@ -43,6 +43,31 @@ async fn an_ordinary_night_asks_nothing() {
         assert_eq!(position(&world, &kim, symbol), kim.broker.shares(symbol), "{symbol}");
     }
     world.check(&kim);
+}
+
+#[tokio::test]
+async fn of_several_bots_the_one_whose_slices_these_are_is_proposed() {
+    let mut world = World::new(EVENING);
+    let small = bot("TQ_1", "TQQQ");
+    let large = crate::domain::bot::Bot { seed: small.seed * 8.0, ..bot("TQ_2", "TQQQ") };
+    let ids = [small.id, large.id];
+    let kim = world.user(vec![(small, 0.0, 0.0), (large, 0.0, 0.0)]);
+    let mut at = time(EVENING);
+    while world.books(&kim).sheets.len() < 2 {
+        at += jiff::SignedDuration::from_mins(5);
+        world.run_until(&at.to_string(), STEP).await;
+    }
+    for id in ids {
+        let sheet = world.books(&kim).sheets.into_iter().find(|s| s.bot_id == Some(id)).unwrap();
+        let shares = (sheet.total / sheet.slices_total as f64 / 60.0).floor() as u64;
+        assert!(shares > 0, "{sheet:?}");
+        kim.broker.trade_outside("TQQQ", Side::Buy, shares, "60", "60");
+        look(&world, &kim).await;
+        let proposal = asked(&world, &kim).pop().unwrap().proposal;
+        assert!(matches!(&proposal, Some(Proposal::Bot { bot_id, .. }) if *bot_id == id), "{shares}: {proposal:?}");
+        answer(&world, &kim, 0, Answer::OfBot { bot: id, price: None }).await;
+        assert_eq!(asked(&world, &kim), []);
+    }
 }
 
 #[tokio::test]

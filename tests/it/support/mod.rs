@@ -72,6 +72,11 @@ impl TestServer {
         Self::open(dir, config, wall, market).await
     }
 
+    /// Over a folder that was made before.
+    pub async fn over(dir: TempDir, config: Config, wall: Arc<SteppedClock>, market: Arc<SteppedClock>) -> Self {
+        Self::open(dir, config, wall, market).await
+    }
+
     async fn open(dir: TempDir, config: Config, wall: Arc<SteppedClock>, market: Arc<SteppedClock>) -> Self {
         let app = App::open(config, wall.clone(), market.clone()).await.unwrap();
         let bound = server::bind(&app, server::open_port(Listen::At("127.0.0.1:0".parse().unwrap())).unwrap()).unwrap();

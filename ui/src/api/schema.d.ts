@@ -3145,6 +3145,7 @@ export interface components {
             installation: string | null;
             /** Format: date-time */
             user: string | null;
+            hold: null | components["schemas"]["Hold"];
         };
         KillSwitchChange: {
             /**
@@ -5152,6 +5153,106 @@ export interface components {
             profit_usd: string;
             /** Format: int32 */
             year: number;
+        };
+        BackupSettings: {
+            enabled: boolean;
+            at: string;
+            daily: number;
+            weekly: number;
+            monthly: number;
+            min_free_mib: number;
+        };
+        FolderProblem: {
+            code: string;
+            detail: string;
+        };
+        BackupFolder: {
+            path: string;
+            free_bytes: number | null;
+            problem: null | components["schemas"]["FolderProblem"];
+        };
+        RecoveryKeyState: {
+            id: string | null;
+            /** Format: date-time */
+            shown_at: string | null;
+            /** Format: date-time */
+            proved_at: string | null;
+            asked: number[] | null;
+            /** Format: date-time */
+            ask_at: string | null;
+        };
+        Contents: {
+            schema: number;
+            spaces: number;
+            rows: number;
+            sha256: string;
+        };
+        Made: {
+            name: string;
+            bytes: number;
+            content_bytes: number;
+            contents: components["schemas"]["Contents"];
+        };
+        LastBackup: {
+            /** Format: date-time */
+            at: string;
+            took_ms: number;
+            made: components["schemas"]["Made"];
+        };
+        Failure: {
+            /** Format: date-time */
+            at: string;
+            code: string;
+            detail: string;
+        };
+        Drill: {
+            /** Format: date-time */
+            at: string;
+            backup: string;
+            took_ms: number;
+            rows: number;
+            failure: null | components["schemas"]["Failure"];
+        };
+        Listed: {
+            name: string;
+            bytes: number;
+            /** Format: date-time */
+            created_at: string | null;
+            version: string | null;
+            generation: number | null;
+            foreign: boolean;
+            problem: string | null;
+        };
+        Hold: {
+            /** Format: date-time */
+            since: string;
+            reason: string;
+            generation: number | null;
+        };
+        Backups: {
+            settings: components["schemas"]["BackupSettings"];
+            /** Format: date-time */
+            next_at: string | null;
+            running: boolean;
+            last: null | components["schemas"]["LastBackup"];
+            failure: null | components["schemas"]["Failure"];
+            drill: null | components["schemas"]["Drill"];
+            folder: components["schemas"]["BackupFolder"];
+            sets: components["schemas"]["Listed"][];
+            recovery_key: components["schemas"]["RecoveryKeyState"];
+            /** Format: date-time */
+            passphrase_since: string | null;
+            generation: number;
+            hold: null | components["schemas"]["Hold"];
+        };
+        RecoveryKeyView: {
+            id: string;
+            words: string[];
+            qr_svg: string;
+        };
+        TwoWords: {
+            first: string;
+            second: string;
         };
     };
     responses: never;

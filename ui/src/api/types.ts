@@ -174,6 +174,12 @@ export type AdminSettingsPatch = Schemas['InstallationSettingsPatch'];
 export type LiveTrading = Schemas['LiveTrading'];
 export type UserRules = Schemas['Rules'];
 export type KillSwitch = Schemas['KillSwitch'];
+export type Hold = Schemas['Hold'];
+export type Backups = Schemas['Backups'];
+export type BackupSettings = Schemas['BackupSettings'];
+export type BackupSet = Schemas['Listed'];
+export type RecoveryKey = Schemas['RecoveryKeyView'];
+export type TwoWords = Schemas['TwoWords'];
 export type AccountLimits = Schemas['AccountLimits'];
 
 export type LiveEvent = Schemas['LiveEvent'];

@@ -3,7 +3,7 @@
 
 use crate::domain::account::{Account, AccountMode, Rung};
 use crate::domain::id::{BotId, UserId};
-use crate::domain::limits::InstallRules;
+use crate::domain::limits::{HoldReason, InstallRules};
 use crate::domain::order::{Environment, OrderIntent, OrderOrigin, Reason};
 use crate::storage::tables::{ACCOUNTS, BOTS};
 use crate::storage::{Store, StoreError, UserTx, UserView, account_key};
@@ -41,6 +41,9 @@ pub(super) fn permission(
     if intent.environment != account.environment {
         return Ok(environment_mismatch());
     }
+    if let Some(hold) = &install.hold {
+        return Ok(refuse("held", words_of_hold(&hold.reason)));
+    }
     if let Some(who) = rules::halted(view, install, intent.account_id)? {
         return Ok(refuse("halted", format!("the kill switch of {} is on: no new order passes until it is lifted", who.words())));
     }
@@ -70,6 +73,17 @@ pub(super) fn permission(
         return Ok(refuse("more_than_one_share", message));
     }
     Ok(None)
+}
+
+fn words_of_hold(reason: &HoldReason) -> &'static str {
+    match reason {
+        HoldReason::Restored => {
+            "these data came out of a backup: nothing is traded until an administrator confirms that the old installation is off"
+        }
+        HoldReason::Superseded { .. } => {
+            "a backup of these data was restored elsewhere: nothing is traded here until an administrator takes over again"
+        }
+    }
 }
 
 /// The order as it may be made: a bot of a live account on the rung of one share orders one share,

@@ -53,6 +53,7 @@ function useStopped(state: KillSwitch | undefined): string | null {
   const { t } = useTranslation();
   const { accounts } = useCurrentAccount();
   if (!state) return null;
+  if (state.hold) return t(state.hold.reason === 'restored' ? 'killSwitch.heldRestored' : 'killSwitch.heldSuperseded');
   if (state.installation) return t('killSwitch.stoppedInstallation');
   if (state.user) return t('killSwitch.stoppedUser');
   const names = state.accounts.map((halt) => accounts.find((item) => item.id === halt.account_id)?.name ?? '?');
@@ -63,7 +64,9 @@ function useStopped(state: KillSwitch | undefined): string | null {
 export function KillSwitchBanner() {
   const { t } = useTranslation();
   const open = useOpenKillSwitch();
-  const text = useStopped(useKillSwitch().data);
+  const { user } = useSession();
+  const state = useKillSwitch().data;
+  const text = useStopped(state);
   if (!text) return null;
   return (
     <div
@@ -72,9 +75,17 @@ export function KillSwitchBanner() {
       className="bg-danger flex flex-wrap items-center print:hidden justify-center gap-x-3 px-3 py-1 text-center text-sm font-semibold text-white dark:text-black"
     >
       {text}
-      <button type="button" className="min-h-8 underline" onClick={open}>
-        {t('killSwitch.look')}
-      </button>
+      {!state?.hold ? (
+        <button type="button" className="min-h-8 underline" onClick={open}>
+          {t('killSwitch.look')}
+        </button>
+      ) : (
+        user?.role === 'admin' && (
+          <Link to="/admin/backup" className="min-h-8 underline">
+            {t('killSwitch.look')}
+          </Link>
+        )
+      )}
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { useAdminSettings, useAdminSystem, useSaveAdminSettings } from '../../api/queries/admin';
 import { useSession } from '../../api/session';
 import { DisclosureCard } from '../../components/layout/Disclosure';
+import { ButtonLink } from '../../components/ui/button';
 import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Choice } from '../../components/ui/field';
@@ -30,6 +31,7 @@ export function AdminPage() {
         <Networks />
         <ProvidersCard />
         <System />
+        <Backup />
         <InstallationAudit />
       </div>
     </>
@@ -107,6 +109,18 @@ function System() {
           />
         )}
       </QueryView>
+    </Card>
+  );
+}
+
+function Backup() {
+  const { t } = useTranslation();
+  return (
+    <Card title={t('backup.title')}>
+      <p className="text-muted mb-3 text-sm">{t('backup.sub')}</p>
+      <ButtonLink to="/admin/backup" data-testid="open-backup">
+        {t('backup.open')}
+      </ButtonLink>
     </Card>
   );
 }

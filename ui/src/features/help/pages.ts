@@ -11,6 +11,7 @@ export const pages = [
   'orders',
   'remote',
   'leaving',
+  'backup',
   'troubleshooting',
   'admin',
   'api',
