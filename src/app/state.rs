@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use super::config::Config;
 use super::connector::KisConnector;
 use super::feeds::Feeds;
+use super::metrics::Metrics;
 use super::privacy::{self, Tightened};
 use super::transfers::Transfers;
 use super::web::ProviderWeb;
 use crate::auth::oidc::Providers;
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, RotationError, Vault, VaultError, open_vault};
 use crate::brokers::BrokerError;
+use crate::brokers::calls::Calls;
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
 use crate::market::MasterFiles;
@@ -40,6 +42,10 @@ pub struct App {
     pub connector: Arc<KisConnector>,
     pub masters: MasterFiles,
     pub telegram: Telegram,
+    /// What becomes of calls to brokers and the messenger.
+    pub calls: Calls,
+    /// What is counted for monitoring programs.
+    pub metrics: Metrics,
     /// Exports and imports that go on.
     pub transfers: Transfers,
     /// The scheduler's beat.
@@ -105,7 +111,9 @@ impl App {
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
         let hosts = config.brokers.kis.clone();
-        let connector = Arc::new(KisConnector::new(store.clone(), vault.clone(), hosts, config.egress.clone(), market.clone())?);
+        let calls = Calls::new(wall.clone());
+        let egress = config.egress.clone();
+        let connector = Arc::new(KisConnector::new(store.clone(), vault.clone(), hosts, egress, market.clone(), calls.clone())?);
         let http = connector.http();
         let telegram = Telegram::new(http.clone(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
@@ -128,6 +136,8 @@ impl App {
             connector,
             masters,
             telegram,
+            calls,
+            metrics: Metrics::default(),
             transfers: Transfers::default(),
             pulse,
             opened_at,

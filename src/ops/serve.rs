@@ -18,7 +18,7 @@ pub(super) async fn serve(config: Config) -> Result<(), String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let port = server::open_port(config.listen).map_err(|e| e.to_string())?;
     let tightened = state::prepare_folder(&config.data_dir).map_err(|e| e.to_string())?;
-    let _logs = logging::start(&config.data_dir)?;
+    let _logs = logging::start(&config.data_dir, clock.clone())?;
     tightened.log();
     let app = App::open(config, clock.clone(), clock).await.map_err(|e| e.to_string())?;
     run(app, port, None).await

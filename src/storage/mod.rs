@@ -5,6 +5,7 @@
 //! backup and verification: [`View::user_ids`] tells them whose handles to open.
 
 mod audit;
+mod commits;
 #[cfg(test)]
 mod faults;
 mod invariants;
@@ -28,6 +29,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+pub use commits::Commits;
 pub use audit::{AUDIT, AuditRow, BrokenChain, SYSTEM_AUDIT};
 #[cfg(test)]
 pub use faults::CommitsLeft;
@@ -59,6 +61,7 @@ struct Inner {
     writer: Writer,
     engine: Arc<dyn Engine>,
     revisions: Arc<Revisions>,
+    commits: Commits,
 }
 
 impl std::fmt::Debug for Store {
@@ -90,8 +93,9 @@ impl Store {
     }
 
     fn with_engine(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
-        let revisions = Arc::new(Revisions::default());
-        Ok(Self { inner: Arc::new(Inner { writer: Writer::start(engine.clone(), revisions.clone())?, engine, revisions }) })
+        let (revisions, commits) = (Arc::new(Revisions::default()), Commits::default());
+        let writer = Writer::start(engine.clone(), revisions.clone(), commits.clone())?;
+        Ok(Self { inner: Arc::new(Inner { writer, engine, revisions, commits }) })
     }
 
     /// Runs `f` on a snapshot of the whole store. Never held across an `.await`.
@@ -142,6 +146,11 @@ impl Store {
     /// Writes that wait for the next commit.
     pub fn waiting_writes(&self) -> usize {
         self.inner.writer.waiting()
+    }
+
+    /// What was committed since the start. Work that wrote nothing is no commit.
+    pub fn commits(&self) -> &Commits {
+        &self.inner.commits
     }
 
     /// The handle for one user's rows.

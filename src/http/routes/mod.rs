@@ -19,6 +19,7 @@ mod imports;
 mod leaving;
 mod limits;
 mod market;
+mod observation;
 mod orders;
 mod people;
 mod portfolio;
@@ -38,6 +39,7 @@ use super::route::Route;
 pub fn all() -> Vec<Route> {
     [
         system::routes(),
+        observation::routes(),
         auth::routes(),
         recovery::routes(),
         identities::routes(),
