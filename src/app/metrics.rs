@@ -166,6 +166,7 @@ impl App {
         gauge(registry, "backup_age_seconds", "Time since the last good backup, NaN when there is none", age.map_or(f64::NAN, |s| s as f64));
         let ahead = report.clock_ahead_ms.map_or(f64::NAN, |ms| ms as f64 / 1_000.0);
         gauge(registry, "clock_ahead_seconds", "How far the clock is ahead of the hosts that were spoken to, NaN when not known", ahead);
+        gauge(registry, "alerts", "Conditions that administrators were told of and that are not over", report.alerts.len() as f64);
         gauge(registry, "outbox_messages", "Messages that wait for delivery", report.outbox as f64);
         gauge(registry, "transfers", "Exports and imports under way", report.transfers as f64);
         let masters = report.masters_day.map(|day| (crate::domain::clock::kst_date(self.market.now()) - day).get_days());

@@ -1,10 +1,12 @@
 //! Composition: configuration, clocks, the one [`App`] that holds all parts, and its start and stop.
 
+pub mod certificate;
 pub mod chat;
 pub mod clock;
 pub mod config;
 pub mod connector;
 pub mod credentials;
+pub mod expiry;
 pub mod feeds;
 pub mod hosts;
 pub mod leaving;
@@ -16,6 +18,7 @@ pub mod startup;
 pub mod state;
 pub mod system;
 pub mod transfers;
+pub mod watch;
 mod web;
 
 pub use config::Config;

@@ -19,6 +19,8 @@ const DELIVER: &str = "*/3 * * * * *";
 const FOLLOW: &str = "*/5 * * * * *";
 /// The day's master files are looked for this often.
 const LISTS: &str = "*/30 * * * * *";
+/// The installation itself is looked after this often.
+const WATCH: &str = "20 * * * * *";
 /// Uploads that nobody confirmed are looked for this often.
 const SWEEP: &str = "0 */10 * * * *";
 
@@ -34,6 +36,9 @@ pub struct Background {
 /// When any of it does not run: a server that trades nothing and tells nobody must not look alive.
 pub async fn start(app: &Arc<App>) -> Result<Background, TickerError> {
     sweep(app);
+    if let Err(error) = app.note_start().await {
+        tracing::warn!(%error, "the start cannot be noted");
+    }
     let period = app.config.simulation_speed.map(|_| FAST_TICK);
     let ticker = Ticker::start(app.trading.clone(), app.pulse.clone(), period).await?;
     if let Err(error) = housekeeping(app, &ticker).await {
@@ -49,6 +54,9 @@ pub async fn start(app: &Arc<App>) -> Result<Background, TickerError> {
 pub async fn stop(app: &Arc<App>, background: Background) {
     background.ticker.stop().await;
     app.feeds.close();
+    if let Err(error) = app.note_stop().await {
+        tracing::warn!(%error, "the stop cannot be noted");
+    }
     tracing::info!(data_dir = %app.config.data_dir.display(), "stopped");
 }
 
@@ -60,6 +68,8 @@ async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError
     ticker.every(FOLLOW, move || follow(weak.clone())).await?;
     let weak = Arc::downgrade(app);
     ticker.every(LISTS, move || lists(weak.clone())).await?;
+    let weak = Arc::downgrade(app);
+    ticker.every(WATCH, move || watch(weak.clone())).await?;
     let weak = Arc::downgrade(app);
     let clean = move || {
         let app = weak.upgrade();
@@ -86,6 +96,14 @@ async fn lists(app: Weak<App>) {
     let Some(app) = app.upgrade() else { return };
     if app.feeds.is_anybody_keyed() {
         app.masters.refresh_if_due().await;
+    }
+}
+
+/// Looks after the installation.
+async fn watch(app: Weak<App>) {
+    let Some(app) = app.upgrade() else { return };
+    if let Err(error) = app.look_after().await {
+        tracing::warn!(%error, "the installation cannot be looked after");
     }
 }
 

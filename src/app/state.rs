@@ -11,6 +11,7 @@ use super::feeds::Feeds;
 use super::metrics::Metrics;
 use super::privacy::{self, Tightened};
 use super::transfers::Transfers;
+use super::watch::{OutpostWeb, Watch};
 use super::web::ProviderWeb;
 use crate::auth::oidc::Providers;
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, RotationError, Vault, VaultError, open_vault};
@@ -48,6 +49,10 @@ pub struct App {
     pub metrics: Metrics,
     /// Exports and imports that go on.
     pub transfers: Transfers,
+    /// Looks after the installation itself.
+    pub watch: Watch,
+    /// The way to addresses that administrators entered.
+    pub(super) web: OutpostWeb,
     /// The scheduler's beat.
     pub pulse: Pulse,
     /// When this process opened its data, in wall time.
@@ -95,6 +100,7 @@ impl App {
     pub async fn open(config: Config, wall: Arc<dyn Clock>, market: Arc<dyn Clock>) -> Result<Arc<Self>, OpenError> {
         let dir = config.data_dir.as_path();
         prepare_folder(dir)?;
+        let watch = Watch::begin(dir);
         let passphrase = config.master_passphrase.as_ref();
         let master = MasterKey::load_or_create(dir, dir.join(DATABASE_FILE).exists(), passphrase)?;
         let store = Store::open(dir)?;
@@ -107,7 +113,8 @@ impl App {
         })?;
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?.with_rate(config.calls_per_second);
         let web = ProviderWeb::new(&config.egress, config.provider_patience).map_err(|e| TradingError::from(BrokerError::from(e)))?;
-        let providers = Providers::new(auth.clone(), Arc::new(web));
+        let web = Arc::new(web);
+        let providers = Providers::new(auth.clone(), web.clone());
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
         let hosts = config.brokers.kis.clone();
@@ -139,6 +146,8 @@ impl App {
             calls,
             metrics: Metrics::default(),
             transfers: Transfers::default(),
+            watch,
+            web,
             pulse,
             opened_at,
         }))

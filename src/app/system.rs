@@ -11,6 +11,7 @@ use crate::auth::AuthError;
 use crate::brokers::calls::clock_ahead_ms;
 use crate::domain::order::Environment;
 use crate::domain::user::User;
+use crate::domain::watch::Episode;
 use crate::storage::{DATABASE_FILE, StoreError};
 use crate::trading::SlotsOverview;
 
@@ -55,6 +56,8 @@ pub struct SystemReport {
     pub slots: Option<SlotsOverview>,
     /// The last backup; `null` when none is made.
     pub backup: Option<BackupState>,
+    /// What administrators were told of and is not over.
+    pub alerts: Vec<Episode>,
 }
 
 /// How the backups stand.
@@ -101,6 +104,7 @@ impl App {
             clock_ahead_ms: self.clock_ahead_ms(),
             slots: self.trading.slots_overview().ok(),
             backup: self.backup_state(),
+            alerts: self.open_episodes()?,
         })
     }
 

@@ -74,6 +74,8 @@ pub struct HttpReply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    /// The server's certificate in DER, where the client was asked to keep it.
+    pub certificate: Option<Vec<u8>>,
 }
 
 impl HttpReply {
@@ -133,7 +135,8 @@ impl HttpClient {
             .http1_only()
             .user_agent(concat!("eggmoney/", env!("CARGO_PKG_VERSION")));
         let builder = match reach {
-            Some(reach) => builder.dns_resolver(Arc::new(reach::Within(reach))),
+            // Servers that people name are looked at more closely: until when their certificates count.
+            Some(reach) => builder.dns_resolver(Arc::new(reach::Within(reach))).tls_info(true),
             None => builder,
         };
         egress
@@ -210,13 +213,15 @@ impl HttpClient {
         let mut response = self.client.execute(request).await.map_err(|e| failure(e, secrets))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         head(status, headers.get(header::DATE).and_then(|v| v.to_str().ok()).unwrap_or_default());
+        let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
+        let certificate = tls.and_then(|tls| tls.peer_certificate()).map(<[u8]>::to_vec);
         let mut body = Vec::new();
         loop {
             // Whatever goes wrong from here on, the request has arrived.
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BODY => body.extend_from_slice(&chunk),
                 Ok(Some(_)) => return Err(HttpFailure::NoAnswer(format!("the answer is longer than {MAX_BODY} bytes"))),
-                Ok(None) => return Ok(HttpReply { status, headers, body }),
+                Ok(None) => return Ok(HttpReply { status, headers, body, certificate }),
                 Err(e) => {
                     let reason = secrets.clean(&chain(&e.without_url()));
                     return Err(HttpFailure::NoAnswer(format!("the answer broke off: {reason}")));

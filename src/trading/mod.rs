@@ -37,7 +37,7 @@ pub use desk::{SessionTimes, SheetProgress};
 pub use error::{FieldProblem, TradingError};
 pub use going_live::{LadderState, Step, live_orders_allowed};
 pub use line::{Connector, Line};
-pub use night::overview::{ComingSlot, LostSlots, SlotsOverview, state_name};
+pub use night::overview::{ComingSlot, SlotsOverview, state_name};
 pub use orders::gate::{Seen, Window, order_refusal};
 pub use orders::paper::own_account_id;
 pub use orders::rules::{HaltScope, Halts};

@@ -361,7 +361,8 @@ impl Trading {
         Some(Window { session: session.date, open: session.open, close: session.close })
     }
 
-    pub(super) fn calendar_of(&self, market: Market) -> &Calendar {
+    /// The sessions of a market.
+    pub fn calendar_of(&self, market: Market) -> &Calendar {
         match market {
             Market::Krx => &self.krx,
             Market::Us => &self.calendar,

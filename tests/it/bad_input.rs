@@ -15,6 +15,8 @@ use crate::support::{Caller, PASSWORD, TestServer, answer};
 /// Routes that take no body.
 const BODILESS: &[&str] = &[
     "DELETE /api/v1/users/sessions/{id}",
+    "POST /api/v1/admin/metrics-token",
+    "DELETE /api/v1/admin/metrics-token",
     "DELETE /api/v1/users/api-keys/{id}",
     "DELETE /api/v1/trading/accounts/{id}/broker-key",
     "DELETE /api/v1/trading/accounts/{id}/telegram",

@@ -186,6 +186,10 @@ const TABLE: &[Row] = &[
         "GET /healthz",
         "GET /readyz",
     ]),
+    // A monitoring program has a token of its own; nobody else gets in.
+    ("public", false, "uu uuu uuu uuu u u u", &[
+        "GET /metrics",
+    ]),
     ("sessions.manage", false, "uu rrr rrr fff f f f", &[
         "POST /api/v1/auth/step-up",
         "GET /api/v1/users/identities",
@@ -220,6 +224,8 @@ const TABLE: &[Row] = &[
         "DELETE /api/v1/admin/sign-in-providers/{id}",
         "POST /api/v1/admin/sign-in-providers/test",
         "PUT /api/v1/admin/public-address",
+        "POST /api/v1/admin/metrics-token",
+        "DELETE /api/v1/admin/metrics-token",
     ]),
     ("shared.bots", false, "uu frr frr fff f f f", &[
         "POST /api/v1/shared/{grant}/bots",
@@ -246,6 +252,8 @@ const TABLE: &[Row] = &[
     ]),
     ("system.read", false, "uu ffr ffr fff f f f", &[
         "GET /api/v1/admin/system",
+        "GET /api/v1/admin/logs",
+        "GET /api/v1/admin/metrics-token",
         "GET /api/v1/admin/audit",
     ]),
     ("users.manage", false, "uu ffr ffr fff f f f", &[

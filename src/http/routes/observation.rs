@@ -1,15 +1,22 @@
-//! What an administrator sees of the running program: its log, and the token for its figures.
+//! What is seen of the running program: its log, the token for its figures, the addresses that hear of
+//! its being alive, and what ends when.
 
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use jiff::civil::Date;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::expiry::Expiry;
 use crate::app::logs::{self, LogFilter, LogLevel, LogLine};
+use crate::app::watch::Contact;
+use crate::auth::OutpostKind;
+use crate::domain::id::AccountId;
+use crate::domain::user::Role;
 use crate::http::access::{AppData, Proved, Require, perm};
 use crate::http::error::ApiError;
-use crate::http::extract::{Page, Query};
+use crate::http::extract::{Json, List, Page, Query};
 use crate::http::route::{Route, route};
 
 pub fn routes() -> Vec<Route> {
@@ -18,6 +25,11 @@ pub fn routes() -> Vec<Route> {
         route::<__path_get_metrics_token, _, _>(get_metrics_token),
         route::<__path_make_metrics_token, _, _>(make_metrics_token),
         route::<__path_drop_metrics_token, _, _>(drop_metrics_token),
+        route::<__path_get_outposts, _, _>(get_outposts),
+        route::<__path_set_outpost, _, _>(set_outpost),
+        route::<__path_drop_outpost, _, _>(drop_outpost),
+        route::<__path_list_expiries, _, _>(list_expiries),
+        route::<__path_set_account_ends, _, _>(set_account_ends),
     ]
 }
 
@@ -75,6 +87,45 @@ struct MadeMetricsToken {
     made_at: Timestamp,
 }
 
+/// An address that the server speaks to by itself.
+#[derive(Serialize, ToSchema)]
+struct OutpostView {
+    /// Scheme, host and port; what follows them is kept secret.
+    host: String,
+    minutes: u32,
+    contact: Contact,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Outposts {
+    /// Hears every so many minutes that the scheduler lives; `null` = not set.
+    ping: Option<OutpostView>,
+    /// Another installation, which is reported after so many minutes of silence; `null` = not set.
+    peer: Option<OutpostView>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OutpostChange {
+    /// Absent: the address that is set stays.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    address: Option<SecretString>,
+    /// 1 to 1440.
+    minutes: u32,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AccountEndsChange {
+    /// The last day of the app key; `null` = a year after it was entered.
+    #[serde(default)]
+    key_until: Option<Date>,
+    /// The last day of the mock account's term; `null` = not known.
+    #[serde(default)]
+    mock_until: Option<Date>,
+}
+
 /// The server's log. Keys, tokens and account numbers are masked in it.
 #[utoipa::path(get, path = "/api/v1/admin/logs", tag = "admin", params(LogQuery), responses((status = 200, body = LogPage)))]
 async fn list_log(_: Require<perm::SystemRead>, app: AppData, query: Query<LogQuery>) -> Result<web::Json<LogPage>, ApiError> {
@@ -112,5 +163,64 @@ async fn make_metrics_token(who: Proved<perm::SettingsManage>, app: AppData) -> 
 #[utoipa::path(delete, path = "/api/v1/admin/metrics-token", tag = "admin", responses((status = 204)))]
 async fn drop_metrics_token(who: Proved<perm::SettingsManage>, app: AppData) -> Result<HttpResponse, ApiError> {
     app.auth.drop_metrics_token(who.user_id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn outposts(app: &AppData) -> Result<web::Json<Outposts>, ApiError> {
+    let view = |kind| -> Result<Option<OutpostView>, ApiError> {
+        let outpost = app.auth.outpost(kind)?;
+        Ok(outpost.map(|o| OutpostView { host: o.settings.host, minutes: o.settings.minutes, contact: app.watch.contact(kind) }))
+    };
+    Ok(web::Json(Outposts { ping: view(OutpostKind::Ping)?, peer: view(OutpostKind::Peer)? }))
+}
+
+/// Where the server gives signs of life, and which other installation it looks after.
+#[utoipa::path(get, path = "/api/v1/admin/outposts", tag = "admin", responses((status = 200, body = Outposts)))]
+async fn get_outposts(_: Require<perm::SystemRead>, app: AppData) -> Result<web::Json<Outposts>, ApiError> {
+    outposts(&app)
+}
+
+/// Sets an address that the server speaks to by itself: `ping` is called with GET while the scheduler lives,
+/// `peer` is another installation. It is kept sealed and not shown again.
+#[utoipa::path(put, path = "/api/v1/admin/outposts/{kind}", tag = "admin", params(("kind" = OutpostKind, Path)), request_body = OutpostChange, responses((status = 200, body = Outposts)))]
+async fn set_outpost(
+    who: Proved<perm::SettingsManage>,
+    app: AppData,
+    kind: web::Path<OutpostKind>,
+    body: Json<OutpostChange>,
+) -> Result<web::Json<Outposts>, ApiError> {
+    let OutpostChange { address, minutes } = body.0;
+    app.auth.set_outpost(who.user_id, *kind, Some((address, minutes))).await?;
+    app.watch.forget_contact(*kind);
+    outposts(&app)
+}
+
+/// Forgets such an address.
+#[utoipa::path(delete, path = "/api/v1/admin/outposts/{kind}", tag = "admin", params(("kind" = OutpostKind, Path)), responses((status = 204)))]
+async fn drop_outpost(who: Proved<perm::SettingsManage>, app: AppData, kind: web::Path<OutpostKind>) -> Result<HttpResponse, ApiError> {
+    app.auth.set_outpost(who.user_id, *kind, None).await?;
+    app.watch.forget_contact(*kind);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// What ends on a day, soonest first: of the caller's accounts, and for administrators of the installation.
+#[utoipa::path(get, path = "/api/v1/users/expiries", tag = "users", responses((status = 200, body = List<Expiry>)))]
+async fn list_expiries(who: Require<perm::AccountsRead>, app: AppData) -> Result<web::Json<List<Expiry>>, ApiError> {
+    let mut items = app.expiries_of(who.user_id)?;
+    if who.role == Role::Admin {
+        items.extend(app.expiries()?);
+    }
+    Ok(web::Json(List::whole(items)))
+}
+
+/// Notes when the account's app key and its mock trading term end.
+#[utoipa::path(put, path = "/api/v1/trading/accounts/{id}/ends", tag = "trading", params(("id" = uuid::Uuid, Path)), request_body = AccountEndsChange, responses((status = 204)))]
+async fn set_account_ends(
+    who: Require<perm::AccountsManage>,
+    app: AppData,
+    id: web::Path<AccountId>,
+    body: Json<AccountEndsChange>,
+) -> Result<HttpResponse, ApiError> {
+    app.set_account_ends(who.user_id, *id, body.0.key_until, body.0.mock_until).await?;
     Ok(HttpResponse::NoContent().finish())
 }

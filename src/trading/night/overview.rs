@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::missed::WITHOUT_KEY;
 use super::slots::{calendar, plan_of, runs_of};
@@ -15,6 +15,7 @@ use crate::domain::calendar::Session;
 use crate::domain::order::{Environment, OrderState};
 use crate::domain::schedule::Job;
 use crate::domain::slot::{RunState, SlotRun};
+use crate::domain::watch::LostSlots;
 use crate::storage::tables::{BOTS, OPEN_ORDERS, ORDERS, SLOTS};
 use crate::storage::{Key, StoreError, UserView, View, account_key};
 use crate::trading::error::TradingError;
@@ -29,17 +30,6 @@ pub struct ComingSlot {
     pub at: Timestamp,
     pub job: Job,
     pub accounts: usize,
-}
-
-/// Slots of one kind that did not run in time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct LostSlots {
-    /// The trading date.
-    pub session: Date,
-    /// `decision`, `slice`, …
-    pub job: String,
-    /// Slots of all accounts together.
-    pub slots: usize,
 }
 
 /// Slots of the present session of all accounts whose bots act.
