@@ -363,14 +363,7 @@ pub enum TryError {
 }
 
 /// Makes an app key the account's own, once its owner has accepted what that means, and seals all that belongs to it.
-fn seal_key(
-    vault: &Vault,
-    tx: &mut Tx<'_>,
-    user: UserId,
-    account: AccountId,
-    key: &BrokerKey,
-    now: Timestamp,
-) -> Result<(), VaultError> {
+fn seal_key(vault: &Vault, tx: &mut Tx<'_>, user: UserId, account: AccountId, key: &BrokerKey, now: Timestamp) -> Result<(), VaultError> {
     if accepted_at(&tx.view().user(user), Disclosure::BrokerKey)?.is_none() {
         return Err(VaultError::DisclosureRequired);
     }

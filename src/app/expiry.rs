@@ -83,10 +83,8 @@ impl App {
     pub fn expiries(&self) -> Result<Vec<Expiry>, StoreError> {
         let today = self.today();
         let calendar = |market, days: &Calendar| Expiry::new(Expiring::Calendar { market }, None, Some(days.covers().1), today);
-        let mut all = vec![
-            calendar(Market::Us, self.trading.calendar_of(Market::Us)),
-            calendar(Market::Krx, self.trading.calendar_of(Market::Krx)),
-        ];
+        let mut all =
+            vec![calendar(Market::Us, self.trading.calendar_of(Market::Us)), calendar(Market::Krx, self.trading.calendar_of(Market::Krx))];
         if let Some(files) = &self.config.tls {
             let end = certificate::last_day_of_file(&files.certificate).inspect_err(|error| tracing::warn!(%error)).ok();
             all.push(Expiry::new(Expiring::Certificate, None, end, today));

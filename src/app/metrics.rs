@@ -163,14 +163,24 @@ impl App {
         gauge(registry, "disk_free_bytes", "Free space on the volume of the data folder", or_nan(report.disk_free_bytes));
         gauge(registry, "store_bytes", "Size of the database file", report.store_bytes as f64);
         let age = report.backup.as_ref().and_then(|b| b.last_backup_at).map(|at| self.wall.now().duration_since(at).as_secs());
-        gauge(registry, "backup_age_seconds", "Time since the last good backup, NaN when there is none", age.map_or(f64::NAN, |s| s as f64));
+        gauge(
+            registry,
+            "backup_age_seconds",
+            "Time since the last good backup, NaN when there is none",
+            age.map_or(f64::NAN, |s| s as f64),
+        );
         let ahead = report.clock_ahead_ms.map_or(f64::NAN, |ms| ms as f64 / 1_000.0);
         gauge(registry, "clock_ahead_seconds", "How far the clock is ahead of the hosts that were spoken to, NaN when not known", ahead);
         gauge(registry, "alerts", "Conditions that administrators were told of and that are not over", report.alerts.len() as f64);
         gauge(registry, "outbox_messages", "Messages that wait for delivery", report.outbox as f64);
         gauge(registry, "transfers", "Exports and imports under way", report.transfers as f64);
         let masters = report.masters_day.map(|day| (crate::domain::clock::kst_date(self.market.now()) - day).get_days());
-        gauge(registry, "masters_age_days", "Age of the lists of instruments, NaN when there are none", masters.map_or(f64::NAN, f64::from));
+        gauge(
+            registry,
+            "masters_age_days",
+            "Age of the lists of instruments, NaN when there are none",
+            masters.map_or(f64::NAN, f64::from),
+        );
     }
 
     fn of_trading(&self, registry: &mut Registry, read: &Read) {

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod connector;
 pub mod credentials;
+pub mod doctor;
 pub mod expiry;
 pub mod feeds;
 pub mod hosts;

@@ -4,11 +4,12 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 use super::state::App;
 use crate::importers::staging::Staging;
-use crate::notify::{outbox, word};
+use crate::notify::{inbox, outbox, word};
 use crate::schedule::{Ticker, TickerError};
 
 /// Ticks of an accelerated clock come this often.
@@ -21,6 +22,10 @@ const FOLLOW: &str = "*/5 * * * * *";
 const LISTS: &str = "*/30 * * * * *";
 /// The installation itself is looked after this often.
 const WATCH: &str = "20 * * * * *";
+/// Once an hour it is asked whether the data can be tidied: that is done once a day, while nothing is due.
+const TIDY: &str = "0 40 * * * *";
+/// Nothing may be due within this time: everybody waits for the tidying.
+const QUIET: SignedDuration = SignedDuration::from_mins(60);
 /// Uploads that nobody confirmed are looked for this often.
 const SWEEP: &str = "0 */10 * * * *";
 
@@ -70,6 +75,8 @@ async fn housekeeping(app: &Arc<App>, ticker: &Ticker) -> Result<(), TickerError
     ticker.every(LISTS, move || lists(weak.clone())).await?;
     let weak = Arc::downgrade(app);
     ticker.every(WATCH, move || watch(weak.clone())).await?;
+    let (weak, last) = (Arc::downgrade(app), Arc::new(std::sync::Mutex::new(None)));
+    ticker.every(TIDY, move || tidy(weak.clone(), last.clone())).await?;
     let weak = Arc::downgrade(app);
     let clean = move || {
         let app = weak.upgrade();
@@ -96,6 +103,34 @@ async fn lists(app: Weak<App>) {
     let Some(app) = app.upgrade() else { return };
     if app.feeds.is_anybody_keyed() {
         app.masters.refresh_if_due().await;
+    }
+}
+
+/// Keeps the data from growing without bounds, once a day while nothing is due.
+async fn tidy(app: Weak<App>, last: Arc<std::sync::Mutex<Option<Timestamp>>>) {
+    let Some(app) = app.upgrade() else { return };
+    let now = app.wall.now();
+    {
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let done = last.is_some_and(|at| now.duration_since(at) < SignedDuration::from_hours(20));
+        if done || app.trading.is_due_within(QUIET).unwrap_or(true) {
+            return;
+        }
+        *last = Some(now);
+    }
+    for user in app.store.read(|view| view.user_ids()).unwrap_or_default() {
+        match inbox::forget_oldest(&app.store, user, inbox::MOST_KEPT).await {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(user_id = %user, gone, "the oldest messages made room"),
+            Err(error) => tracing::warn!(user_id = %user, %error, "old messages cannot be removed"),
+        }
+    }
+    let store = app.store.clone();
+    match tokio::task::spawn_blocking(move || store.tidy()).await {
+        Ok(Ok(Some((before, after)))) => tracing::info!(before, after, "the database file gave unused space back"),
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the database file cannot be made smaller"),
+        Err(error) => tracing::warn!(%error, "the database file cannot be made smaller"),
     }
 }
 

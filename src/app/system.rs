@@ -110,7 +110,7 @@ impl App {
 
     /// Milliseconds by which our clock is ahead of what hosts said within a day; `None` when none did,
     /// and in a simulation, whose hosts live in another time.
-    pub(super) fn clock_ahead_ms(&self) -> Option<i64> {
+    pub fn clock_ahead_ms(&self) -> Option<i64> {
         let since = self.wall.now().saturating_sub(CLOCK_SAID).unwrap_or(Timestamp::MIN);
         if self.config.simulation_speed.is_some() { None } else { clock_ahead_ms(&self.calls.hosts(), since) }
     }

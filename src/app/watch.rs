@@ -281,9 +281,7 @@ impl App {
         let Some(Absence { since, clean }) = self.watch.state().absence.clone() else { return Ok(()) };
         let lost = self.trading.lost_since(self.opened_at).unwrap_or_default();
         let (at, until) = (self.market.now(), self.opened_at);
-        self.store
-            .write(move |tx| tell_administrators(tx, at, &Notice::ServerStarted { since, until, clean, lost: lost.clone() }))
-            .await?;
+        self.store.write(move |tx| tell_administrators(tx, at, &Notice::ServerStarted { since, until, clean, lost: lost.clone() })).await?;
         self.watch.state().absence = None;
         Ok(())
     }

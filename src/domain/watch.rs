@@ -162,7 +162,9 @@ impl Alert {
     /// For how long it must be over before that is told: who comes and goes is told once.
     fn calm(&self) -> SignedDuration {
         match self {
-            Self::HostDown { .. } | Self::ClockOff { .. } | Self::PingFails { .. } | Self::PeerSilent { .. } => SignedDuration::from_mins(10),
+            Self::HostDown { .. } | Self::ClockOff { .. } | Self::PingFails { .. } | Self::PeerSilent { .. } => {
+                SignedDuration::from_mins(10)
+            }
             _ => SignedDuration::ZERO,
         }
     }

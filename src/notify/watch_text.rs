@@ -152,7 +152,10 @@ pub(super) fn raised(alert: &Alert, language: Language) -> String {
         ),
         Alert::SchedulerSilent { since } => (
             format!("🛑 {} KST부터 매매 일정이 실행되지 않습니다. 서버를 다시 시작하고 로그를 확인하세요.", kst(*since)),
-            format!("🛑 The scheduler has not run since {} KST, so nothing is traded: restart the server and look into its log.", kst(*since)),
+            format!(
+                "🛑 The scheduler has not run since {} KST, so nothing is traded: restart the server and look into its log.",
+                kst(*since)
+            ),
         ),
         Alert::PingFails { since } => (
             format!("📡 {} KST부터 생존 신호를 보내지 못하고 있습니다. 시스템 페이지에서 주소를 확인하세요.", kst(*since)),
@@ -179,7 +182,9 @@ pub(super) fn ended(alert: &Alert, since: Timestamp, language: Language) -> Stri
         }
         Alert::SchedulerSilent { .. } => ("매매 일정이 다시 실행됩니다".to_owned(), "The scheduler runs again".to_owned()),
         Alert::PingFails { .. } => ("생존 신호가 다시 전달됩니다".to_owned(), "The sign of life gets through again".to_owned()),
-        Alert::PeerSilent { .. } => ("다른 EggMoney 서버가 다시 응답합니다".to_owned(), "The other EggMoney server answers again".to_owned()),
+        Alert::PeerSilent { .. } => {
+            ("다른 EggMoney 서버가 다시 응답합니다".to_owned(), "The other EggMoney server answers again".to_owned())
+        }
         // Their ends are not told; a later version may.
         Alert::SlotsLost { .. } | Alert::Expires { .. } => ("해결되었습니다".to_owned(), "It is settled".to_owned()),
     };

@@ -38,6 +38,8 @@ const LONGEST_PATH: usize = 100;
 pub enum Request {
     /// Whether a server runs over this data, and how it fares.
     Health,
+    /// Looks at everything that the server needs.
+    Doctor,
     /// Recomputes every fold from its facts.
     Verify,
     /// Looks after users.
@@ -79,6 +81,7 @@ impl Request {
         match self {
             Request::People(people) => people.makes_data(),
             Request::Health
+            | Request::Doctor
             | Request::Verify
             | Request::KillSwitch { .. }
             | Request::Networks { .. }
@@ -92,7 +95,7 @@ impl Request {
     /// Commands about the running server make no sense without one.
     fn needs_server(&self) -> bool {
         match self {
-            Request::Health => true,
+            Request::Health | Request::Doctor => true,
             Request::Verify
             | Request::Networks { .. }
             | Request::People(_)
@@ -112,6 +115,11 @@ impl Request {
 pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> {
     match request {
         Request::Health => serialise(&app.system_report().map_err(|e| e.to_string())?),
+        Request::Doctor => {
+            let app = app.clone();
+            let findings = tokio::task::spawn_blocking(move || super::doctor::of_server(&app)).await.map_err(|e| e.to_string())?;
+            serialise(&findings)
+        }
         Request::Verify => {
             let store = app.store.clone();
             let report = tokio::task::spawn_blocking(move || store.verify()).await.map_err(|e| e.to_string())?;
@@ -202,6 +210,11 @@ pub async fn run(data_dir: &Path, request: Request) -> Result<Value, String> {
         }
         Err(e) => Err(format!("cannot speak to the server over {}: {e}", data_dir.join(SOCKET_FILE).display())),
     }
+}
+
+/// Whether a server answers over a data folder.
+pub(super) async fn is_served(data_dir: &Path) -> bool {
+    connect(data_dir).await.is_ok()
 }
 
 async fn ask(mut stream: UnixStream, request: &Request) -> Result<Value, String> {

@@ -21,8 +21,8 @@ const DEFAULT: &str = "info,actix_server=warn,mio=warn";
 /// One line naming the folder, when the files cannot be written.
 pub fn start(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<WorkerGuard, String> {
     let folder = logs::folder(data_dir);
-    let files = CappedFiles::new(&folder, Limits::default(), clock)
-        .map_err(|e| format!("cannot write logs to {}: {e}", folder.display()))?;
+    let files =
+        CappedFiles::new(&folder, Limits::default(), clock).map_err(|e| format!("cannot write logs to {}: {e}", folder.display()))?;
     let (writer, guard) = tracing_appender::non_blocking(files);
     let json = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(writer);
     // The access log is for the files; on the console it would bury everything else.

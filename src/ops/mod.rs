@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod control;
 mod demo;
+mod doctor;
 mod export;
 mod import;
 mod keys;

@@ -51,14 +51,8 @@ fn index_facts_by_order(batch: &mut dyn Batch) -> Result<(), StoreError> {
     }
 }
 
-/// Brings a store to the newest schema.
-pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), StoreError> {
-    run_steps(engine, data_dir, STEPS)
-}
-
-/// Brings a store to the schema of the last of these steps.
-pub(super) fn run_steps(engine: &dyn Engine, data_dir: Option<&Path>, steps: &[Step]) -> Result<(), StoreError> {
-    let newest = steps.last().map_or(0, |s| s.to);
+/// The schema of a store, and the newest one.
+pub(super) fn schema(engine: &dyn Engine) -> Result<(u64, u64), StoreError> {
     let mut found = 0;
     engine.read(&mut |view| {
         found = match view.get(META.name, b"schema")? {
@@ -67,6 +61,18 @@ pub(super) fn run_steps(engine: &dyn Engine, data_dir: Option<&Path>, steps: &[S
         };
         Ok(())
     })?;
+    Ok((found, STEPS.last().map_or(0, |s| s.to)))
+}
+
+/// Brings a store to the newest schema.
+pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>) -> Result<(), StoreError> {
+    run_steps(engine, data_dir, STEPS)
+}
+
+/// Brings a store to the schema of the last of these steps.
+pub(super) fn run_steps(engine: &dyn Engine, data_dir: Option<&Path>, steps: &[Step]) -> Result<(), StoreError> {
+    let newest = steps.last().map_or(0, |s| s.to);
+    let (found, _) = schema(engine)?;
     if found > newest {
         return Err(StoreError::Newer { found, known: newest });
     }

@@ -29,8 +29,8 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-pub use commits::Commits;
 pub use audit::{AUDIT, AuditRow, BrokenChain, SYSTEM_AUDIT};
+pub use commits::Commits;
 #[cfg(test)]
 pub use faults::CommitsLeft;
 pub use key::Key;
@@ -80,6 +80,18 @@ impl Store {
         let engine: Arc<dyn Engine> = Arc::new(redb::RedbEngine::open(&data_dir.join(DATABASE_FILE))?);
         migrate::run(&*engine, Some(data_dir))?;
         Self::with_engine(engine)
+    }
+
+    /// Whether a database would be changed to a newer schema if it were opened; nothing is changed here.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn needs_upgrade(data_dir: &Path) -> Result<bool, StoreError> {
+        let engine = redb::RedbEngine::open(&data_dir.join(DATABASE_FILE))?;
+        match migrate::schema(&engine)? {
+            (found, known) if found > known => Err(StoreError::Newer { found, known }),
+            (found, known) => Ok(found < known),
+        }
     }
 
     /// A store in memory, for tests.
@@ -146,6 +158,16 @@ impl Store {
     /// Writes that wait for the next commit.
     pub fn waiting_writes(&self) -> usize {
         self.inner.writer.waiting()
+    }
+
+    /// Gives unused space of the file back when more than half of it is unused; sizes in bytes before and
+    /// after, `None` when there was nothing to do or somebody was reading. Every access waits meanwhile, so
+    /// call it while nothing is due, and where blocking is allowed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn tidy(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        self.inner.engine.tidy()
     }
 
     /// What was committed since the start. Work that wrote nothing is no commit.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::port::{Batch, Engine, Entry, ReadView, StoreError};
 use super::commits::Commits;
+use super::port::{Batch, Engine, Entry, ReadView, StoreError};
 use super::revision::Revisions;
 
 /// A queued write. It may run more than once, but only its last run is committed.

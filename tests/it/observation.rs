@@ -10,6 +10,7 @@ use super::support::{TestServer, answer};
 
 const LOGS: &str = "/api/v1/admin/logs";
 const TOKEN: &str = "/api/v1/admin/metrics-token";
+const ADMIN: &str = "root-admin";
 
 fn write_log(server: &TestServer, name: &str, lines: &[(&str, &str, &str, &str)]) {
     let folder = server.folder().join("logs");
@@ -102,7 +103,8 @@ async fn figures_are_for_who_has_their_token_and_for_nobody_else() {
     assert_eq!(admin.get(TOKEN).await.1["enabled"], true);
     assert_eq!(admin.delete(TOKEN).await.0, 204);
     assert_eq!((figures(&server, &second).await.0, admin.get(TOKEN).await.1["enabled"].clone()), (401, json!(false)));
-    let acts: Vec<Value> = admin.get("/api/v1/admin/audit").await.1["items"].as_array().unwrap().iter().map(|i| i["action"].clone()).collect();
+    let acts: Vec<Value> =
+        admin.get("/api/v1/admin/audit").await.1["items"].as_array().unwrap().iter().map(|i| i["action"].clone()).collect();
     assert_eq!(acts[..3], [json!("metrics.token_dropped"), json!("metrics.token_made"), json!("metrics.token_made")]);
     // The store keeps no token.
     for token in [&first, &second] {
@@ -195,4 +197,162 @@ async fn the_state_of_the_installation_names_nobody() {
     for word in ["TQQQ", "chan", owned.account.to_string().as_str()] {
         assert!(!text.contains(word), "{word}: {text}");
     }
+}
+
+/// Everything that runs by itself, as often as it does in this time, without anybody at the pages.
+async fn idle(server: &TestServer, minutes: u32) {
+    for _ in 0..minutes {
+        for _ in 0..4 {
+            server.advance(std::time::Duration::from_secs(15));
+            server.app.trading.tick().await;
+            server.app.pulse.beat();
+            server.app.feeds.refresh().unwrap();
+            eggmoney::notify::outbox::deliver_waiting(&server.app.store, &*server.app, eggmoney::notify::word).await.unwrap();
+        }
+        server.app.look_after().await.unwrap();
+        server.app.trading.forget_old_requests().await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_server_commits_nothing() {
+    let server = TestServer::start().await;
+    server.admin().await;
+    server.user("anna").await;
+    idle(&server, 5).await;
+    let before = server.app.store.commits().count();
+    idle(&server, 180).await;
+    assert_eq!(server.app.store.commits().count(), before, "the disk of a server that does nothing may sleep");
+}
+
+#[tokio::test]
+async fn a_closed_market_costs_a_few_commits_an_hour() {
+    // Saturday noon in Korea.
+    let night = Night::start("2026-05-16T03:00:00Z").await;
+    night.bring("chan", "chan", 30_000).await;
+    let server = &night.server;
+    let hours = async |n: u32| {
+        for _ in 0..(n * 240) {
+            server.market.advance(std::time::Duration::from_secs(15));
+            server.app.trading.tick().await;
+        }
+    };
+    hours(1).await;
+    let before = server.app.store.commits().count();
+    hours(3).await;
+    let commits = server.app.store.commits().count() - before;
+    assert!(commits <= 12, "{commits} commits in three hours");
+}
+
+#[tokio::test]
+async fn administrators_hear_once_of_a_silent_peer_and_that_it_is_back() {
+    use std::time::Duration;
+    let (server, other) = (TestServer::start().await, TestServer::start().await);
+    let admin = server.admin_made().await;
+    server.user("anna").await;
+    const PEER: &str = "/api/v1/admin/outposts/peer";
+    assert_eq!(admin.put(PEER, &json!({"address": other.base, "minutes": 10})).await.1["code"], "step_up_required");
+    admin.prove().await;
+    for (body, pointer) in [
+        (json!({"minutes": 10}), "/address"),
+        (json!({"address": "ftp://nas", "minutes": 10}), "/address"),
+        (json!({"address": "http://169.254.169.254", "minutes": 10}), "/address"),
+        (json!({"address": other.base, "minutes": 0}), "/minutes"),
+    ] {
+        let (status, problem) = admin.put(PEER, &body).await;
+        assert_eq!((status, &problem["pointer"]), (422, &json!(pointer)), "{problem}");
+    }
+    assert_eq!(admin.put("/api/v1/admin/outposts/nothing", &json!({"minutes": 1})).await.0, 404);
+    let (status, set) = admin.put(PEER, &json!({"address": other.base, "minutes": 10})).await;
+    assert_eq!((status, &set["peer"]["minutes"], &set["ping"]), (200, &json!(10), &Value::Null), "{set}");
+    let look = async |minutes: u64| {
+        server.wall.advance(Duration::from_secs(60 * minutes));
+        server.app.pulse.beat();
+        server.app.look_after().await.unwrap();
+    };
+    look(1).await;
+    assert!(admin.get("/api/v1/admin/outposts").await.1["peer"]["contact"]["last_success"].is_string());
+    let told = async || -> Vec<String> {
+        let alerts = server.login(ADMIN).await.get("/api/v1/alerts?steps=false").await.1;
+        alerts["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|a| a["code"].as_str().unwrap().to_owned() + " " + &a["data"]["alert"]["kind"].to_string())
+            .collect()
+    };
+    let peer_only = |all: Vec<String>| all.into_iter().filter(|t| t.contains("peer_silent")).collect::<Vec<_>>();
+    drop(other);
+    for _ in 0..9 {
+        look(5).await;
+    }
+    assert_eq!(peer_only(told().await), ["WATCH_RAISED \"peer_silent\""]);
+    let state = server.login(ADMIN).await.get("/api/v1/admin/system").await.1;
+    assert!(state["alerts"].as_array().unwrap().iter().any(|e| e["alert"]["kind"] == "peer_silent"), "{state}");
+    // A restart tells nothing twice; another address that answers ends it.
+    let third = TestServer::start().await;
+    let admin = server.login(ADMIN).await.proved().await;
+    assert_eq!(admin.put(PEER, &json!({"address": third.base, "minutes": 10})).await.0, 200);
+    for _ in 0..5 {
+        look(5).await;
+    }
+    assert_eq!(peer_only(told().await), ["WATCH_ENDED \"peer_silent\"", "WATCH_RAISED \"peer_silent\""]);
+    let anna = server.login("anna").await;
+    assert_eq!(anna.get("/api/v1/alerts").await.1["items"], json!([]), "nobody else is told");
+    assert_eq!(server.login(ADMIN).await.proved().await.delete(PEER).await.0, 204);
+}
+
+#[tokio::test]
+async fn the_first_message_after_a_start_says_how_long_nothing_ran() {
+    use std::time::Duration;
+    let server = TestServer::start().await;
+    server.admin_made().await;
+    let codes = async |server: &TestServer| -> Vec<Value> {
+        let alerts = server.login(ADMIN).await.get("/api/v1/alerts?steps=false").await.1;
+        alerts["items"].as_array().unwrap().iter().filter(|a| a["code"] == "SERVER_STARTED").map(|a| a["data"].clone()).collect()
+    };
+    server.app.note_start().await.unwrap();
+    server.wall.advance(Duration::from_secs(60));
+    server.app.look_after().await.unwrap();
+    assert_eq!(codes(&server).await.len(), 0, "the very first start");
+    server.app.note_stop().await.unwrap();
+    let server = server.restart().await;
+    server.wall.advance(Duration::from_secs(3_600));
+    server.app.note_start().await.unwrap();
+    for _ in 0..3 {
+        server.wall.advance(Duration::from_secs(60));
+        server.app.look_after().await.unwrap();
+    }
+    let told = codes(&server).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["clean"], &told[0]["lost"]), (&json!(true), &json!([])));
+}
+
+#[tokio::test]
+async fn owners_hear_ahead_of_what_ends() {
+    use std::time::Duration;
+    let night = Night::start("2026-05-16T03:00:00Z").await;
+    let owned = night.bring("chan", "chan", 30_000).await;
+    let server = &night.server;
+    let chan = server.login("chan").await;
+    let of = async || server.login("chan").await.get("/api/v1/users/expiries").await.1["items"].as_array().unwrap().clone();
+    let find = |items: &[Value], what: &str| items.iter().find(|i| i["what"] == what).unwrap().clone();
+    assert_eq!(find(&of().await, "broker_key")["on"], Value::Null, "imported: nobody knows");
+    let path = format!("/api/v1/trading/accounts/{}/ends", owned.account);
+    assert_eq!(chan.put(&path, &json!({"key_until": "2026-06-01", "mock_until": null})).await.0, 204);
+    assert_eq!(chan.put(&path, &json!({"key_until": "soon"})).await.1["pointer"], "/key_until");
+    let key = find(&of().await, "broker_key");
+    assert_eq!((&key["on"], &key["days"], &key["estimated"]), (&json!("2026-06-01"), &json!(16), &json!(false)));
+    let mut told = Vec::new();
+    for _ in 0..20 {
+        server.app.look_after().await.unwrap();
+        // A session does not last for days.
+        let alerts = server.login("chan").await.get("/api/v1/alerts?limit=500").await.1;
+        let ends = alerts["items"].as_array().unwrap().iter().filter(|a| a["data"]["alert"]["kind"] == "expires").count();
+        told.push(ends);
+        server.wall.advance(Duration::from_secs(86_400));
+        server.market.advance(Duration::from_secs(86_400));
+    }
+    assert_eq!((told[0], told[9], told[15], told[19]), (1, 2, 3, 4), "{told:?}");
+    assert_eq!(server.user("ben").await.put(&path, &json!({})).await.0, 404);
 }

@@ -79,10 +79,7 @@ fn is_lost(run: &SlotRun) -> bool {
 }
 
 /// Accounts at a broker whose bots act, and whose slots matter therefore.
-fn each_account(
-    view: &View<'_>,
-    mut f: impl FnMut(&UserView<'_>, &Account) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+fn each_account(view: &View<'_>, mut f: impl FnMut(&UserView<'_>, &Account) -> Result<(), StoreError>) -> Result<(), StoreError> {
     for user in view.user_ids()? {
         let rows = view.user(user);
         for account in rows.accounts()?.into_iter().filter(|a| a.environment != Environment::Own) {

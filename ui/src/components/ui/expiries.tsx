@@ -18,7 +18,12 @@ export function ExpiryTable({ label, rows }: { label: string; rows: Expiry[] }) 
       rowKey={(item) => `${item.account_id} ${name(item)}`}
       rowTestId="expiry-row"
       columns={[
-        { id: 'what', header: t('expiry.what'), lead: true, cell: (item) => <span className="wrap-anywhere">{name(item)}</span> },
+        {
+          id: 'what',
+          header: t('expiry.what'),
+          lead: true,
+          cell: (item) => <span className="wrap-anywhere">{name(item)}</span>,
+        },
         {
           id: 'on',
           header: t('expiry.on'),

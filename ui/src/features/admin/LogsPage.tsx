@@ -21,12 +21,22 @@ const instant = (local: string) => (local ? new Date(local).toISOString() : '');
 export function LogsPage() {
   const { t } = useTranslation();
   const { user } = useSession();
+  return user?.role === 'admin' ? <LogView /> : <Empty title={t('errors.forbidden')} page />;
+}
+
+export function LogView() {
+  const { t } = useTranslation();
   const [typed, setTyped] = useState(NOTHING);
   const [asked, setAsked] = useState(NOTHING);
-  if (user?.role !== 'admin') return <Empty title={t('errors.forbidden')} page />;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    setAsked({ ...typed, target: typed.target.trim(), text: typed.text.trim(), from: instant(typed.from), until: instant(typed.until) });
+    setAsked({
+      ...typed,
+      target: typed.target.trim(),
+      text: typed.text.trim(),
+      from: instant(typed.from),
+      until: instant(typed.until),
+    });
   };
   const field = (name: keyof LogFilter) => ({
     value: typed[name],

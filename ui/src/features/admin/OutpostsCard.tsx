@@ -23,7 +23,11 @@ export function OutpostsCard() {
         {(data) => (
           <div className="space-y-4">
             {KINDS.map((kind) => (
-              <Outpost key={`${kind} ${data[kind]?.host} ${data[kind]?.minutes}`} kind={kind} known={data[kind] ?? null} />
+              <Outpost
+                key={`${kind} ${data[kind]?.host} ${data[kind]?.minutes}`}
+                kind={kind}
+                known={data[kind] ?? null}
+              />
             ))}
           </div>
         )}
@@ -45,12 +49,26 @@ function Outpost({ kind, known }: { kind: OutpostKind; known: OutpostView | null
     save.mutate({ ...(address.trim() && { address: address.trim() }), minutes: Number(minutes) || 0 });
   };
   return (
-    <form onSubmit={submit} noValidate className="border-line space-y-3 rounded-xl border p-3" data-testid={`outpost-${kind}`}>
+    <form
+      onSubmit={submit}
+      noValidate
+      className="border-line space-y-3 rounded-xl border p-3"
+      data-testid={`outpost-${kind}`}
+    >
       <div className="flex flex-wrap items-center justify-between gap-2">
         <h3 className="font-semibold">{t(`outpost.${kind}`)}</h3>
         {known && (
-          <Badge tone={known.contact.failing_since ? 'red' : known.contact.last_success ? 'green' : 'grey'} testId={`outpost-${kind}-state`}>
-            {t(known.contact.failing_since ? 'outpost.fails' : known.contact.last_success ? 'outpost.works' : 'outpost.waits')}
+          <Badge
+            tone={known.contact.failing_since ? 'red' : known.contact.last_success ? 'green' : 'grey'}
+            testId={`outpost-${kind}-state`}
+          >
+            {t(
+              known.contact.failing_since
+                ? 'outpost.fails'
+                : known.contact.last_success
+                  ? 'outpost.works'
+                  : 'outpost.waits',
+            )}
           </Badge>
         )}
       </div>

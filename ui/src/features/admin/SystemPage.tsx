@@ -12,15 +12,19 @@ import { DataTable } from '../../components/ui/table';
 import { Count, Missing, Percent, When } from '../../components/ui/value';
 import { bytes } from '../../lib/format';
 import { MetricsCard } from './MetricsCard';
-import { OutpostsCard } from './OutpostsCard';
 import { OpenAlerts } from './OpenAlerts';
+import { OutpostsCard } from './OutpostsCard';
 
 /** How the server itself fares. */
 export function SystemPage() {
   const { t } = useTranslation();
   const { user } = useSession();
+  return user?.role === 'admin' ? <SystemView /> : <Empty title={t('errors.forbidden')} page />;
+}
+
+export function SystemView() {
+  const { t } = useTranslation();
   const query = useAdminSystem();
-  if (user?.role !== 'admin') return <Empty title={t('errors.forbidden')} page />;
   return (
     <>
       <PageHead title={t('system.title')} sub={t('system.sub')}>
@@ -103,9 +107,7 @@ function ClockAhead({ ms }: { ms: number | null | undefined }) {
   if (ms === null || ms === undefined) return <span className="text-muted">{t('system.clockUnknown')}</span>;
   if (Math.abs(ms) <= 1200) return t('system.clockRight');
   const seconds = (Math.abs(ms) / 1000).toFixed(1);
-  return (
-    <span className="text-danger">{t(ms > 0 ? 'system.clockFast' : 'system.clockSlow', { seconds })}</span>
-  );
+  return <span className="text-danger">{t(ms > 0 ? 'system.clockFast' : 'system.clockSlow', { seconds })}</span>;
 }
 
 function Slots({ slots }: { slots: AdminSystem['slots'] }) {
@@ -188,7 +190,11 @@ function Hosts({ hosts }: { hosts: AdminSystem['hosts'] }) {
               </>
             ),
           },
-          { id: 'waiting', header: t('system.waiting'), cell: (host) => <Count value={host.waiting + host.under_way} /> },
+          {
+            id: 'waiting',
+            header: t('system.waiting'),
+            cell: (host) => <Count value={host.waiting + host.under_way} />,
+          },
         ]}
       />
     </Card>
@@ -259,7 +265,12 @@ function Expiries() {
   return (
     <Card title={t('expiry.title')} testId="system-expiries">
       <p className="text-muted mb-3 text-sm">{t('expiry.text')}</p>
-      <QueryView query={query} rows={2} isEmpty={(data) => data.items.length === 0} empty={<Empty title={t('expiry.none')} />}>
+      <QueryView
+        query={query}
+        rows={2}
+        isEmpty={(data) => data.items.length === 0}
+        empty={<Empty title={t('expiry.none')} />}
+      >
         {(data) => <ExpiryTable label={t('expiry.title')} rows={data.items} />}
       </QueryView>
     </Card>
