@@ -251,3 +251,36 @@ fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
 fn or_nan(value: Option<u64>) -> f64 {
     value.map_or(f64::NAN, |value| value as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn counting_a_request_costs_next_to_nothing() {
+        const REQUESTS: u32 = 20_000;
+        let metrics = Metrics::default();
+        let began = Instant::now();
+        for n in 0..REQUESTS {
+            let route = ["/api/v1/trading/orders", "/api/v1/trading/orders/{id}", "page"][n as usize % 3];
+            metrics.answered(route.to_owned(), "GET", 200, Duration::from_micros(u64::from(n)));
+        }
+        let each = began.elapsed() / REQUESTS;
+        let labels = |route: &str| Answered { route: route.to_owned(), method: "GET", status: 200 };
+        assert_eq!(metrics.requests.get_or_create(&labels("page")).get(), u64::from(REQUESTS / 3));
+        // Unoptimised and beside other tests; a request itself takes hundreds of microseconds.
+        assert!(each < Duration::from_micros(100), "{each:?} for each request");
+        println!("counting a request takes {each:?}");
+    }
+
+    #[test]
+    fn sockets_are_counted_while_they_live() {
+        let metrics = Metrics::default();
+        let (first, second) = (metrics.socket(), metrics.clone().socket());
+        assert_eq!(metrics.open_sockets(), 2);
+        drop((first, second));
+        assert_eq!(metrics.open_sockets(), 0);
+    }
+}

@@ -13,9 +13,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::expiry;
+use super::logs;
 use super::state::App;
 use super::web::ProviderWeb;
-use super::{hosts::HostName, logs};
 use crate::auth::oidc::Web;
 use crate::auth::{AuthError, OutpostKind};
 use crate::domain::clock::kst_date;
@@ -203,9 +203,7 @@ impl App {
         for host in self.hosts() {
             // Whoever tells of a messenger that is down tells it in the app only; that is well so.
             let failing = host.failing_since.map(|since| (since, host.failures));
-            if host.name != HostName::KisMasters || failing.is_some() {
-                seen.push(Sighting::host(host.name.code(), failing, now));
-            }
+            seen.push(Sighting::host(host.name.code(), failing, now));
         }
         if let Ok(slots) = self.trading.slots_overview()
             && let Some(session) = slots.session

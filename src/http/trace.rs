@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 
 use super::access::AppData;
 use super::extract;
+use crate::app::logs::ACCESS;
 
 /// Answers carry it under this name.
 const HEADER: HeaderName = HeaderName::from_static("x-trace-id");
@@ -40,9 +41,9 @@ pub(super) async fn middleware(req: ServiceRequest, next: Next<impl MessageBody>
     }
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     if PROBES.contains(&path.as_str()) && response.status().is_success() {
-        tracing::debug!(target: "eggmoney::access", trace_id = %id, %method, path, status, micros, address);
+        tracing::debug!(target: ACCESS, trace_id = %id, %method, path, status, micros, address);
     } else {
-        tracing::info!(target: "eggmoney::access", trace_id = %id, %method, path, status, micros, address);
+        tracing::info!(target: ACCESS, trace_id = %id, %method, path, status, micros, address);
     }
     Ok(response)
 }

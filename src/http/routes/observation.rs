@@ -182,7 +182,7 @@ async fn get_outposts(_: Require<perm::SystemRead>, app: AppData) -> Result<web:
 
 /// Sets an address that the server speaks to by itself: `ping` is called with GET while the scheduler lives,
 /// `peer` is another installation. It is kept sealed and not shown again.
-#[utoipa::path(put, path = "/api/v1/admin/outposts/{kind}", tag = "admin", params(("kind" = OutpostKind, Path)), request_body = OutpostChange, responses((status = 200, body = Outposts)))]
+#[utoipa::path(put, path = "/api/v1/admin/outposts/{kind}", tag = "admin", params(("kind" = inline(OutpostKind), Path)), request_body = OutpostChange, responses((status = 200, body = Outposts)))]
 async fn set_outpost(
     who: Proved<perm::SettingsManage>,
     app: AppData,
@@ -196,7 +196,7 @@ async fn set_outpost(
 }
 
 /// Forgets such an address.
-#[utoipa::path(delete, path = "/api/v1/admin/outposts/{kind}", tag = "admin", params(("kind" = OutpostKind, Path)), responses((status = 204)))]
+#[utoipa::path(delete, path = "/api/v1/admin/outposts/{kind}", tag = "admin", params(("kind" = inline(OutpostKind), Path)), responses((status = 204)))]
 async fn drop_outpost(who: Proved<perm::SettingsManage>, app: AppData, kind: web::Path<OutpostKind>) -> Result<HttpResponse, ApiError> {
     app.auth.set_outpost(who.user_id, *kind, None).await?;
     app.watch.forget_contact(*kind);

@@ -1,5 +1,6 @@
 //! What anybody may know: version, times, whether setup is still to be done, and health.
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -72,5 +73,5 @@ async fn metrics(_: Public, app: AppData, req: HttpRequest) -> Result<HttpRespon
     app.auth.may_read_metrics(bearer_token(&req))?;
     let app = app.into_inner();
     let figures = web::block(move || app.figures()).await.map_err(ApiError::internal)??;
-    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(figures))
+    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).insert_header((header::CACHE_CONTROL, "no-store")).body(figures))
 }
