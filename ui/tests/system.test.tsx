@@ -101,7 +101,7 @@ describe('the system page', () => {
     expect(screen.getByTestId('system-state')).toHaveTextContent('3.4초 느림');
     expect(screen.getByTestId('system-state')).toHaveTextContent('1일 2시간 3분');
     const slots = within(screen.getByTestId('system-slots'));
-    expect(slots.getByText(/분할 주문 2/)).toBeVisible();
+    expect(slots.getByText(/분할 2/)).toBeVisible();
     expect(slots.getByText('계좌 2개')).toBeVisible();
     expect(screen.getByTestId('host-row')).toHaveTextContent('응답 없음');
     expect(screen.getByTestId('system-backup')).toHaveTextContent('아직 백업이 없습니다');
