@@ -97,7 +97,7 @@ export const router = createHashRouter([
       page('/admin/logs', () => import('./features/admin'), 'LogsPage'),
       page('/profile', () => import('./features/profile'), 'ProfilePage'),
       page('/emergency', () => import('./features/emergency'), 'EmergencyPage'),
-      page('/help', () => import('./features/help'), 'HelpPage'),
+      page('/help/:page?', () => import('./features/help'), 'HelpPage'),
       page('/more', () => import('./features/more'), 'MorePage'),
       { path: '*', element: <NotFound /> },
     ],

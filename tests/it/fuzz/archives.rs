@@ -1,20 +1,36 @@
 //! The archive in which a user's data move to another installation.
 
 use std::io::{Read, Write};
+use std::path::Path;
 
-use eggmoney::domain::user::Role;
+use eggmoney::domain::id::UserId;
+use eggmoney::domain::user::{Role, User};
 use eggmoney::importers::eggmoney::{ImportRequest, OldFiles, read, run};
 use eggmoney::importers::transfer::{Arrival, Departure, export, import};
+use eggmoney::storage::Store;
 use eggmoney::trading::{may_arrive, own_account_id};
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
-use serde_json::Value;
-use tokio::task::block_in_place;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use super::engine::{Chance, Hunt};
+use super::engine::{Chance, Target};
 use super::spoil;
-use crate::support::TestServer;
+use super::world::World;
 use crate::support::old::fixtures;
+
+/// What the first byte of a case says: an archive.
+const ARCHIVE: u8 = 0;
+/// Its files, each after a line with `#` and its name: packed before they are brought.
+const FILES: u8 = 1;
+/// The same, and the manifest tells of as many rows as there are.
+const COUNTED: u8 = 2;
+const MANIFEST: &str = "manifest.json";
+/// Rows of the old history that the sample has.
+const HISTORY: usize = 8;
+
+type Files = Vec<(String, Vec<u8>)>;
 
 fn u16_at(bytes: &[u8], at: usize) -> usize {
     usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]))
@@ -25,7 +41,7 @@ fn u32_at(bytes: &[u8], at: usize) -> usize {
 }
 
 /// The files of an archive, by its directory.
-fn unpack(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+fn unpack(archive: &[u8]) -> Files {
     let end = archive.windows(4).rposition(|w| w == b"PK\x05\x06").unwrap();
     let (count, mut at) = (u16_at(archive, end + 10), u32_at(archive, end + 16));
     let mut files = Vec::new();
@@ -79,6 +95,39 @@ fn pack(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
+fn joined(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    files.iter().flat_map(|(name, content)| [b"#", name.as_bytes(), b"\n", content].concat()).collect()
+}
+
+/// The files of a case.
+fn parted(case: &[u8]) -> Files {
+    let mut files = Files::new();
+    for line in case.split_inclusive(|b| *b == b'\n') {
+        match (line.strip_prefix(b"#"), files.last_mut()) {
+            (Some(name), _) => files.push((String::from_utf8_lossy(name.trim_ascii()).chars().take(100).collect(), Vec::new())),
+            (None, Some((_, content))) => content.extend_from_slice(line),
+            (None, None) => {}
+        }
+    }
+    files
+}
+
+/// Makes the manifest tell of the rows that are there.
+fn count(files: &mut Files) {
+    let rows = |content: &[u8]| content.split(|b| *b == b'\n').filter(|line| !line.is_empty()).count();
+    let counts: Vec<(String, usize)> = files
+        .iter()
+        .filter_map(|(name, content)| Some((name.strip_prefix("data/")?.strip_suffix(".jsonl")?.to_owned(), rows(content))))
+        .collect();
+    let Some((_, manifest)) = files.iter_mut().find(|(name, _)| name == MANIFEST) else { return };
+    let Ok(mut told) = serde_json::from_slice::<Value>(manifest) else { return };
+    let Some(told_rows) = told.get_mut("rows").and_then(Value::as_object_mut) else { return };
+    for (space, count) in counts {
+        told_rows.insert(space, json!(count));
+    }
+    *manifest = told.to_string().into_bytes();
+}
+
 /// One line of one file, or the lines themselves.
 fn spoil_lines(chance: &mut Chance, content: &[u8]) -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = content.split(|b| *b == b'\n').map(<[u8]>::to_vec).filter(|line| !line.is_empty()).collect();
@@ -95,93 +144,116 @@ fn spoil_lines(chance: &mut Chance, content: &[u8]) -> Vec<u8> {
         }
         3 => lines[at] = spoil::bytes(chance, &lines[at], &[]),
         _ => {
-            let record: Value = serde_json::from_slice(&lines[at]).unwrap();
-            lines[at] = spoil::document(chance, &record);
+            lines[at] = spoil::any_document(chance, &lines[at]);
         }
     }
     lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn archives() {
-    let server = TestServer::start().await;
-    let (app, at) = (&server.app, server.app.market.now());
-    server.create("kim", Role::User).await;
-    let owner = app.auth.find_user("kim").unwrap().unwrap();
-    let path = |name: &str| fixtures().join(name);
-    let old = OldFiles { db: path("egg_sk.db"), db_name: None, key_store: Some(path("key_store.sk.json")), env: None };
-    let request = ImportRequest {
-        user: owner.id,
-        by: None,
-        account_name: None,
-        bot_sync: None,
-        session_relative: true,
-        skip_refused: true,
-        book_fills: true,
-        at,
-    };
-    block_in_place(|| run(&app.store, &app.vault, &read(&old).unwrap().into(), &request)).unwrap();
-    let mut whole = Vec::new();
-    let departure = Departure { own_account: own_account_id(owner.id), at, user: owner.clone() };
-    app.store.user(owner.id).read(|view| export(view, &departure, &mut whole)).unwrap();
-    let files = unpack(&whole);
-    let read_of: Vec<usize> = (0..files.len()).filter(|n| !files[*n].0.starts_with("csv") && !files[*n].0.ends_with(".txt")).collect();
+pub struct Archives {
+    store: Store,
+    folder: TempDir,
+    owner: User,
+    at: Timestamp,
+    whole: Vec<u8>,
+    files: Files,
+}
 
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("export.zip");
-    // Accounts come once into an installation: after each arrival there is a new one.
-    let mut server = TestServer::start().await;
-    let mut next = None;
-    let mut control = true;
-    let mut hunt = Hunt::new("archives", 60);
-    while let Some(mut chance) = hunt.next() {
-        let spoilt = if chance.once_in(4) {
-            let spoilt = spoil::bytes(&mut chance, &whole, &[]);
-            hunt.tries(&spoilt);
-            spoilt
-        } else {
-            let mut files = files.clone();
-            let n = *chance.pick(&read_of);
-            files[n].1 = spoil_lines(&mut chance, &files[n].1);
-            hunt.tries([files[n].0.as_bytes(), b": ", &files[n].1].concat());
-            if chance.once_in(20) {
-                let gone = chance.below(files.len());
-                files.remove(gone);
-            }
-            pack(&files)
+impl Archives {
+    pub fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::start(|_| {});
+        let app = &world.server.app;
+        world.runtime.block_on(world.server.create("kim", Role::User));
+        let (owner, at) = (app.auth.find_user("kim").unwrap().unwrap(), app.market.now());
+        let old = OldFiles {
+            db: super::old_files::shortened("sk", HISTORY, folder.path()),
+            db_name: None,
+            key_store: Some(fixtures().join("key_store.sk.json")),
+            env: None,
         };
-        let spoilt = if std::mem::take(&mut control) { pack(&files) } else { spoilt };
-        let right = spoilt == pack(&files);
-        fs_err::write(&file, &spoilt).unwrap();
-        let app = &server.app;
-        let user = match next {
-            Some(user) => user,
-            None => {
-                server.create("arrival", Role::User).await;
-                *next.insert(app.auth.find_user("arrival").unwrap().unwrap().id)
-            }
+        let request = ImportRequest {
+            user: owner.id,
+            by: None,
+            account_name: None,
+            bot_sync: None,
+            session_relative: true,
+            skip_refused: true,
+            book_fills: true,
+            at,
         };
-        let arrival = Arrival { user, own_account: own_account_id, allowed: may_arrive, by: None, at, file: file.clone() };
-        let came = block_in_place(|| import(&app.store, &arrival));
-        let left = |what: &str| {
-            let accounts = app.store.user(user).read(|view| view.accounts()).unwrap();
-            assert!(accounts.is_empty(), "{what} left {} accounts behind", accounts.len());
-        };
-        match came {
-            Err(error) => {
-                assert!(!right, "a sound archive is refused: {error}");
-                left(&error.to_string());
-            }
-            Ok(_) => {
-                hunt.taken();
-                let report = app.store.verify().unwrap();
-                assert!(report.agrees(), "{report:?}");
-                // Everything that came can be read again.
-                let departure = Departure { own_account: own_account_id(user), at, user: app.auth.find_user("arrival").unwrap().unwrap() };
-                app.store.user(user).read(|view| export(view, &departure, std::io::sink())).unwrap();
-                server = TestServer::start().await;
-                next = None;
-            }
+        run(&app.store, &app.vault, &read(&old).unwrap().into(), &request).unwrap();
+        let mut whole = Vec::new();
+        let departure = Departure { own_account: own_account_id(owner.id), at, user: owner.clone() };
+        app.store.user(owner.id).read(|view| export(view, &departure, &mut whole)).unwrap();
+        let mut files = unpack(&whole);
+        files.retain(|(name, _)| !name.starts_with("csv") && !name.ends_with(".txt"));
+        Self { store: Store::in_memory().unwrap(), folder, owner, at, whole, files }
+    }
+
+    /// Who has nothing yet.
+    fn arrival(&self, file: &Path) -> Arrival {
+        let user = UserId(uuid::Uuid::from_u128(7));
+        Arrival { user, own_account: own_account_id, allowed: may_arrive, by: None, at: self.at, file: file.to_owned() }
+    }
+}
+
+impl Target for Archives {
+    fn seeds(&self) -> Vec<Vec<u8>> {
+        let joined = joined(&self.files);
+        vec![[&[ARCHIVE], &self.whole[..]].concat(), [&[FILES], &joined[..]].concat(), [&[COUNTED], &joined[..]].concat()]
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["#manifest.json\n", "#data/orders.jsonl\n", "\"k\":\"", "\"v\":1", "\"account_id\":", "PK\x01\x02", "PK\x03\x04", "PK\x05\x06"]
+    }
+
+    fn spoil(&self, chance: &mut Chance, case: &[u8]) -> Vec<u8> {
+        let (kind, rest) = case.split_at(1);
+        if kind[0] == ARCHIVE {
+            return [kind, &spoil::bytes(chance, rest, &[])].concat();
         }
+        let mut files = parted(rest);
+        if files.is_empty() {
+            return case.to_vec();
+        }
+        let at = chance.below(files.len());
+        files[at].1 = spoil_lines(chance, &files[at].1);
+        if chance.once_in(20) {
+            files.remove(chance.below(files.len()));
+        }
+        [kind, &joined(&files)].concat()
+    }
+
+    fn tries(&mut self, case: &[u8]) -> bool {
+        let archive = match case.split_first() {
+            Some((&ARCHIVE, archive)) => archive.to_vec(),
+            Some((&kind @ (FILES | COUNTED), files)) => {
+                let mut files = parted(files);
+                if kind == COUNTED {
+                    count(&mut files);
+                }
+                pack(&files)
+            }
+            _ => return false,
+        };
+        let file = self.folder.path().join("export.zip");
+        fs_err::write(&file, &archive).unwrap();
+        let arrival = self.arrival(&file);
+        let user = self.store.user(arrival.user);
+        if let Err(error) = import(&self.store, &arrival) {
+            let accounts = user.read(|view| view.accounts()).unwrap();
+            assert!(accounts.is_empty(), "{error} left {} accounts behind", accounts.len());
+            return false;
+        }
+        let report = self.store.verify().unwrap();
+        assert!(report.agrees(), "{report:?}");
+        // Everything that came can be read again.
+        let owner = User { id: arrival.user, ..self.owner.clone() };
+        let departure = Departure { own_account: own_account_id(arrival.user), at: self.at, user: owner };
+        user.read(|view| export(view, &departure, std::io::sink())).unwrap();
+        // Accounts come once into an installation.
+        self.store = Store::in_memory().unwrap();
+        true
     }
 }

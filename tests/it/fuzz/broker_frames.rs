@@ -20,16 +20,20 @@ use futures_util::{SinkExt, StreamExt};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::engine::{Chance, Hunt};
-use super::spoil;
+use super::engine::{Chance, Target};
+use super::{spoil, world};
+
+/// What the first byte of a case says: a frame.
+const FRAME: u8 = 0;
+/// A frame whose last part is encrypted before it is sent.
+const ENCRYPTED: u8 = 1;
 
 const KEY: &str = "kq2m8x0v4n6b7c9z1l3k5j7h9g1f3d5s";
 const IV: &str = "0f1e2d3c4b5a6978";
-/// Spoilt frames before the next right one.
-const IN_A_ROW: u64 = 25;
 /// Reached only when the feed has died.
 const GUARD: Duration = Duration::from_secs(60);
 
@@ -61,37 +65,14 @@ fn book(fields: usize) -> String {
     fields.join("^")
 }
 
-fn encrypted(record: &str) -> String {
+fn encrypted(record: &[u8]) -> String {
     let cipher = cbc::Encryptor::<Aes256>::new_from_slices(KEY.as_bytes(), IV.as_bytes()).unwrap();
-    BASE64.encode(&cipher.encrypt_padded_vec::<Pkcs7>(record.as_bytes()))
-}
-
-/// A right frame, or one whose encrypted inside is spoilt before it is encrypted.
-fn frame(chance: &mut Chance) -> String {
-    let records = [
-        ("H0STCNT0", trade(71_000)),
-        ("HDFSCNT0", us_trade()),
-        ("H0STASP0", book(59)),
-        ("HDFSASP0", book(71)),
-        ("H0STCNI9", NOTICE.to_owned()),
-        ("H0GSCNI9", US_NOTICE.to_owned()),
-    ];
-    let (tr_id, record) = chance.pick(&records);
-    match chance.below(4) {
-        0 => format!("1|{tr_id}|001|{}", encrypted(&spoil::text(chance, record))),
-        1 => format!("0|{tr_id}|002|{record}^{record}"),
-        2 => json!({
-            "header": {"tr_id": tr_id, "tr_key": "005930", "encrypt": "N"},
-            "body": {"rt_cd": "0", "msg_cd": "OPSP0000", "msg1": "SUBSCRIBE SUCCESS", "output": {"iv": IV, "key": KEY}},
-        })
-        .to_string(),
-        _ => format!("0|{tr_id}|001|{record}"),
-    }
+    BASE64.encode(&cipher.encrypt_padded_vec::<Pkcs7>(record))
 }
 
 type Socket = WebSocketStream<TcpStream>;
 
-struct World {
+struct Feeding {
     broker: TcpListener,
     socket: Option<Socket>,
     events: FeedStream,
@@ -99,7 +80,7 @@ struct World {
     marks: u64,
 }
 
-impl World {
+impl Feeding {
     async fn start() -> Self {
         let rest = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base_url = format!("http://{}", rest.local_addr().unwrap());
@@ -154,11 +135,16 @@ impl World {
         self.socket.as_mut().unwrap()
     }
 
-    /// A right trade arrives: the feed lives. Everything before it was heard, and can be.
-    async fn lives(&mut self, hunt: &mut Hunt) {
+    /// Sends a frame and a right trade after it: the feed lives when that arrives. Everything before it was
+    /// heard, and can be; whether there was anything.
+    async fn hears(&mut self, message: Message) -> bool {
+        if self.socket().await.send(message).await.is_err() {
+            self.socket = None;
+        }
         self.marks += 1;
         let mark = 1_000_000 + self.marks;
         let text = format!("0|H0STCNT0|001|{}", trade(mark));
+        let mut taken = false;
         loop {
             if self.socket().await.send(Message::text(text.clone())).await.is_err() {
                 self.socket = None;
@@ -167,13 +153,13 @@ impl World {
             loop {
                 let event = tokio::time::timeout(GUARD, self.events.next()).await.expect("the feed is silent").expect("the feed has ended");
                 match event {
-                    FeedEvent::Trade(trade) if trade.price == Decimal::from(mark) => return,
+                    FeedEvent::Trade(trade) if trade.price == Decimal::from(mark) => return taken,
                     FeedEvent::Trade(trade) => {
-                        hunt.taken();
+                        taken = true;
                         assert!(trade.price > Decimal::ZERO && !trade.symbol.is_empty(), "{trade:?}");
                     }
                     FeedEvent::Execution(notice) => {
-                        hunt.taken();
+                        taken = true;
                         assert!(notice.account == account() && !notice.symbol.is_empty(), "{notice:?}");
                     }
                     // A broken session may have swallowed the mark.
@@ -188,30 +174,79 @@ impl World {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn broker_frames() {
-    let mut world = World::start().await;
-    let mut hunt = Hunt::new("broker's frames", 500);
-    let mut sent = 0_u64;
-    while let Some(mut chance) = hunt.next() {
-        let right = frame(&mut chance);
-        let spoilt = if right.starts_with('{') {
-            spoil::document(&mut chance, &serde_json::from_str(&right).unwrap())
-        } else {
-            spoil::bytes(&mut chance, right.as_bytes(), &[])
-        };
-        hunt.tries(&spoilt);
-        let message = match String::from_utf8(spoilt) {
-            Ok(text) => Message::text(text),
-            Err(bytes) => Message::binary(bytes.into_bytes()),
-        };
-        if world.socket().await.send(message).await.is_err() {
-            world.socket = None;
-        }
-        sent += 1;
-        if sent.is_multiple_of(IN_A_ROW) {
-            world.lives(&mut hunt).await;
-        }
+pub struct Frames {
+    runtime: Runtime,
+    feed: Feeding,
+}
+
+impl Frames {
+    pub fn open() -> Self {
+        let runtime = world::runtime();
+        let feed = runtime.block_on(Feeding::start());
+        Self { runtime, feed }
     }
-    world.lives(&mut hunt).await;
+}
+
+impl Target for Frames {
+    fn seeds(&self) -> Vec<Vec<u8>> {
+        let records = [
+            ("H0STCNT0", trade(71_000)),
+            ("HDFSCNT0", us_trade()),
+            ("H0STASP0", book(59)),
+            ("HDFSASP0", book(71)),
+            ("H0STCNI9", NOTICE.to_owned()),
+            ("H0GSCNI9", US_NOTICE.to_owned()),
+        ];
+        let answer = |tr_id: &str| {
+            json!({
+                "header": {"tr_id": tr_id, "tr_key": "005930", "encrypt": "N"},
+                "body": {"rt_cd": "0", "msg_cd": "OPSP0000", "msg1": "SUBSCRIBE SUCCESS", "output": {"iv": IV, "key": KEY}},
+            })
+        };
+        let cases = |(tr_id, record): (&str, String)| {
+            [
+                (FRAME, format!("0|{tr_id}|001|{record}")),
+                (FRAME, format!("0|{tr_id}|002|{record}^{record}")),
+                (ENCRYPTED, format!("1|{tr_id}|001|{record}")),
+                (FRAME, answer(tr_id).to_string()),
+            ]
+        };
+        let ping = (FRAME, r#"{"header":{"tr_id":"PINGPONG","datetime":"20260720101507"}}"#.to_owned());
+        records.into_iter().flat_map(cases).chain([ping]).map(|(kind, text)| [&[kind], text.as_bytes()].concat()).collect()
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &[
+            "|H0STCNT0|",
+            "|HDFSCNT0|",
+            "|H0STASP0|",
+            "|HDFSASP0|",
+            "|H0STCNI9|",
+            "|H0GSCNI9|",
+            "|002|",
+            "^",
+            "\"PINGPONG\"",
+            "\"OPSP0000\"",
+            "\"rt_cd\":\"1\"",
+            "\"iv\":",
+        ]
+    }
+
+    fn spoil(&self, chance: &mut Chance, case: &[u8]) -> Vec<u8> {
+        let (kind, rest) = case.split_at(1);
+        [kind, &spoil::any_document(chance, rest)].concat()
+    }
+
+    fn tries(&mut self, case: &[u8]) -> bool {
+        let sent = match case.split_first() {
+            Some((&FRAME, frame)) => frame.to_vec(),
+            Some((&ENCRYPTED, frame)) => match frame.iter().rposition(|b| *b == b'|') {
+                Some(bar) => [&frame[..=bar], encrypted(&frame[bar + 1..]).as_bytes()].concat(),
+                None => return false,
+            },
+            _ => return false,
+        };
+        let message = String::from_utf8(sent).map_or_else(|bytes| Message::binary(bytes.into_bytes()), Message::text);
+        self.runtime.block_on(self.feed.hears(message))
+    }
 }

@@ -1,15 +1,68 @@
-//! Counts cases and time, and tells how to see a finding again.
+//! What a target is, how long a case may take, and the short run of every test.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// No case may take longer.
-const LONGEST: Duration = Duration::from_secs(1);
-/// A busy machine makes some cases slow that are not: this many, and one in so many of all, are forgiven.
-const FORGIVEN: (u64, u64) = (3, 200);
-const SEED: u64 = 20261121;
+use super::TARGETS;
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
+/// A machine that is busy with something else makes a case slow that is not: it is tried again so often.
+const TRIES: usize = 3;
+const SEED: u64 = 20261121;
+/// A case is shown up to so many characters.
+const SHOWN: usize = 4_000;
+
+/// A parser with all that it stands on.
+pub trait Target {
+    /// Real samples, in the target's form. Of each kind (first byte) at least one is taken.
+    fn seeds(&self) -> Vec<Vec<u8>>;
+
+    /// Words of the formats, which nobody finds by flipping bits.
+    fn words(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// A case out of another one, by damage that knows the form.
+    fn spoil(&self, chance: &mut Chance, case: &[u8]) -> Vec<u8>;
+
+    /// Tries a case; whether it was taken.
+    ///
+    /// # Panics
+    /// When something was taken that must not be.
+    fn tries(&mut self, case: &[u8]) -> bool;
+
+    /// No case may take longer.
+    fn longest(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+/// A target before it is set up.
+pub struct Entry {
+    pub name: &'static str,
+    /// Cases of a short run.
+    pub short: u64,
+    pub open: fn() -> Box<dyn Target>,
+}
+
+/// The entry of this name.
+pub fn entry(name: &str) -> &'static Entry {
+    let names = || TARGETS.map(|entry| entry.name).join(", ");
+    TARGETS.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("no target {name:?}; there are {}", names()))
+}
+
+/// Tries a case and looks at the clock.
+pub fn timed(target: &mut dyn Target, case: &[u8]) -> bool {
+    let longest = target.longest();
+    let mut least = Duration::MAX;
+    for _ in 0..TRIES {
+        let began = Instant::now();
+        let taken = target.tries(case);
+        least = least.min(began.elapsed());
+        if least <= longest {
+            return taken;
+        }
+    }
+    panic!("takes {least:?}");
 }
 
 /// Random numbers that are the same for the same seed (SplitMix64).
@@ -17,6 +70,10 @@ fn number(variable: &str) -> Option<u64> {
 pub struct Chance(u64);
 
 impl Chance {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -40,92 +97,57 @@ impl Chance {
     }
 }
 
-/// One run over one target.
-pub struct Hunt {
-    name: &'static str,
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
+}
+
+/// Tells what was tried when a finding ends the run.
+struct Trying<'t> {
+    name: &'t str,
     seed: u64,
-    chance: Chance,
-    most: u64,
-    until: Option<Instant>,
-    began: Instant,
-    case_began: Instant,
-    cases: u64,
-    taken: u64,
-    slow: u64,
-    slowest: Duration,
-    longest: Duration,
-    tried: String,
+    case: u64,
+    bytes: Vec<u8>,
 }
 
-impl Hunt {
-    /// So many cases, or as many as fit into EGGMONEY_FUZZ_SECONDS.
-    pub fn new(name: &'static str, most: u64) -> Self {
-        let seed = number("EGGMONEY_FUZZ_SEED").unwrap_or(SEED);
-        let now = Instant::now();
-        let until = number("EGGMONEY_FUZZ_SECONDS").map(|s| now + Duration::from_secs(s));
-        Self {
-            name,
-            seed,
-            chance: Chance(seed),
-            most,
-            until,
-            began: now,
-            case_began: now,
-            cases: 0,
-            taken: 0,
-            slow: 0,
-            slowest: Duration::ZERO,
-            longest: LONGEST,
-            tried: String::new(),
-        }
-    }
-
-    /// For a target that does more than read: the same, with another bound.
-    pub fn within(mut self, longest: Duration) -> Self {
-        self.longest = longest;
-        self
-    }
-
-    /// The chance of the next case; `None` when it is enough.
-    pub fn next(&mut self) -> Option<Chance> {
-        if self.cases > 0 {
-            let took = self.case_began.elapsed();
-            self.slowest = self.slowest.max(took);
-            if took > self.longest {
-                self.slow += 1;
-                println!("fuzz {}: case {} took {took:?}: {}", self.name, self.cases, self.tried);
-                assert!(self.slow <= FORGIVEN.0 + self.cases / FORGIVEN.1, "too slow, again and again");
-            }
-        }
-        let over = self.until.map_or(self.cases >= self.most, |until| Instant::now() >= until);
-        if over {
-            return None;
-        }
-        self.cases += 1;
-        self.case_began = Instant::now();
-        Some(Chance(self.chance.next()))
-    }
-
-    /// What is tried now, for the report of a finding.
-    pub fn tries(&mut self, what: impl AsRef<[u8]>) {
-        let text = String::from_utf8_lossy(what.as_ref());
-        self.tried = text.chars().take(4_000).flat_map(char::escape_debug).collect();
-    }
-
-    /// The target took what it was given. A hunt in which nothing is ever taken only tries the door.
-    pub fn taken(&mut self) {
-        self.taken += 1;
-    }
-}
-
-impl Drop for Hunt {
+impl Drop for Trying<'_> {
     fn drop(&mut self) {
-        let (name, seed, cases) = (self.name, self.seed, self.cases);
         if std::thread::panicking() {
-            println!("fuzz {name}: FINDING in case {cases}; again with EGGMONEY_FUZZ_SEED={seed}\ninput: {}", self.tried);
-        } else {
-            let (seconds, taken, slowest) = (self.began.elapsed().as_secs_f64(), self.taken, self.slowest);
-            println!("fuzz {name}: {cases} cases in {seconds:.1} s, {taken} taken, slowest {slowest:.1?}, seed {seed}");
+            let Self { name, seed, case, bytes } = self;
+            let text: String = String::from_utf8_lossy(bytes).chars().take(SHOWN).flat_map(char::escape_debug).collect();
+            println!("fuzz {name}: FINDING in case {case}; again with EGGMONEY_FUZZ_SEED={seed}\ncase: {text}");
         }
     }
+}
+
+/// Tries the samples as they are, and then spoilt at random: EGGMONEY_FUZZ_CASES of them or a few hundred, the
+/// same for the same EGGMONEY_FUZZ_SEED.
+pub fn short(name: &str) {
+    let entry = entry(name);
+    let (seed, most) = (number("EGGMONEY_FUZZ_SEED").unwrap_or(SEED), number("EGGMONEY_FUZZ_CASES").unwrap_or(entry.short));
+    let began = Instant::now();
+    let mut target = (entry.open)();
+    let samples = target.seeds();
+    let mut trying = Trying { name, seed, case: 0, bytes: Vec::new() };
+    // A target that takes no sample only has its door tried.
+    let mut kinds = BTreeMap::new();
+    for sample in &samples {
+        trying.bytes.clone_from(sample);
+        *kinds.entry(sample[0]).or_insert(false) |= timed(&mut *target, sample);
+    }
+    let never: Vec<u8> = kinds.into_iter().filter_map(|(kind, taken)| (!taken).then_some(kind)).collect();
+    assert!(never.is_empty(), "no sample of the kinds {never:?} is taken");
+    let mut chance = Chance::new(seed);
+    let mut taken = 0;
+    while trying.case < most {
+        trying.case += 1;
+        let mut chance = Chance::new(chance.next());
+        let sample = chance.pick(&samples);
+        trying.bytes = target.spoil(&mut chance, sample);
+        if chance.once_in(8) && !target.words().is_empty() {
+            let at = trying.bytes.len().min(1 + chance.below(trying.bytes.len()));
+            trying.bytes.splice(at..at, chance.pick(target.words()).bytes());
+        }
+        taken += u64::from(timed(&mut *target, &trying.bytes));
+    }
+    println!("fuzz {name}: {most} cases in {:.1} s, {taken} taken, seed {seed}", began.elapsed().as_secs_f64());
 }

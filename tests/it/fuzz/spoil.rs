@@ -213,6 +213,62 @@ fn another(chance: &mut Chance, value: &Value, elsewhere: Value) -> Value {
     }
 }
 
+/// A base with changes of it. The base may be another in every process, as tokens are, while the changes
+/// stay. A change is an operation, a place (two bytes, read as often as the base is long), a length and, for
+/// what puts something in, as many bytes; what is no whole change is left out. No change is the base itself.
+pub fn script(base: &[u8], changes: &[u8]) -> Vec<u8> {
+    let mut out = base.to_vec();
+    let mut rest = changes;
+    while let [operation, high, low, length, tail @ ..] = rest {
+        let at = usize::from(u16::from_be_bytes([*high, *low])) % (out.len() + 1);
+        let length = usize::from(*length);
+        let to = (at + length).min(out.len());
+        let (piece, after) = tail.split_at(if operation % 4 < 2 { length.min(tail.len()) } else { 0 });
+        match operation % 4 {
+            0 => drop(out.splice(at..at, piece.iter().copied())),
+            1 => drop(out.splice(at..(at + piece.len()).min(out.len()), piece.iter().copied())),
+            2 => drop(out.drain(at..to)),
+            _ => {
+                let part = out[at..to].to_vec();
+                out.splice(at..at, part);
+            }
+        }
+        rest = after;
+    }
+    out
+}
+
+/// One to three changes for [`script`], or another form of some.
+pub fn changes(chance: &mut Chance, old: &[u8]) -> Vec<u8> {
+    if !old.is_empty() && chance.once_in(2) {
+        return bytes(chance, old, &[]);
+    }
+    let mut out = Vec::new();
+    for _ in 0..=chance.below(3) {
+        let place = u16::try_from(chance.below(1 << 16)).unwrap().to_be_bytes();
+        out.push(u8::try_from(chance.below(4)).unwrap());
+        out.extend(place);
+        let piece: Vec<u8> = if chance.once_in(2) {
+            chance.pick(PIECES).bytes().collect()
+        } else {
+            (0..=chance.below(3)).map(|_| b'!' + u8::try_from(chance.below(94)).unwrap()).collect()
+        };
+        out.push(u8::try_from(piece.len()).unwrap());
+        if out[out.len() - 4] < 2 {
+            out.extend(piece);
+        }
+    }
+    out
+}
+
+/// A document as bytes, now and then damaged as such; what is none is damaged as bytes.
+pub fn any_document(chance: &mut Chance, sample: &[u8]) -> Vec<u8> {
+    match serde_json::from_slice::<Value>(sample) {
+        Ok(sample) => document(chance, &sample),
+        Err(_) => bytes(chance, sample, &[]),
+    }
+}
+
 /// A document as bytes, now and then damaged as such.
 pub fn document(chance: &mut Chance, sample: &Value) -> Vec<u8> {
     let text = json(chance, sample).to_string().into_bytes();

@@ -1,75 +1,133 @@
 //! Access tokens, refresh tokens and API keys: only the one that was issued lets anybody in.
 
 use data_encoding::BASE64URL_NOPAD;
-use eggmoney::auth::AuthError;
-use serde_json::{Value, json};
+use eggmoney::auth::{AuthError, Client};
+use secrecy::ExposeSecret;
+use serde_json::json;
 
-use super::engine::Hunt;
+use super::engine::{Chance, Target};
 use super::spoil;
-use crate::support::TestServer;
+use super::world::World;
 use crate::support::keys::make_key;
 
-/// The token with one of its parts read as JSON, changed, and written again; the signature stays.
-fn reworded(chance: &mut super::engine::Chance, token: &str) -> String {
-    let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
-    let place = chance.below(2);
-    let inner: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(parts[place].as_bytes()).unwrap()).unwrap();
-    parts[place] = BASE64URL_NOPAD.encode(&spoil::document(chance, &inner));
-    if chance.once_in(4) {
-        parts[2].clear();
-    }
-    parts.join(".")
+/// What the first byte of a case says.
+/// Changes of the token as a text.
+const ACCESS: u8 = 0;
+/// Its header and its claims as two lines of JSON, signed as the right one was.
+const REWORDED: u8 = 1;
+/// The same, not signed.
+const UNSIGNED: u8 = 2;
+/// Changes of the refresh token.
+const REFRESH: u8 = 3;
+/// Changes of the API key.
+const KEY: u8 = 4;
+
+pub struct Tokens {
+    world: World,
+    access: String,
+    refresh: String,
+    key: String,
 }
 
-#[tokio::test]
-async fn tokens_and_keys() {
-    let server = TestServer::start().await;
-    let kim = server.user("kim").await;
-    let key = make_key(&kim, &json!({"name": "reader", "scope": "read"})).await.text;
-    let mut access = kim.token.clone().unwrap();
-    let mut refresh = kim.refresh_token.clone();
-    let here = Some("127.0.0.1".parse().unwrap());
-    let client = eggmoney::auth::Client::new("fuzz", "127.0.0.1", false);
-    let mut hunt = Hunt::new("tokens and keys", 600);
-    while let Some(mut chance) = hunt.next() {
-        match chance.below(4) {
-            0 | 1 => {
-                let spoilt = if chance.once_in(2) { reworded(&mut chance, &access) } else { spoil::text(&mut chance, &access) };
-                hunt.tries(&spoilt);
-                let found = server.app.auth.authenticate(&spoilt, here);
-                assert_eq!(found.is_ok(), spoilt == access, "{found:?}");
-                found.is_ok().then(|| hunt.taken());
+impl Tokens {
+    pub fn open() -> Self {
+        let world = World::start(|_| {});
+        let (access, refresh, key) = world.runtime.block_on(async {
+            let kim = world.server.user("kim").await;
+            let key = make_key(&kim, &json!({"name": "reader", "scope": "read"})).await.text;
+            (kim.token.clone().unwrap(), kim.refresh_token.clone(), key)
+        });
+        Self { world, access, refresh, key }
+    }
+
+    /// The inside of the access token's two first parts.
+    fn insides(&self) -> [Vec<u8>; 2] {
+        let mut parts = self.access.split('.').map(|part| BASE64URL_NOPAD.decode(part.as_bytes()).unwrap());
+        [parts.next().unwrap(), parts.next().unwrap()]
+    }
+
+    fn access(&self, token: &str) -> bool {
+        let found = self.world.server.app.auth.authenticate(token, Some("127.0.0.1".parse().unwrap()));
+        assert_eq!(found.is_ok(), token == self.access, "{found:?}");
+        found.is_ok()
+    }
+
+    fn reworded(&self, lines: &[u8], signed: bool) -> bool {
+        let (header, claims) = lines.split_at(lines.iter().position(|b| *b == b'\n').unwrap_or(lines.len()));
+        let signature = if signed { self.access.rsplit_once('.').unwrap().1 } else { "" };
+        let claims = claims.get(1..).unwrap_or_default();
+        self.access(&format!("{}.{}.{signature}", BASE64URL_NOPAD.encode(header), BASE64URL_NOPAD.encode(claims)))
+    }
+
+    fn refresh(&mut self, token: &str) -> bool {
+        let ids = |text: &str| BASE64URL_NOPAD.decode(text.trim().as_bytes()).ok().map(|bytes| bytes[..bytes.len().min(32)].to_vec());
+        let client = Client::new("fuzz", "127.0.0.1", false);
+        let World { runtime, server } = &self.world;
+        match runtime.block_on(server.app.auth.refresh(&token.into(), &client)) {
+            Ok(next) => {
+                assert_eq!(token.trim(), self.refresh);
+                // The session goes on with another pair.
+                (self.access, self.refresh) = (next.access_token, next.refresh_token.unwrap().expose_secret().to_owned());
+                return true;
             }
-            2 => {
-                let spoilt = spoil::text(&mut chance, &refresh);
-                hunt.tries(&spoilt);
-                // The real one would be exchanged for another.
-                if spoilt.trim() == refresh {
-                    continue;
-                }
-                let ids =
-                    |text: &str| BASE64URL_NOPAD.decode(text.trim().as_bytes()).ok().map(|bytes| bytes[..bytes.len().min(32)].to_vec());
-                match server.app.auth.refresh(&spoilt.as_str().into(), &client).await {
-                    Err(AuthError::SessionEnded) => {}
-                    // Whoever knows user and session, but not the present secret, may hold an older one: the session ends.
-                    Err(AuthError::RefreshReused { .. }) => {
-                        assert_eq!(ids(&spoilt), ids(&refresh));
-                        let again = server.login("kim").await;
-                        (access, refresh) = (again.token.clone().unwrap(), again.refresh_token.clone());
-                    }
-                    found => panic!("{:?}", found.map(|s| s.user.username)),
-                }
+            Err(AuthError::SessionEnded) => assert_ne!(token.trim(), self.refresh),
+            // Whoever knows user and session, but not the present secret, may hold an older one: the session ends.
+            Err(AuthError::RefreshReused { .. }) => {
+                assert!(token.trim() != self.refresh && ids(token) == ids(&self.refresh));
+                let again = runtime.block_on(server.login("kim"));
+                (self.access, self.refresh) = (again.token.clone().unwrap(), again.refresh_token.clone());
             }
-            _ => {
-                let spoilt = spoil::text(&mut chance, &key);
-                hunt.tries(&spoilt);
-                let found = server.app.auth.by_key(&spoilt, here).await;
-                assert_eq!(found.is_ok(), spoilt == key, "{found:?}");
-                found.is_ok().then(|| hunt.taken());
-            }
+            Err(found) => panic!("{found:?}"),
+        }
+        false
+    }
+
+    fn key(&self, key: &str) -> bool {
+        let World { runtime, server } = &self.world;
+        let found = runtime.block_on(server.app.auth.by_key(key, Some("127.0.0.1".parse().unwrap())));
+        assert_eq!(found.is_ok(), key == self.key, "{found:?}");
+        found.is_ok()
+    }
+}
+
+impl Target for Tokens {
+    fn seeds(&self) -> Vec<Vec<u8>> {
+        let insides = self.insides().join(&b'\n');
+        let unsigned = br#"{"alg":"none","typ":"JWT"}"#;
+        vec![
+            vec![ACCESS],
+            [&[REWORDED], &insides[..]].concat(),
+            [&[REWORDED], &unsigned[..], b"\n", &self.insides()[1]].concat(),
+            vec![REFRESH],
+            vec![KEY],
+        ]
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["\"alg\":\"none\"", "\"alg\":\"HS512\"", "\"alg\":\"RS256\"", "\"kid\":", "\"crit\":", "\"jwk\":", "\"exp\":", "\"aud\":", "egg_"]
+    }
+
+    fn spoil(&self, chance: &mut Chance, case: &[u8]) -> Vec<u8> {
+        let (kind, rest) = case.split_at(1);
+        if !matches!(kind[0], REWORDED | UNSIGNED) {
+            return [kind, &spoil::changes(chance, rest)].concat();
+        }
+        let kind = if chance.once_in(4) { UNSIGNED } else { REWORDED };
+        let mut lines: Vec<Vec<u8>> = rest.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+        let at = chance.below(lines.len());
+        lines[at] = spoil::any_document(chance, &lines[at]);
+        [&[kind], &lines.join(&b'\n')[..]].concat()
+    }
+
+    fn tries(&mut self, case: &[u8]) -> bool {
+        let Some((kind, rest)) = case.split_first() else { return false };
+        let changed = |base: &str| String::from_utf8_lossy(&spoil::script(base.as_bytes(), rest)).into_owned();
+        match *kind {
+            ACCESS => self.access(&changed(&self.access)),
+            REWORDED | UNSIGNED => self.reworded(rest, *kind == REWORDED),
+            REFRESH => self.refresh(&changed(&self.refresh)),
+            KEY => self.key(&changed(&self.key)),
+            _ => false,
         }
     }
-    // Nothing of all that has ended what was right.
-    assert!(server.app.auth.authenticate(&access, here).is_ok());
-    assert!(server.app.auth.refresh(&refresh.into(), &client).await.is_ok());
 }
