@@ -160,7 +160,7 @@ impl Store {
         self.inner.writer.waiting()
     }
 
-    /// Gives unused space of the file back when more than half of it is unused; sizes in bytes before and
+    /// Gives unused space of the file back when more than two thirds of it are unused; sizes in bytes before and
     /// after, `None` when there was nothing to do or somebody was reading. Every access waits meanwhile, so
     /// call it while nothing is due, and where blocking is allowed.
     ///
