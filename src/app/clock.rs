@@ -22,6 +22,12 @@ impl Clock for SystemClock {
     }
 }
 
+/// Measures how long something takes: each call tells the time since it was made.
+pub fn stopwatch() -> impl Fn() -> Duration {
+    let began = Instant::now();
+    move || began.elapsed()
+}
+
 /// Time that starts where it is told and runs `speed` times as fast as the machine's: market time of
 /// the demo.
 #[derive(Clone, Copy, Debug)]

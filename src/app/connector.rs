@@ -13,11 +13,12 @@ use serde_json::json;
 use super::config::BrokerHosts;
 use super::credentials::BrokerKey;
 use crate::auth::Vault;
+use crate::brokers::calls::Calls;
 use crate::brokers::egress::Egress;
 use crate::brokers::http::{HttpClient, HttpSettings};
 use crate::brokers::kis::{KeyLine, KeyName, KeyRing, KisClient, KisConfig};
 use crate::brokers::kis::{StoredToken, TokenKeeper, TokenStore};
-use crate::brokers::limit::{LIVE_CALLS_PER_SECOND, MOCK_CALLS_PER_SECOND, RateLimiter};
+use crate::brokers::limit::{LIVE_CALLS_PER_SECOND, MOCK_CALLS_PER_SECOND, Pace, RateLimiter};
 use crate::brokers::paper::PaperBroker;
 use crate::brokers::{OrderGateway, OrderGuard};
 use crate::domain::account::Account;
@@ -69,9 +70,16 @@ impl std::fmt::Debug for KisConnector {
 impl KisConnector {
     /// # Errors
     /// When the HTTP client cannot be built.
-    pub fn new(store: Store, vault: Vault, hosts: BrokerHosts, egress: Egress, market: Arc<dyn Clock>) -> Result<Self, TradingError> {
+    pub fn new(
+        store: Store,
+        vault: Vault,
+        hosts: BrokerHosts,
+        egress: Egress,
+        market: Arc<dyn Clock>,
+        calls: Calls,
+    ) -> Result<Self, TradingError> {
         crate::brokers::http::install_crypto();
-        let http = HttpClient::within(egress, HttpSettings::default()).map_err(crate::brokers::BrokerError::from)?;
+        let http = HttpClient::within(egress, HttpSettings::default()).map_err(crate::brokers::BrokerError::from)?.counted(calls);
         Ok(Self {
             store,
             vault,
@@ -88,6 +96,11 @@ impl KisConnector {
     /// The HTTP client, for others that talk to the outside.
     pub fn http(&self) -> HttpClient {
         self.http.clone()
+    }
+
+    /// How the app keys of a host stand with their pace; `None` while none is in use.
+    pub fn pace(&self, host: BrokerHost) -> Option<Pace> {
+        self.keys.pace(host)
     }
 
     fn secret(&self, user: UserId, account: AccountId, kind: &str) -> Result<SecretString, TradingError> {

@@ -12,10 +12,12 @@ use super::state::App;
 use crate::auth::{Disclosure, Vault, VaultError, accepted_at};
 use crate::brokers::{Broker, BrokerError, OrderGateway, PowerBasis};
 use crate::domain::account::{Account, AccountMode, masked_number};
+use crate::domain::clock::kst_date;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::instrument::{Exchange, Market};
 use crate::domain::order::{BrokerHost, Order, Side};
-use crate::storage::tables::{ACCOUNTS, secret};
+use crate::domain::watch::AccountEnds;
+use crate::storage::tables::{ACCOUNT_ENDS, ACCOUNTS, secret};
 use crate::storage::{StoreError, Tx, UserView, account_key, time_ordered};
 use crate::trading::{TradingError, account_name, forget_broker_account, new_account, refuse_twin};
 
@@ -208,7 +210,7 @@ impl App {
                 if let Some(old) = vault.open(&tx.view().user(user), account, secret::APP_KEY)? {
                     vault.release_app_key(tx, user, account, &old)?;
                 }
-                seal_key(&vault, tx, user, account, &key)?;
+                seal_key(&vault, tx, user, account, &key, now)?;
                 let mut rows = tx.user(user);
                 record.environment = key.host.into();
                 record.version += 1;
@@ -343,7 +345,7 @@ impl App {
             .store
             .write(move |tx| {
                 let account = new_account(&mut tx.user(user), id, &name, key.host.into(), now)?;
-                seal_key(&vault, tx, user, id, &key)?;
+                seal_key(&vault, tx, user, id, &key, now)?;
                 Ok::<_, VaultError>(account)
             })
             .await?;
@@ -361,9 +363,15 @@ pub enum TryError {
 }
 
 /// Makes an app key the account's own, once its owner has accepted what that means, and seals all that belongs to it.
-fn seal_key(vault: &Vault, tx: &mut Tx<'_>, user: UserId, account: AccountId, key: &BrokerKey) -> Result<(), VaultError> {
+fn seal_key(vault: &Vault, tx: &mut Tx<'_>, user: UserId, account: AccountId, key: &BrokerKey, now: Timestamp) -> Result<(), VaultError> {
     if accepted_at(&tx.view().user(user), Disclosure::BrokerKey)?.is_none() {
         return Err(VaultError::DisclosureRequired);
+    }
+    // The same key entered again, with another account number, is no younger for it.
+    let known = vault.open(&tx.view().user(user), account, secret::APP_KEY)?;
+    if known.is_none_or(|known| known.expose_secret() != key.app_key.expose_secret()) {
+        let ends = AccountEnds { key_entered: Some(kst_date(now)), ..AccountEnds::default() };
+        tx.user(user).put(&ACCOUNT_ENDS, &account_key(account), &ends)?;
     }
     vault.claim_app_key(tx, user, account, &key.app_key)?;
     let mut rows = tx.user(user);

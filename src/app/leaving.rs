@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -82,6 +84,7 @@ impl App {
     /// `Running`; `Store` when the data cannot be read, `Io` when there is no room for the file.
     pub async fn export_user(self: &Arc<Self>, user: UserId, by: Option<UserId>) -> Result<(File, Running), TransferError> {
         let running = self.transfers.begin(Work::Export(user))?;
+        self.until_quiet().await;
         let app = self.clone();
         let written = tokio::task::spawn_blocking(move || {
             let mut file = tempfile::tempfile_in(&app.config.data_dir)?;
@@ -114,6 +117,18 @@ impl App {
         Ok(summary)
     }
 
+    /// Heavy work lets trading go first: it waits while a slot runs or is about to, though not so long that
+    /// whoever asked would give up.
+    async fn until_quiet(&self) {
+        const SOON: SignedDuration = SignedDuration::from_secs(20);
+        for _ in 0..20 {
+            if !self.trading.is_due_within(SOON).unwrap_or_default() {
+                return;
+            }
+            self.wall.sleep(Duration::from_secs(2)).await;
+        }
+    }
+
     fn write_export(&self, user: UserId, out: impl std::io::Write) -> Result<TransferSummary, TransferError> {
         let record = self.auth.user(user).map_err(std::io::Error::other)?.ok_or_else(|| StoreError::not_found("user"))?;
         let departure = Departure { own_account: own_account_id(user), at: self.market.now(), user: record };
@@ -144,6 +159,7 @@ impl App {
     /// See [`TransferError`].
     pub async fn import_user(self: &Arc<Self>, user: UserId, by: Option<UserId>, file: PathBuf) -> Result<TransferReport, TransferError> {
         let running = self.transfers.begin(Work::Import)?;
+        self.until_quiet().await;
         let arrival = Arrival { user, by, at: self.market.now(), file, own_account: own_account_id, allowed: may_arrive };
         let app = self.clone();
         let imported = move || {

@@ -105,6 +105,24 @@ pub(super) fn tighten(dir: &Path, owner: u32) -> Tightened {
     tightened
 }
 
+/// What of the data others can read, or belongs to another user.
+pub(super) fn readable_by_others(dir: &Path, owner: u32) -> Vec<PathBuf> {
+    fn look(path: &Path, owner: u32, found: &mut Vec<PathBuf>) {
+        let Ok(data) = path.symlink_metadata() else { return };
+        if data.is_symlink() {
+            return;
+        }
+        if data.mode() & OTHERS != 0 || data.uid() != owner {
+            found.push(path.to_path_buf());
+        } else if data.is_dir() {
+            names(path).iter().for_each(|name| look(&path.join(name), owner, found));
+        }
+    }
+    let mut found = Vec::new();
+    PRIVATE.iter().chain([&MASTER_KEY_FILE]).for_each(|name| look(&dir.join(name), owner, &mut found));
+    found
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs_err::read_dir(folder) else { return Vec::new() };
     entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned())).collect()

@@ -9,15 +9,18 @@ use super::config::Config;
 use super::connector::KisConnector;
 use super::feeds::Feeds;
 use super::first_start;
+use super::metrics::Metrics;
 use super::privacy::{self, Tightened};
 use super::release;
 use super::returned;
 use super::transfers::Transfers;
+use super::watch::{OutpostWeb, Watch};
 use super::web::ProviderWeb;
 use crate::auth::oidc::Providers;
 use crate::auth::{Auth, AuthError, MASTER_KEY_FILE, MasterKey, MasterKeyError, RotationError, Vault, VaultError, open_vault};
 use crate::backup::{self, BackupError};
 use crate::brokers::BrokerError;
+use crate::brokers::calls::Calls;
 use crate::domain::calendar::{Calendar, CalendarError};
 use crate::domain::clock::Clock;
 use crate::market::MasterFiles;
@@ -44,8 +47,16 @@ pub struct App {
     pub connector: Arc<KisConnector>,
     pub masters: MasterFiles,
     pub telegram: Telegram,
+    /// What becomes of calls to brokers and the messenger.
+    pub calls: Calls,
+    /// What is counted for monitoring programs.
+    pub metrics: Metrics,
     /// Exports and imports that go on.
     pub transfers: Transfers,
+    /// Looks after the installation itself.
+    pub watch: Watch,
+    /// The way to addresses that administrators entered.
+    pub(super) web: OutpostWeb,
     /// The scheduler's beat.
     pub pulse: Pulse,
     /// When this process opened its data, in wall time.
@@ -101,6 +112,7 @@ impl App {
         if backup::finish(dir)? {
             tracing::warn!("a restore that was cut off was brought to its end");
         }
+        let watch = Watch::begin(dir);
         let passphrase = config.master_passphrase.as_ref();
         let master = MasterKey::load_or_create(dir, dir.join(DATABASE_FILE).exists(), passphrase)?;
         let at = wall.now();
@@ -116,11 +128,14 @@ impl App {
         let auth = Auth::open(store.clone(), &vault, dir, wall.clone()).await?.with_rate(config.calls_per_second);
         first_start::apply(&auth, dir).await?;
         let web = ProviderWeb::new(&config.egress, config.provider_patience).map_err(|e| TradingError::from(BrokerError::from(e)))?;
-        let providers = Providers::new(auth.clone(), Arc::new(web));
+        let web = Arc::new(web);
+        let providers = Providers::new(auth.clone(), web.clone());
         let (opened_at, pulse) = (wall.now(), Pulse::new(wall.clone()));
         let calendars = Calendars { us: Arc::new(calendar(dir)?), krx: Arc::new(Calendar::krx()?) };
         let hosts = config.brokers.kis.clone();
-        let connector = Arc::new(KisConnector::new(store.clone(), vault.clone(), hosts, config.egress.clone(), market.clone())?);
+        let calls = Calls::new(wall.clone());
+        let egress = config.egress.clone();
+        let connector = Arc::new(KisConnector::new(store.clone(), vault.clone(), hosts, egress, market.clone(), calls.clone())?);
         let http = connector.http();
         let telegram = Telegram::new(http.clone(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
@@ -147,7 +162,11 @@ impl App {
             connector,
             masters,
             telegram,
+            calls,
+            metrics: Metrics::default(),
             transfers: Transfers::default(),
+            watch,
+            web,
             pulse,
             opened_at,
         }))

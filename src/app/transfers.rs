@@ -72,6 +72,11 @@ impl Transfers {
         self.0.lock().unwrap_or_else(|e| e.into_inner())
     }
 
+    /// How much goes on at present.
+    pub fn running(&self) -> usize {
+        self.lock().running.len()
+    }
+
     /// Begins a work.
     ///
     /// # Errors

@@ -31,6 +31,16 @@ impl ProviderWeb {
         }
     }
 
+    /// The certificate with which a server answers, in DER; `None` without TLS.
+    ///
+    /// # Errors
+    /// Why there is no answer, in a sentence.
+    pub(super) async fn certificate(&self, url: &str, reach: Reach) -> Result<Option<Vec<u8>>, String> {
+        let client = self.client(reach);
+        let reply = client.send(client.get(url), &Redactor::new([])).await.map_err(|e| e.to_string())?;
+        Ok(reply.certificate)
+    }
+
     async fn send(&self, reach: Reach, request: RequestBuilder, secrets: Redactor) -> Result<WebAnswer, String> {
         let request = request.header(header::ACCEPT, "application/json");
         let reply = self.client(reach).send(request, &secrets).await.map_err(|e| e.to_string())?;

@@ -33,8 +33,13 @@ impl Only {
     }
 }
 
+/// The host and port that an address leads to, as calls to it are counted; `None` when it is no URL.
+pub fn host_and_port(address: &str) -> Option<String> {
+    Url::parse(address).ok().map(|url| place(&url))
+}
+
 /// The host and port that a URL leads to, the usual port where it names none.
-fn place(url: &Url) -> String {
+pub(super) fn place(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
     format!("{}:{port}", url.host_str().unwrap_or_default())
 }

@@ -12,7 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::header::HeaderMap;
 use super::BrokerError;
-use super::egress::Egress;
+use super::calls::{CallEnd, Calls};
+use super::egress::{Egress, place};
 use super::reach;
 use crate::domain::reach::Reach;
 
@@ -73,6 +74,8 @@ pub struct HttpReply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    /// The server's certificate in DER, where the client was asked to keep it.
+    pub certificate: Option<Vec<u8>>,
 }
 
 impl HttpReply {
@@ -89,6 +92,8 @@ pub struct HttpClient {
     egress: Egress,
     /// For addresses that were not configured on the server itself; `None` = anywhere.
     reach: Option<Reach>,
+    /// Where calls are counted.
+    calls: Option<Calls>,
 }
 
 impl HttpClient {
@@ -130,14 +135,27 @@ impl HttpClient {
             .http1_only()
             .user_agent(concat!("eggmoney/", env!("CARGO_PKG_VERSION")));
         let builder = match reach {
-            Some(reach) => builder.dns_resolver(Arc::new(reach::Within(reach))),
+            // Servers that people name are looked at more closely: until when their certificates count.
+            Some(reach) => builder.dns_resolver(Arc::new(reach::Within(reach))).tls_info(true),
             None => builder,
         };
         egress
             .guard(builder)
             .build()
-            .map(|client| Self { client, egress, reach })
+            .map(|client| Self { client, egress, reach, calls: None })
             .map_err(|e| HttpFailure::NotSent(format!("the HTTP client cannot be set up: {}", chain(&e.without_url()))))
+    }
+
+    /// The same client, whose calls are counted.
+    pub fn counted(self, calls: Calls) -> Self {
+        Self { calls: Some(calls), ..self }
+    }
+
+    /// An answered request to this URL was refused for coming too fast.
+    pub fn note_limited(&self, url: &str) {
+        if let (Some(calls), Ok(url)) = (&self.calls, reqwest::Url::parse(url)) {
+            calls.limited(&place(&url));
+        }
     }
 
     /// A GET request to be completed and handed to [`Self::send`].
@@ -169,15 +187,41 @@ impl HttpClient {
     pub async fn send(&self, request: RequestBuilder, secrets: &Redactor) -> Result<HttpReply, HttpFailure> {
         let request = request.build().map_err(|e| HttpFailure::NotSent(secrets.clean(&chain(&e.without_url()))))?;
         self.may_reach(request.url().as_str())?;
+        let mut call = self.calls.as_ref().map(|calls| calls.begin(place(request.url())));
+        let result = self.exchange(request, secrets, |status, date| {
+            if let Some(call) = &mut call {
+                call.answered(status, date);
+            }
+        });
+        let result = result.await;
+        if let (Some(call), Err(failure)) = (&mut call, &result) {
+            call.failed(match failure {
+                HttpFailure::NotSent(_) => CallEnd::NotSent,
+                HttpFailure::NoAnswer(_) => CallEnd::NoAnswer,
+            });
+        }
+        result
+    }
+
+    /// `head` hears the status and the date as soon as they are there: the body may take its time.
+    async fn exchange(
+        &self,
+        request: reqwest::Request,
+        secrets: &Redactor,
+        mut head: impl FnMut(u16, &str),
+    ) -> Result<HttpReply, HttpFailure> {
         let mut response = self.client.execute(request).await.map_err(|e| failure(e, secrets))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        head(status, headers.get(header::DATE).and_then(|v| v.to_str().ok()).unwrap_or_default());
+        let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
+        let certificate = tls.and_then(|tls| tls.peer_certificate()).map(<[u8]>::to_vec);
         let mut body = Vec::new();
         loop {
             // Whatever goes wrong from here on, the request has arrived.
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BODY => body.extend_from_slice(&chunk),
                 Ok(Some(_)) => return Err(HttpFailure::NoAnswer(format!("the answer is longer than {MAX_BODY} bytes"))),
-                Ok(None) => return Ok(HttpReply { status, headers, body }),
+                Ok(None) => return Ok(HttpReply { status, headers, body, certificate }),
                 Err(e) => {
                     let reason = secrets.clean(&chain(&e.without_url()));
                     return Err(HttpFailure::NoAnswer(format!("the answer broke off: {reason}")));

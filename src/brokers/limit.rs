@@ -56,6 +56,21 @@ struct State {
     next_free: Timestamp,
     halved_at: Option<Timestamp>,
     orders_waiting: usize,
+    /// All that wait, orders among them.
+    waiting: usize,
+    /// What all calls together have waited.
+    waited: SignedDuration,
+}
+
+/// A limiter as others see it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Share of the configured pace that calls may have at present, above 0 and up to 1.
+    pub share: f64,
+    /// Calls that wait for their turn.
+    pub waiting: usize,
+    /// What all calls since the start have waited.
+    pub waited: SignedDuration,
 }
 
 impl RateLimiter {
@@ -67,7 +82,14 @@ impl RateLimiter {
         Self {
             clock,
             full_rate,
-            state: Mutex::new(State { rate: full_rate, next_free: Timestamp::MIN, halved_at: None, orders_waiting: 0 }),
+            state: Mutex::new(State {
+                rate: full_rate,
+                next_free: Timestamp::MIN,
+                halved_at: None,
+                orders_waiting: 0,
+                waiting: 0,
+                waited: SignedDuration::ZERO,
+            }),
             order_line: tokio::sync::Mutex::default(),
             query_line: tokio::sync::Mutex::default(),
             order_done: Notify::new(),
@@ -76,6 +98,7 @@ impl RateLimiter {
 
     /// Returns when the next call may leave.
     pub async fn acquire(&self, priority: Priority) {
+        let _counted = Waiting::enter(self);
         match priority {
             Priority::Order => {
                 let _waiting = WaitingOrder::enter(self);
@@ -110,6 +133,12 @@ impl RateLimiter {
     pub fn answered(&self) {
         let mut state = self.lock();
         state.rate = (state.rate + self.full_rate * CREEP).min(self.full_rate);
+    }
+
+    /// How it stands with the pace and those who wait for it.
+    pub fn pace(&self) -> Pace {
+        let state = self.lock();
+        Pace { share: state.rate / self.full_rate, waiting: state.waiting, waited: state.waited }
     }
 
     /// The present pace in calls per second.
@@ -147,6 +176,25 @@ impl RateLimiter {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// Counts a call as waiting until it has its slot or is given up, and how long that took.
+struct Waiting<'a>(&'a RateLimiter, Timestamp);
+
+impl<'a> Waiting<'a> {
+    fn enter(limiter: &'a RateLimiter) -> Self {
+        limiter.lock().waiting += 1;
+        Self(limiter, limiter.clock.now())
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let waited = self.0.clock.now().duration_since(self.1).max(SignedDuration::ZERO);
+        let mut state = self.0.lock();
+        state.waiting -= 1;
+        state.waited = state.waited.saturating_add(waited);
     }
 }
 
@@ -191,6 +239,8 @@ mod tests {
             times.push(clock.now());
         }
         assert_eq!(times[0], start());
+        let pace = limiter.pace();
+        assert_eq!((pace.share, pace.waiting, pace.waited.as_millis()), (1.0, 0, times[30].duration_since(start()).as_millis()));
         for (i, at) in times.iter().enumerate() {
             let within = times[i..].iter().filter(|t| t.duration_since(*at) < SignedDuration::from_secs(1)).count();
             assert!(within <= 16, "{within} calls within one second");
@@ -243,6 +293,7 @@ mod tests {
         enter("order 1", Priority::Order);
         enter("order 2", Priority::Order);
         settle().await;
+        assert_eq!(limiter.pace().waiting, 4);
         let mut order = vec![seen.recv().await.unwrap()];
         for second in 1..=4 {
             clock.0.send_replace(start() + SignedDuration::from_secs(second));

@@ -1,6 +1,7 @@
 //! Brokers behind one port. A client serves one account in one environment and speaks the broker's
 //! real wire protocol; it knows nothing of bots, schedules or storage.
 
+pub mod calls;
 pub mod egress;
 pub mod error;
 pub mod feed;

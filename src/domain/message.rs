@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{AccountId, MessageId};
 use super::night::NightLine;
+use super::watch::{Alert, LostSlots};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -32,9 +33,10 @@ impl Message {
     /// A step of the work that went as it should; the reports say what came of it.
     pub fn is_step(&self) -> bool {
         const REPORTS: [&str; 5] = ["SESSION_REPORT", "READINESS", "BROKER_RECOVERED", "DIFFERENCE_ENDED", "ORDER_FOUND"];
+        const SERVER: [&str; 3] = ["WATCH_RAISED", "WATCH_ENDED", "SERVER_STARTED"];
         const CHANGES: [&str; 3] = ["ACCOUNT_STARTED", "ACCOUNT_STOPPED", "KILL_SWITCH_OFF"];
         let code = self.code.as_str();
-        self.level == Level::Info && !REPORTS.contains(&code) && !CHANGES.contains(&code)
+        self.level == Level::Info && !REPORTS.contains(&code) && !SERVER.contains(&code) && !CHANGES.contains(&code)
     }
 }
 
@@ -322,6 +324,25 @@ pub enum Notice {
         /// The administrator's name.
         by: String,
     },
+    /// Something of the installation, or something that ends, calls for the reader.
+    WatchRaised {
+        alert: Alert,
+    },
+    /// It is over.
+    WatchEnded {
+        alert: Alert,
+        since: Timestamp,
+    },
+    /// The server runs again.
+    ServerStarted {
+        /// When the run before ended, or its last sign of life.
+        since: Timestamp,
+        until: Timestamp,
+        /// It had been stopped in order.
+        clean: bool,
+        /// What could not run meanwhile, and what could not be caught up.
+        lost: Vec<LostSlots>,
+    },
     /// A refresh token was shown a second time, so its session was ended.
     SessionRevoked {
         /// Where the request came from.
@@ -383,7 +404,10 @@ impl Notice {
                     Level::Warning
                 }
             }
-            Notice::SessionsMissed { .. }
+            Notice::WatchRaised { alert } => alert.level(),
+            Notice::ServerStarted { clean, lost, .. } if *clean && lost.is_empty() => Level::Info,
+            Notice::ServerStarted { .. }
+            | Notice::SessionsMissed { .. }
             | Notice::SlotMissed { .. }
             | Notice::OrderUnknown { .. }
             | Notice::OrderRefused { .. }
@@ -411,7 +435,8 @@ impl Notice {
             | Notice::AnotherProgram { .. }
             | Notice::DrillFailed { .. }
             | Notice::InstallationHeld { .. } => Level::Error,
-            Notice::SessionReport { .. }
+            Notice::WatchEnded { .. }
+            | Notice::SessionReport { .. }
             | Notice::SlicesRespaced { .. }
             | Notice::OrderFound { .. }
             | Notice::OrderNotPlaced { .. }

@@ -29,3 +29,4 @@ pub mod samples;
 pub mod schedule;
 pub mod slot;
 pub mod user;
+pub mod watch;

@@ -247,6 +247,19 @@ pub enum OrderState {
 }
 
 impl OrderState {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Intent,
+        Self::Sent,
+        Self::Accepted,
+        Self::PartiallyFilled,
+        Self::Filled,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Unknown,
+    ];
+
     /// No further event is expected.
     pub fn is_final(self) -> bool {
         matches!(self, OrderState::Filled | OrderState::Rejected | OrderState::Cancelled | OrderState::Expired)

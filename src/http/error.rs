@@ -105,6 +105,7 @@ codes! {
     ApiCallsUsedUp 429 "api_calls_used_up" "The calls of this day are used up";
     Internal 500 "internal" "Something went wrong in the server";
     Busy 503 "busy" "The server is busy";
+    NotReady 503 "not_ready" "The server is not ready";
     JustStarted 503 "just_started" "The server has just started";
     DiskFull 503 "disk_full" "The disk is full";
     BrokerUnreachable 503 "broker_unreachable" "The broker cannot be reached";

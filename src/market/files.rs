@@ -82,6 +82,11 @@ impl MasterFiles {
         self.state().day = day.filter(|_| whole && !self.catalog.is_empty());
     }
 
+    /// The day of the lists in use; `None` while there are none.
+    pub fn day(&self) -> Option<Date> {
+        self.state().day
+    }
+
     /// Fetches the day's files unless that is done, too early, or has just failed.
     pub async fn refresh_if_due(&self) {
         let (now, today) = (self.wall.now(), kst_datetime(self.market.now()));

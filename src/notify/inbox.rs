@@ -48,6 +48,26 @@ pub fn list(
     })
 }
 
+/// Messages that a user keeps; years of them.
+pub const MOST_KEPT: usize = 20_000;
+
+/// Removes the oldest messages beyond what is kept; tells how many went. Writes nothing when none does.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub async fn forget_oldest(store: &Store, user: UserId, most: usize) -> Result<usize, StoreError> {
+    let rows = store.user(user);
+    let mut old = rows.read(|v| v.keys(&MESSAGES, &Key::new()))?;
+    // Keys are in the order of time.
+    old.truncate(old.len().saturating_sub(most));
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let gone = old.len();
+    rows.write(move |tx| old.iter().try_for_each(|key| tx.remove(&MESSAGES, &Key::new().raw(key)))).await?;
+    Ok(gone)
+}
+
 /// Marks messages as read; `None` means all.
 ///
 /// # Errors
@@ -98,5 +118,9 @@ mod tests {
         let (first, last, unread) = codes(false, None, 2);
         assert_eq!((first, unread), (vec!["BROKER_RECOVERED".to_owned(), "KILL_SWITCH_ON".to_owned()], 3));
         assert_eq!(codes(false, last, 2).0, ["ACCOUNT_STARTED"]);
+        let commits = store.commits().count();
+        assert_eq!((forget_oldest(&store, user, 6).await.unwrap(), store.commits().count()), (0, commits));
+        assert_eq!(forget_oldest(&store, user, 2).await.unwrap(), 4);
+        assert_eq!(codes(true, None, 10).0, ["WOULD_ORDER", "BROKER_RECOVERED"]);
     }
 }

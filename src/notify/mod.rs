@@ -5,6 +5,7 @@ pub mod notice_text;
 pub mod outbox;
 pub mod telegram;
 pub mod text;
+mod watch_text;
 
 use crate::domain::message::{Message, Notice};
 use crate::domain::user::Language;

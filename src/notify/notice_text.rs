@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::watch_text;
 use crate::domain::clock::kst_datetime;
 use crate::domain::message::{EffectiveTimes, MissedSession, Notice, ReadinessCheck, ReportLine};
 use crate::domain::night::{NightLine, Verdict};
@@ -38,12 +39,12 @@ fn percent(value: f64) -> String {
     format!("{value:+.2}%")
 }
 
-fn kst(at: Timestamp) -> String {
+pub(super) fn kst(at: Timestamp) -> String {
     kst_datetime(at).strftime("%m-%d %H:%M").to_string()
 }
 
 /// A job's name in words.
-fn job(name: &str, language: Language) -> &str {
+pub(super) fn job(name: &str, language: Language) -> &str {
     match (name, language) {
         ("readiness", Language::Ko) => "준비 점검",
         ("decision", Language::Ko) => "매매 판단",
@@ -299,6 +300,9 @@ fn korean(notice: &Notice) -> String {
             "🛑 이 데이터가 다른 곳에서 복원되었습니다(세대 {generation}). 이 서버는 관리자가 넘겨받을 때까지 아무것도 주문하지 않습니다."
         ),
         Notice::InstallationReleased { by } => format!("▶️ 관리자 {by} 님이 거래 보류를 해제했습니다"),
+        Notice::WatchRaised { alert } => watch_text::raised(alert, KO),
+        Notice::WatchEnded { alert, since } => watch_text::ended(alert, *since, KO),
+        Notice::ServerStarted { since, until, clean, lost } => watch_text::started(*since, *until, *clean, lost, KO),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 이미 쓴 로그인 토큰이 {address}에서 다시 쓰여, 그 기기의 로그인을 끊었습니다. 본인이 아니라면 비밀번호를 바꿔 주세요."
@@ -517,6 +521,9 @@ fn english(notice: &Notice) -> String {
             "🛑 These data were restored elsewhere (generation {generation}). This server orders nothing until an administrator takes over."
         ),
         Notice::InstallationReleased { by } => format!("▶️ The administrator {by} has lifted the hold on trading"),
+        Notice::WatchRaised { alert } => watch_text::raised(alert, EN),
+        Notice::WatchEnded { alert, since } => watch_text::ended(alert, *since, EN),
+        Notice::ServerStarted { since, until, clean, lost } => watch_text::started(*since, *until, *clean, lost, EN),
         Notice::SessionRevoked { address } => {
             format!(
                 "🔐 A sign-in token that was already used came again from {address}, so that device was signed out. If this was not you, change your password."

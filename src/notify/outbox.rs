@@ -101,7 +101,12 @@ async fn deliver_to(
             Err(Undelivered::Refused(error)) => (error, delivery.attempts + 1),
         };
         done.failed += 1;
-        tracing::warn!(user_id = %user, %error, "message not delivered");
+        if attempts > delivery.attempts {
+            tracing::warn!(user_id = %user, %error, "message not delivered");
+        } else {
+            // Tried again every few seconds; the messenger's state is on the system page.
+            tracing::debug!(user_id = %user, %error, "message cannot be delivered yet");
+        }
         if attempts > delivery.attempts {
             let tried = Delivery { attempts, ..delivery };
             rows.write(move |tx| if attempts >= TRIES { tx.remove(&OUTBOX, &key) } else { tx.put(&OUTBOX, &key, &tried) }).await?;

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
@@ -15,13 +16,15 @@ use super::import::{self, ImportCommand};
 use super::keys::{self, KeysCommand};
 use super::people::{self, UserCommand};
 use super::supervise::{self, RollBackArgs, SuperviseArgs};
-use super::{demo, serve, simulate, transfer};
+use super::{demo, doctor, serve, simulate, transfer};
 use crate::app::Config;
 use crate::app::config::{self, Flags};
 use crate::domain::clock::kst_datetime;
 use crate::domain::network::Networks;
 use crate::http::openapi_document;
 
+/// Work in the background gets so long to end after a stop.
+const LAST_WORK: Duration = Duration::from_secs(5);
 /// Threads of the runtime beside those that serve requests.
 const THREADS: usize = 2;
 
@@ -73,6 +76,8 @@ enum Command {
     KillSwitch(KillSwitchArgs),
     /// Show from which networks people may come, or set it
     Networks(NetworksArgs),
+    /// Look at folder, disk, clock, port, database and keys, and say what to do
+    Doctor(ServeArgs),
     /// Ask the running server how it fares
     Health(DataDir),
     /// Print the description of the HTTP API
@@ -150,7 +155,12 @@ pub fn run() -> ExitCode {
     };
     let runtime = builder.worker_threads(THREADS).enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(execute(cli)),
+        Ok(runtime) => {
+            let result = runtime.block_on(execute(cli));
+            // An export that is being written must not hold up a stop: what is acknowledged is on disk.
+            runtime.shutdown_timeout(LAST_WORK);
+            result
+        }
         Err(error) => Err(format!("cannot start threads: {error}")),
     };
     match result {
@@ -247,6 +257,11 @@ async fn execute(cli: Cli) -> Result<ExitCode, String> {
             (None, Some(dir)) => verify(json, control::run(&dir, Request::Verify).await?),
             (None, None) => Err("say what to verify: --data-dir DIR or --backup FILE".to_owned()),
         },
+        Command::Doctor(args) => {
+            let flags = Flags { data_dir: args.data_dir, listen: args.listen, config: args.config };
+            let config = config::load(&flags, |name| std::env::var(name).ok()).map_err(|e| e.to_string())?;
+            doctor::run(config, json).await
+        }
         Command::Health(data) => {
             let report = control::run(&data.data_dir, Request::Health).await?;
             if let Some(problem) = report["problem"].as_str() {

@@ -44,6 +44,8 @@ pub enum Request {
     PassTrial,
     /// What exchanging the program would disturb now.
     UpgradeCheck,
+    /// Looks at everything that the server needs.
+    Doctor,
     /// Recomputes every fold from its facts.
     Verify,
     /// Looks after users.
@@ -89,6 +91,7 @@ impl Request {
             Request::Health
             | Request::PassTrial
             | Request::UpgradeCheck
+            | Request::Doctor
             | Request::Verify
             | Request::KillSwitch { .. }
             | Request::Networks { .. }
@@ -103,7 +106,7 @@ impl Request {
     /// Commands about the running server make no sense without one.
     fn needs_server(&self) -> bool {
         match self {
-            Request::Health | Request::PassTrial | Request::UpgradeCheck => true,
+            Request::Health | Request::PassTrial | Request::UpgradeCheck | Request::Doctor => true,
             Request::Verify
             | Request::Networks { .. }
             | Request::People(_)
@@ -133,6 +136,11 @@ pub async fn execute(app: &Arc<App>, request: Request) -> Result<Value, String> 
             Ok(json!({}))
         }
         Request::UpgradeCheck => serialise(&app.trading.quiet().map_err(|e| e.to_string())?),
+        Request::Doctor => {
+            let app = app.clone();
+            let findings = tokio::task::spawn_blocking(move || super::doctor::of_server(&app)).await.map_err(|e| e.to_string())?;
+            serialise(&findings)
+        }
         Request::Verify => {
             let store = app.store.clone();
             let report = tokio::task::spawn_blocking(move || store.verify()).await.map_err(|e| e.to_string())?;
@@ -236,6 +244,11 @@ pub async fn run(data_dir: &Path, request: Request) -> Result<Value, String> {
         }
         Err(e) => Err(format!("cannot speak to the server over {}: {e}", data_dir.join(SOCKET_FILE).display())),
     }
+}
+
+/// Whether a server answers over a data folder.
+pub(super) async fn is_served(data_dir: &Path) -> bool {
+    connect(data_dir).await.is_ok()
 }
 
 async fn ask(mut stream: UnixStream, request: &Request) -> Result<Value, String> {

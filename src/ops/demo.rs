@@ -99,7 +99,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<(), String> {
     };
     let data_dir = args.data_dir.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_path_buf())).unwrap_or_default();
     let tightened = state::prepare_folder(&data_dir).map_err(|e| e.to_string())?;
-    let _logs = logging::start(&data_dir)?;
+    let _logs = logging::start(&data_dir, Arc::new(SystemClock))?;
     tightened.log();
     let calendar = Calendar::nyse().map_err(|e| e.to_string())?;
     let start: Timestamp = START.parse().map_err(|e: jiff::Error| e.to_string())?;

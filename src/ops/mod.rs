@@ -4,6 +4,7 @@ pub mod backup;
 pub mod cli;
 pub mod control;
 mod demo;
+mod doctor;
 mod export;
 mod import;
 mod keys;

@@ -50,7 +50,7 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let port = server::open_port(config.listen)?;
     let tightened = state::prepare_folder(&config.data_dir)?;
-    let _logs = logging::start(&config.data_dir)?;
+    let _logs = logging::start(&config.data_dir, clock.clone())?;
     tightened.log();
     let app = App::open(config, clock.clone(), clock).await?;
     Ok(run(app, port, None).await?)

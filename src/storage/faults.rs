@@ -54,7 +54,9 @@ impl Store {
     pub fn in_memory_deterministic() -> Result<(Self, CommitsLeft), StoreError> {
         let (engine, left) = mortal()?;
         let revisions = Arc::new(Revisions::default());
-        Ok((Self { inner: Arc::new(Inner { writer: Writer::inline(engine.clone(), revisions.clone()), engine, revisions }) }, left))
+        let commits = super::Commits::default();
+        let writer = Writer::inline(engine.clone(), revisions.clone(), commits.clone());
+        Ok((Self { inner: Arc::new(Inner { writer, engine, revisions, commits }) }, left))
     }
 }
 

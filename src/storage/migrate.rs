@@ -92,6 +92,25 @@ pub(super) fn newest() -> u64 {
     STEPS.last().map_or(0, |step| step.to)
 }
 
+/// The schema of a store; 0 of an empty one.
+pub(super) fn schema(engine: &dyn Engine) -> Result<u64, StoreError> {
+    Ok(left(engine)?.0)
+}
+
+/// The schema of a store, and the release that used it last.
+fn left(engine: &dyn Engine) -> Result<(u64, Option<String>), StoreError> {
+    let (mut found, mut used_by) = (0, None);
+    engine.read(&mut |view| {
+        found = match view.get(META.name, b"schema")? {
+            Some(bytes) => decode::<Number>(&bytes)?.0,
+            None => 0,
+        };
+        used_by = view.get(USED_BY.name, ONE_ROW)?.map(|bytes| decode::<UsedBy>(&bytes)).transpose()?.map(|row| row.release);
+        Ok(())
+    })?;
+    Ok((found, used_by))
+}
+
 /// Brings a store to the newest schema.
 pub(super) fn run(engine: &dyn Engine, data_dir: Option<&Path>, opening: Option<Opening<'_>>) -> Result<(), StoreError> {
     run_opening(engine, data_dir, STEPS, opening)
@@ -105,15 +124,7 @@ pub(super) fn run_steps(engine: &dyn Engine, data_dir: Option<&Path>, steps: &[S
 
 fn run_opening(engine: &dyn Engine, data_dir: Option<&Path>, steps: &[Step], opening: Option<Opening<'_>>) -> Result<(), StoreError> {
     let newest = steps.last().map_or(0, |s| s.to);
-    let (mut found, mut used_by) = (0, None);
-    engine.read(&mut |view| {
-        found = match view.get(META.name, b"schema")? {
-            Some(bytes) => decode::<Number>(&bytes)?.0,
-            None => 0,
-        };
-        used_by = view.get(USED_BY.name, ONE_ROW)?.map(|bytes| decode::<UsedBy>(&bytes)).transpose()?.map(|row| row.release);
-        Ok(())
-    })?;
+    let (found, used_by) = left(engine)?;
     if found > newest {
         return Err(StoreError::Newer { found, known: newest });
     }

@@ -5,6 +5,7 @@
 //! backup and verification: [`View::user_ids`] tells them whose handles to open.
 
 mod audit;
+mod commits;
 #[cfg(test)]
 mod faults;
 mod invariants;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 pub use audit::{AUDIT, AuditRow, BrokenChain, SYSTEM_AUDIT};
+pub use commits::Commits;
 #[cfg(test)]
 pub use faults::CommitsLeft;
 pub use key::Key;
@@ -60,6 +62,7 @@ struct Inner {
     writer: Writer,
     engine: Arc<dyn Engine>,
     revisions: Arc<Revisions>,
+    commits: Commits,
 }
 
 impl std::fmt::Debug for Store {
@@ -93,6 +96,18 @@ impl Store {
         Self::with_engine(engine)
     }
 
+    /// Whether a database would be changed to a newer schema if it were opened; nothing is changed here.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn needs_upgrade(data_dir: &Path) -> Result<bool, StoreError> {
+        let engine = redb::RedbEngine::open(&data_dir.join(DATABASE_FILE))?;
+        match (migrate::schema(&engine)?, migrate::newest()) {
+            (found, known) if found > known => Err(StoreError::Newer { found, known }),
+            (found, known) => Ok(found < known),
+        }
+    }
+
     /// A store in memory, for tests.
     ///
     /// # Errors
@@ -104,8 +119,9 @@ impl Store {
     }
 
     fn with_engine(engine: Arc<dyn Engine>) -> Result<Self, StoreError> {
-        let revisions = Arc::new(Revisions::default());
-        Ok(Self { inner: Arc::new(Inner { writer: Writer::start(engine.clone(), revisions.clone())?, engine, revisions }) })
+        let (revisions, commits) = (Arc::new(Revisions::default()), Commits::default());
+        let writer = Writer::start(engine.clone(), revisions.clone(), commits.clone())?;
+        Ok(Self { inner: Arc::new(Inner { writer, engine, revisions, commits }) })
     }
 
     /// Runs `f` on a snapshot of the whole store. Never held across an `.await`.
@@ -156,6 +172,21 @@ impl Store {
     /// Writes that wait for the next commit.
     pub fn waiting_writes(&self) -> usize {
         self.inner.writer.waiting()
+    }
+
+    /// Gives unused space of the file back when more than two thirds of it are unused; sizes in bytes before and
+    /// after, `None` when there was nothing to do or somebody was reading. Every access waits meanwhile, so
+    /// call it while nothing is due, and where blocking is allowed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn tidy(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        self.inner.engine.tidy()
+    }
+
+    /// What was committed since the start. Work that wrote nothing is no commit.
+    pub fn commits(&self) -> &Commits {
+        &self.inner.commits
     }
 
     /// The handle for one user's rows.

@@ -81,6 +81,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Runs `f` in one transaction; commits durably when it returns `Ok`, aborts otherwise.
     fn write(&self, f: &mut BatchFn<'_>) -> Result<(), StoreError>;
+
+    /// Gives unused space of the file back when that is worth it and nobody reads at the moment; sizes in
+    /// bytes before and after. Everybody waits meanwhile.
+    fn tidy(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// The first key after all keys that begin with `prefix` (empty when there is none).

@@ -7,8 +7,8 @@ use std::sync::{PoisonError, RwLock};
 
 use redb::backends::FileBackend;
 use redb::{
-    Builder, CommitError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition, TableError,
-    TableHandle, TransactionError,
+    Builder, CommitError, CompactionError, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
+    TableError, TableHandle, TransactionError,
 };
 
 use super::port::{Batch, BatchFn, Engine, Entry as Row, ReadView, StoreError};
@@ -280,7 +280,33 @@ impl Batch for Writing<'_> {
     }
 }
 
+/// A smaller file is not worth the work.
+const WORTH_TIDYING: u64 = 16 << 20;
+
 impl Engine for RedbEngine {
+    fn tidy(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let size = || fs_err::metadata(path).map(|m| m.len()).map_err(|e| StoreError::Io(e.to_string()));
+        let before = size()?;
+        if before < WORTH_TIDYING {
+            return Ok(None);
+        }
+        let (tx, _) = self.begin(Database::begin_write)?;
+        let stats = tx.stats()?;
+        tx.abort()?;
+        // The engine doubles the file when it is full, so that half of it is often free, and would be again.
+        if stats.allocated_pages().saturating_mul(stats.page_size() as u64) > before / 3 {
+            return Ok(None);
+        }
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        match open.db.as_mut().map(Database::compact) {
+            Some(Ok(_)) => Ok(Some((before, size()?))),
+            // Somebody reads on what would be moved: another time.
+            Some(Err(CompactionError::TransactionInProgress)) | None => Ok(None),
+            Some(Err(error)) => Err(StoreError::from(redb::Error::from(error))),
+        }
+    }
+
     fn read(&self, f: &mut dyn FnMut(&dyn ReadView) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let (tx, opening) = self.begin(Database::begin_read)?;
         let view = Reading { tx, broken: Cell::new(false) };

@@ -20,6 +20,7 @@ use crate::domain::night::Night;
 use crate::domain::order::Order;
 use crate::domain::slot::{SliceTimes, SlotRun};
 use crate::domain::user::{LiveHold, User};
+use crate::domain::watch::{AccountEnds, Episode, ServerRun};
 
 /// A space whose keys all begin with a user's id.
 pub struct UserTable<R> {
@@ -128,6 +129,9 @@ records! {
     KnownPrice => "known price",
     CashDifference => "difference of cash",
     CashChecked => "comparison of cash",
+    AccountEnds => "ends of an account",
+    Episode => "episode",
+    ServerRun => "run of the server",
 }
 
 // Installation
@@ -144,8 +148,14 @@ pub const LISTINGS: SystemTable<Listing> = SystemTable::new("listings");
 
 /// One row: what an administrator allows the installation.
 pub const INSTALL_RULES: SystemTable<InstallRules> = SystemTable::new("install_rules");
+/// what it is about → an episode that administrators were told of and that is not over.
+pub const EPISODES: SystemTable<Episode> = SystemTable::new("episodes");
+/// One row (`last`): the present run of the server, or the last one.
+pub const SERVER_RUNS: SystemTable<ServerRun> = SystemTable::new("server_runs");
 
 // Per user
+/// what it is about → an episode that the person was told of and that is not over.
+pub const OWN_EPISODES: UserTable<Episode> = UserTable::new("own_episodes");
 /// account.
 pub const ACCOUNTS: UserTable<Account> = UserTable::new("accounts");
 /// account · bot.
@@ -172,6 +182,8 @@ pub const CASH: UserTable<CashBalance> = UserTable::new("cash");
 pub const DAY_USE: UserTable<DayUse> = UserTable::new("day_use");
 /// account · session date · sheet whose slices were counted as one order.
 pub const DAY_PARENTS: UserTable<Number> = UserTable::new("day_parents");
+/// account: when its broker key and its term end.
+pub const ACCOUNT_ENDS: UserTable<AccountEnds> = UserTable::new("account_ends");
 /// One row: what an administrator allows the user.
 pub const USER_RULES: UserTable<UserRules> = UserTable::new("user_rules");
 /// Key of the one row of [`USER_RULES`] and of [`INSTALL_RULES`].

@@ -426,3 +426,38 @@ fn a_listed_open_order_that_does_not_exist_is_left_out_of_what_is_open() {
     let report = store.verify().unwrap();
     assert!(format!("{report:?}").contains("open_orders"), "{report:?}");
 }
+
+#[test]
+fn a_file_that_is_mostly_empty_gives_its_space_back_and_keeps_its_data() {
+    use super::tables::MESSAGES;
+    use crate::domain::message::{Level, Message, Notice};
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let user = crate::domain::id::UserId(uuid::Uuid::from_u128(7));
+    let message = |n: u128| Message {
+        id: crate::domain::id::MessageId(uuid::Uuid::from_u128(n)),
+        account_id: None,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        code: "x".repeat(10_000),
+        level: Level::Info,
+        event: serde_json::to_value(Notice::AccountStarted).unwrap(),
+        read: false,
+    };
+    let key = |n: u128| Key::new().id(uuid::Uuid::from_u128(n).as_bytes());
+    assert_eq!(store.tidy().unwrap(), None, "a small file is left alone");
+    let put = move |tx: &mut super::Tx<'_>| (0..3_000).try_for_each(|n| tx.user(user).put(&MESSAGES, &key(n), &message(n)));
+    store.write_blocking::<_, StoreError>(put).unwrap();
+    assert_eq!(store.tidy().unwrap(), None, "it is full");
+    store.write_blocking::<_, StoreError>(move |tx| (10..3_000).try_for_each(|n| tx.user(user).remove(&MESSAGES, &key(n)))).unwrap();
+    // Freed pages are free two commits later.
+    for n in 0..3 {
+        store.write_blocking::<_, StoreError>(move |tx| tx.user(user).put(&MESSAGES, &key(n), &message(n))).unwrap();
+    }
+    let busy = store.read(|_| store.tidy());
+    assert_eq!(busy.unwrap(), None, "somebody reads");
+    let (before, after) = store.tidy().unwrap().unwrap();
+    assert!(before > 20 << 20 && after < before / 3, "{before} {after}");
+    assert_eq!(store.tidy().unwrap(), None);
+    assert_eq!(store.user(user).read(|v| v.list(&MESSAGES, &Key::new())).unwrap(), (0..10).map(message).collect::<Vec<_>>());
+    store.write_blocking::<_, StoreError>(move |tx| tx.user(user).put(&MESSAGES, &key(11), &message(11))).unwrap();
+}

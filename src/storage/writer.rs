@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::commits::Commits;
 use super::port::{Batch, Engine, Entry, ReadView, StoreError};
 use super::revision::Revisions;
 
@@ -35,15 +36,15 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     /// Commits in the caller's own thread, one job at a time: simulations decide the order of everything.
     #[cfg(test)]
-    inline: Option<(Arc<dyn Engine>, Arc<Revisions>)>,
+    inline: Option<(Arc<dyn Engine>, Arc<Revisions>, Commits)>,
 }
 
 impl Writer {
-    pub(super) fn start(engine: Arc<dyn Engine>, revisions: Arc<Revisions>) -> Result<Self, StoreError> {
+    pub(super) fn start(engine: Arc<dyn Engine>, revisions: Arc<Revisions>, commits: Commits) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(&*engine, &revisions, receiver))
+            .spawn(move || run(&*engine, &revisions, &commits, receiver))
             .map_err(|e| StoreError::Io(e.to_string()))?;
         Ok(Self {
             queue: Some(sender),
@@ -55,8 +56,8 @@ impl Writer {
 
     /// A writer without a thread.
     #[cfg(test)]
-    pub(super) fn inline(engine: Arc<dyn Engine>, revisions: Arc<Revisions>) -> Self {
-        Self { queue: None, thread: None, inline: Some((engine, revisions)) }
+    pub(super) fn inline(engine: Arc<dyn Engine>, revisions: Arc<Revisions>, commits: Commits) -> Self {
+        Self { queue: None, thread: None, inline: Some((engine, revisions, commits)) }
     }
 
     /// Jobs in the queue.
@@ -68,9 +69,9 @@ impl Writer {
     pub(super) async fn submit(&self, job: Job) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
         #[cfg(test)]
-        if let Some((engine, revisions)) = &self.inline {
+        if let Some((engine, revisions, commits)) = &self.inline {
             tokio::task::yield_now().await;
-            commit(&**engine, revisions, vec![Queued { job, done }]);
+            commit(&**engine, revisions, vec![Queued { job, done }], commits);
             return answer.await.map_err(|_| StoreError::Closed)?;
         }
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
@@ -82,8 +83,8 @@ impl Writer {
     pub(super) fn submit_blocking(&self, job: Job) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
         #[cfg(test)]
-        if let Some((engine, revisions)) = &self.inline {
-            commit(&**engine, revisions, vec![Queued { job, done }]);
+        if let Some((engine, revisions, commits)) = &self.inline {
+            commit(&**engine, revisions, vec![Queued { job, done }], commits);
             return answer.blocking_recv().map_err(|_| StoreError::Closed)?;
         }
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
@@ -103,7 +104,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(engine: &dyn Engine, revisions: &Revisions, mut receiver: mpsc::Receiver<Queued>) {
+fn run(engine: &dyn Engine, revisions: &Revisions, commits: &Commits, mut receiver: mpsc::Receiver<Queued>) {
     let (mut last, mut took) = (0, Duration::ZERO);
     while let Some(first) = receiver.blocking_recv() {
         let mut group = vec![first];
@@ -117,7 +118,7 @@ fn run(engine: &dyn Engine, revisions: &Revisions, mut receiver: mpsc::Receiver<
         }
         last = group.len();
         let began = Instant::now();
-        commit(engine, revisions, group);
+        commit(engine, revisions, group, commits);
         took = began.elapsed();
     }
 }
@@ -133,17 +134,20 @@ fn fill(group: &mut Vec<Queued>, receiver: &mut mpsc::Receiver<Queued>) {
 
 /// Runs a group in one transaction. A job that fails after it has written aborts the group, which
 /// is then run again without it; so jobs never see each other's half-done work.
-fn commit(engine: &dyn Engine, revisions: &Revisions, mut group: Vec<Queued>) {
+fn commit(engine: &dyn Engine, revisions: &Revisions, mut group: Vec<Queued>, commits: &Commits) {
     while !group.is_empty() {
+        let (began, mut writes) = (Instant::now(), 0);
         let mut written: Vec<usize> = Vec::new();
         let mut failures: Vec<(usize, StoreError)> = Vec::new();
         let result = engine.write(&mut |batch| {
             failures.clear();
             written.clear();
+            writes = 0;
             for (index, queued) in group.iter_mut().enumerate() {
                 let mut counted = Counted { batch, writes: 0, written: &mut written };
                 let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (queued.job)(&mut counted)))
                     .unwrap_or_else(|_| Err(StoreError::Corrupt("a write failed unexpectedly".to_owned())));
+                writes += counted.writes;
                 if let Err(error) = outcome {
                     failures.push((index, error.clone()));
                     if counted.writes > 0 {
@@ -153,6 +157,9 @@ fn commit(engine: &dyn Engine, revisions: &Revisions, mut group: Vec<Queued>) {
             }
             Ok(())
         });
+        if result.is_ok() && writes > 0 {
+            commits.note(group.len(), began.elapsed());
+        }
         // Also after a failure: what it left on the disk is not known.
         revisions.advance(&written);
         let retry = result.is_err() && !failures.is_empty();

@@ -1,7 +1,11 @@
 //! Live events: what the open pages of a user hear at once.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use tokio::sync::broadcast;
 
+use super::night::overview::state_name;
 use crate::domain::id::{AccountId, OrderId, SheetId, UserId};
 use crate::domain::message::Message;
 use crate::domain::order::{Order, Side};
@@ -44,23 +48,41 @@ pub struct Addressed {
     pub event: LiveEvent,
 }
 
+/// How often orders came into each state since the start.
+pub type OrderEvents = BTreeMap<&'static str, u64>;
+
 /// Fan-out of live events.
 #[derive(Clone, Debug)]
-pub struct Bus(broadcast::Sender<Addressed>);
+pub struct Bus {
+    sender: broadcast::Sender<Addressed>,
+    orders: Arc<Mutex<OrderEvents>>,
+}
 
 impl Default for Bus {
     fn default() -> Self {
-        Self(broadcast::channel(1024).0)
+        Self { sender: broadcast::channel(1024).0, orders: Arc::default() }
     }
 }
 
 impl Bus {
     pub fn publish(&self, user_id: UserId, event: LiveEvent) {
+        if let LiveEvent::Order { order, .. } = &event {
+            *self.orders().entry(state_name(order.state)).or_default() += 1;
+        }
         // Nobody listening is the normal case.
-        let _ = self.0.send(Addressed { user_id, event });
+        let _ = self.sender.send(Addressed { user_id, event });
     }
 
     pub fn subscribe(&self) -> broadcast::Receiver<Addressed> {
-        self.0.subscribe()
+        self.sender.subscribe()
+    }
+
+    /// What became of orders since the start, by state.
+    pub fn order_events(&self) -> OrderEvents {
+        self.orders().clone()
+    }
+
+    fn orders(&self) -> std::sync::MutexGuard<'_, OrderEvents> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -279,10 +279,19 @@ impl Trading {
         self.publish_messages(user);
         let now = self.clock.now();
         let notice = match problem {
-            None => self.calmed((user, id), now).then_some(Notice::BrokerRecovered),
+            None => self.calmed((user, id), now).then(|| {
+                tracing::info!(account_id = %id, "account can be served again");
+                Notice::BrokerRecovered
+            }),
             Some((code, detail)) => {
-                tracing::warn!(account_id = %id, %code, %detail, "account cannot be served");
-                self.troubled((user, id), &code, &detail, now).then_some(Notice::BrokerProblem { reason_code: code, detail })
+                let news = self.troubled((user, id), &code, &detail, now);
+                // Every second of an outage fails in the same way: one line, and the disk may sleep.
+                if news {
+                    tracing::warn!(account_id = %id, %code, %detail, "account cannot be served");
+                } else {
+                    tracing::debug!(account_id = %id, %code, %detail, "account still cannot be served");
+                }
+                news.then_some(Notice::BrokerProblem { reason_code: code, detail })
             }
         };
         if let Some(notice) = notice {
@@ -382,7 +391,8 @@ impl Trading {
         Some(Window { session: session.date, open: session.open, close: session.close })
     }
 
-    pub(super) fn calendar_of(&self, market: Market) -> &Calendar {
+    /// The sessions of a market.
+    pub fn calendar_of(&self, market: Market) -> &Calendar {
         match market {
             Market::Krx => &self.krx,
             Market::Us => &self.calendar,

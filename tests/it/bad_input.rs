@@ -15,6 +15,9 @@ use crate::support::{Caller, PASSWORD, TestServer, answer};
 /// Routes that take no body.
 const BODILESS: &[&str] = &[
     "DELETE /api/v1/users/sessions/{id}",
+    "POST /api/v1/admin/metrics-token",
+    "DELETE /api/v1/admin/metrics-token",
+    "DELETE /api/v1/admin/outposts/{kind}",
     "DELETE /api/v1/users/api-keys/{id}",
     "DELETE /api/v1/trading/accounts/{id}/broker-key",
     "DELETE /api/v1/trading/accounts/{id}/telegram",
@@ -395,6 +398,9 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     t.on("POST /api/v1/trading/broker-keys/test", "/api/v1/trading/broker-keys/test", &fields, body).await;
     let fields = [may("hts_id", Words)];
     t.on("PUT /api/v1/trading/accounts/{id}/hts-id", &format!("{at}/hts-id"), &fields, json!({"hts_id": "chan01"})).await;
+    let fields = [may("key_until", Choice), may("mock_until", Choice)];
+    let body = json!({"key_until": "2027-05-14", "mock_until": "2026-08-14"});
+    t.on("PUT /api/v1/trading/accounts/{id}/ends", &format!("{at}/ends"), &fields, body).await;
     let fields = [must("bot_token", Words), must("chat_id", Words)];
     let body = json!({"bot_token": "123456789:AAH-secret_Token", "chat_id": "-100200"});
     t.on("PUT /api/v1/trading/accounts/{id}/telegram", &format!("{at}/telegram"), &fields, body).await;
@@ -702,6 +708,13 @@ async fn every_route_names_what_is_wrong_and_changes_nothing() {
     t.on(&format!("POST {path}/release"), &format!("{path}/release"), &[must("old_server_off", Flag)], body).await;
     let path = "/api/v1/admin/live-trading";
     t.on(&format!("PUT {path}"), path, &[must("allowed", Flag)], json!({"allowed": false})).await;
+    t.watched.push("/api/v1/admin/outposts".to_owned());
+    for (kind, address) in [("ping", "https://ping.example/abc"), ("peer", "http://192.168.0.9:8740")] {
+        let (path, fields) = (format!("/api/v1/admin/outposts/{kind}"), [may("address", Words), must("minutes", Whole)]);
+        let body = json!({"address": address, "minutes": 5});
+        t.on("PUT /api/v1/admin/outposts/{kind}", &path, &fields, body).await;
+    }
+    t.watched.pop();
     let path = "/api/v1/admin/kill-switch";
     t.on(&format!("POST {path}"), path, &[must("on", Flag)], json!({"on": true})).await;
     let path = format!("/api/v1/admin/users/{}/rules", server.app.auth.find_user("chan").unwrap().unwrap().id);

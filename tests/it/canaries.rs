@@ -24,6 +24,7 @@ const APP_SECRET: &str = "canary-secret-SECRET-secret-SECRET-0123456789+/=";
 const CANO: &str = "57319864";
 const HTS_ID: &str = "canaryhtsid";
 const BOT_TOKEN: &str = "987654321:AAcanary-telegram_Token0123456789abc";
+const PING: &str = "canary-of-the-dead-mans-switch";
 const NEW_PASSWORD: &str = "canary password of seven words or so";
 
 #[derive(Clone, Default)]
@@ -155,11 +156,21 @@ async fn planted_secrets_come_out_nowhere() {
 
     let tokens = [anna.token.clone().unwrap(), anna.refresh_token.clone()];
     let secrets: Vec<&str> =
-        [APP_KEY, APP_SECRET, CANO, HTS_ID, BOT_TOKEN, NEW_PASSWORD, PASSWORD, FAMILY, &seed, &recovery, &recovery_key]
+        [APP_KEY, APP_SECRET, CANO, HTS_ID, BOT_TOKEN, NEW_PASSWORD, PASSWORD, FAMILY, PING, &seed, &recovery, &recovery_key]
             .into_iter()
             .chain(tokens.iter().map(String::as_str))
             .collect();
     shown.extend(read_everything(server, &anna, &id).await);
+    // The figures, and an address that is as good as a password where it leads.
+    let ping = (Some(format!("https://ping.example/{PING}").into()), 5);
+    server.app.auth.set_outpost(user, eggmoney::auth::OutpostKind::Ping, Some(ping)).await.unwrap();
+    shown.push(server.app.figures().unwrap());
+    let admin = server.admin_made().await;
+    for path in ["/api/v1/admin/outposts", "/api/v1/admin/system", "/api/v1/admin/audit", "/api/v1/admin/logs"] {
+        let (status, answer) = admin.get(path).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        shown.push(answer.to_string());
+    }
     assert!(shown.len() > 60, "only {} answers were read", shown.len());
     for secret in &secrets {
         for answer in &shown {

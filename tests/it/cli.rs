@@ -235,3 +235,51 @@ fn the_api_description_is_printed() {
         assert!(run(arguments, "").status.success(), "{arguments:?}");
     }
 }
+
+#[test]
+fn the_doctor_finds_what_is_wrong_with_and_without_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let doctor = |arguments: &[&str]| {
+        // Nobody outside is asked in a test.
+        let all = [&["doctor", "--data-dir", path, "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut command = program(&all);
+        command.env("EGGMONEY_KIS_LIVE", "http://127.0.0.1:9").env("EGGMONEY_KIS_MOCK", "http://127.0.0.1:9");
+        command.output().unwrap()
+    };
+    let of = |report: &Value, check: &str| report["findings"].as_array().unwrap().iter().find(|f| f["check"] == check).cloned().unwrap();
+    let empty = json_of(doctor(&["--json"]));
+    assert_eq!((&empty["healthy"], &of(&empty, "database")["health"]), (&json!(true), &json!("advice")));
+    assert_eq!(fs_err::read_dir(path).unwrap().count(), 0, "it leaves nothing behind");
+
+    json_of(create(path, "anna", "user"));
+    let alone = json_of(doctor(&["--json"]));
+    assert_eq!((&alone["server_runs"], &of(&alone, "database")["health"]), (&json!(false), &json!("good")), "{alone}");
+    assert!(of(&alone, "disk")["found"].as_str().unwrap().contains("p50, p99 of 50"));
+
+    let server = Serve::start(path);
+    let beside = json_of(doctor(&["--json"]));
+    assert_eq!(
+        (&beside["server_runs"], &of(&beside, "server")["health"], &of(&beside, "keys")["health"]),
+        (&json!(true), &json!("good"), &json!("good")),
+        "{beside}"
+    );
+    drop(server);
+
+    // A key that belongs to other data, and a file that everybody reads.
+    fs_err::write(dir.path().join("master.key"), "00".repeat(32)).unwrap();
+    fs_err::set_permissions(dir.path().join("eggmoney.redb"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let output = doctor(&[]);
+    assert!(!output.status.success());
+    let (told, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(complaint.contains("to be mended: privacy") && complaint.contains("database"), "{complaint}");
+    assert!(told.contains("chmod -R go=") && told.contains("BAD"), "{told}");
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = busy.local_addr().unwrap().to_string();
+    let output = program(&["doctor", "--data-dir", path, "--listen", &address])
+        .env("EGGMONEY_KIS_LIVE", "http://127.0.0.1:9")
+        .env("EGGMONEY_KIS_MOCK", "http://127.0.0.1:9")
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("port"), "{output:?}");
+}

@@ -185,7 +185,7 @@ fn the_server_that_is_killed() {
     let orders: Value = serde_json::from_str(&text).unwrap();
     let host = |name: &str| orders[name].as_str().unwrap().to_owned();
     let dir = PathBuf::from(host("dir"));
-    let _logs = eggmoney::ops::logging::start(&dir).unwrap();
+    let _logs = eggmoney::ops::logging::start(&dir, std::sync::Arc::new(eggmoney::app::clock::SystemClock)).unwrap();
     let mut config = Config::new(dir);
     config.brokers.kis.live = host("live");
     config.brokers.kis.mock = host("mock");

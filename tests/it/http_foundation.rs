@@ -104,7 +104,9 @@ async fn a_server_whose_scheduler_stands_still_is_not_ready_and_says_so() {
     assert_eq!(ready().await, (200, "ready".to_owned()));
     server.wall.advance(Duration::from_secs(181));
     let (status, text) = ready().await;
-    assert_eq!(status, 503);
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_problem(503, "not_ready", &(status, problem.clone()));
+    let text = problem["detail"].as_str().unwrap();
     assert!(text.contains("the scheduler has not run for 181 seconds"), "{text}");
     let health = execute(&server.app, Request::Health).await.unwrap();
     assert_eq!(health["problem"], text);

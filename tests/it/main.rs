@@ -33,6 +33,7 @@ mod matrix;
 mod night;
 mod no_live;
 mod notices;
+mod observation;
 mod oidc;
 mod openapi;
 mod owasp;

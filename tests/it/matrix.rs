@@ -56,6 +56,7 @@ const TABLE: &[Row] = &[
         "POST /api/v1/trading/accounts/{id}/broker-key/test",
         "POST /api/v1/trading/broker-keys/test",
         "PUT /api/v1/trading/accounts/{id}/hts-id",
+        "PUT /api/v1/trading/accounts/{id}/ends",
         "PUT /api/v1/trading/accounts/{id}/telegram",
         "DELETE /api/v1/trading/accounts/{id}/telegram",
         "POST /api/v1/trading/accounts/{id}/telegram/test",
@@ -71,6 +72,7 @@ const TABLE: &[Row] = &[
     ("accounts.read", false, "uu rrr rrr rrr r r r", &[
         "GET /api/v1/trading/accounts",
         "GET /api/v1/trading/accounts/{id}",
+        "GET /api/v1/users/expiries",
         "GET /api/v1/trading/accounts/{id}/balance",
         "GET /api/v1/trading/accounts/{id}/differences",
         "GET /api/v1/trading/accounts/{id}/export/eggmoney",
@@ -186,6 +188,10 @@ const TABLE: &[Row] = &[
         "GET /healthz",
         "GET /readyz",
     ]),
+    // A monitoring program has a token of its own; nobody else gets in.
+    ("public", false, "uu uuu uuu uuu u u u", &[
+        "GET /metrics",
+    ]),
     ("sessions.manage", false, "uu rrr rrr fff f f f", &[
         "POST /api/v1/auth/step-up",
         "GET /api/v1/users/identities",
@@ -229,6 +235,10 @@ const TABLE: &[Row] = &[
         "PUT /api/v1/admin/backup/passphrase",
         "DELETE /api/v1/admin/backup/passphrase",
         "POST /api/v1/admin/backup/release",
+        "POST /api/v1/admin/metrics-token",
+        "DELETE /api/v1/admin/metrics-token",
+        "PUT /api/v1/admin/outposts/{kind}",
+        "DELETE /api/v1/admin/outposts/{kind}",
     ]),
     ("shared.bots", false, "uu frr frr fff f f f", &[
         "POST /api/v1/shared/{grant}/bots",
@@ -255,6 +265,9 @@ const TABLE: &[Row] = &[
     ]),
     ("system.read", false, "uu ffr ffr fff f f f", &[
         "GET /api/v1/admin/system",
+        "GET /api/v1/admin/logs",
+        "GET /api/v1/admin/outposts",
+        "GET /api/v1/admin/metrics-token",
         "GET /api/v1/admin/audit",
     ]),
     ("users.manage", false, "uu ffr ffr fff f f f", &[

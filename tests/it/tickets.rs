@@ -255,9 +255,15 @@ async fn an_order_that_waits_for_a_token_does_not_leave_after_a_stop() {
 
     // Another program over the same data, whose clock lets things happen while it waits.
     let clock = Arc::new(Overtaken { market: night.server.market.clone(), meanwhile: Mutex::default() });
-    let connector =
-        KisConnector::new(app.store.clone(), app.vault.clone(), app.config.brokers.kis.clone(), app.config.egress.clone(), clock.clone())
-            .unwrap();
+    let connector = KisConnector::new(
+        app.store.clone(),
+        app.vault.clone(),
+        app.config.brokers.kis.clone(),
+        app.config.egress.clone(),
+        clock.clone(),
+        app.calls.clone(),
+    )
+    .unwrap();
     let calendars = Calendars { us: Arc::new(Calendar::nyse().unwrap()), krx: Arc::new(Calendar::krx().unwrap()) };
     let trading = Arc::new(Trading::new(app.store.clone(), clock.clone(), calendars, Arc::new(connector), Arc::new(Room)));
     let order = || NewOrder {

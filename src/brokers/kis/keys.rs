@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::auth::TokenKeeper;
-use crate::brokers::limit::RateLimiter;
+use crate::brokers::limit::{Pace, RateLimiter};
 use crate::domain::order::BrokerHost;
 
 /// Token and pace of one app key.
@@ -38,6 +38,17 @@ impl KeyRing {
         let mut lines = self.0.lock().unwrap_or_else(|e| e.into_inner());
         lines.entry(name).or_insert_with(open).clone()
     }
+
+    /// How the app keys of a host stand with their pace: the slowest share, all that wait, and what all
+    /// have waited; `None` while no key of the host is in use.
+    pub fn pace(&self, host: BrokerHost) -> Option<Pace> {
+        let lines = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        lines.iter().filter(|(name, _)| name.0 == host).map(|(_, line)| line.limiter.pace()).reduce(|all, one| Pace {
+            share: all.share.min(one.share),
+            waiting: all.waiting + one.waiting,
+            waited: all.waited.saturating_add(one.waited),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -63,5 +74,9 @@ mod tests {
             assert!(!Arc::ptr_eq(&first.tokens, &other.tokens) && !Arc::ptr_eq(&first.limiter, &other.limiter));
         }
         assert!(!format!("{ring:?}").contains("key-one"));
+        first.limiter.refused();
+        let share = |host| ring.pace(host).map(|pace| pace.share);
+        assert_eq!((share(BrokerHost::Live), share(BrokerHost::Mock)), (Some(0.5), Some(1.0)), "the slowest key counts");
+        assert_eq!(KeyRing::default().pace(BrokerHost::Live), None);
     }
 }

@@ -228,7 +228,10 @@ impl Rest {
             Parsed::TokenDead { code, message } => Ok(Attempt::TokenDead(BrokerError::Unauthorized { code, message })),
             Parsed::Failed(error) => {
                 match &error {
-                    BrokerError::RateLimited { .. } => self.limiter.refused(),
+                    BrokerError::RateLimited { .. } => {
+                        self.limiter.refused();
+                        self.http.note_limited(&self.base_url);
+                    }
                     _ => self.limiter.answered(),
                 }
                 tracing::debug!(tr_id, status = reply.status, code = error.code(), "broker refused");

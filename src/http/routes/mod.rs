@@ -20,6 +20,7 @@ mod imports;
 mod leaving;
 mod limits;
 mod market;
+mod observation;
 mod orders;
 mod people;
 mod portfolio;
@@ -39,6 +40,7 @@ use super::route::Route;
 pub fn all() -> Vec<Route> {
     [
         system::routes(),
+        observation::routes(),
         auth::routes(),
         recovery::routes(),
         identities::routes(),

@@ -61,6 +61,7 @@ async fn serve(app: AppData, address: Option<IpAddr>, mut session: Session, mut 
         Ok(who) => who,
         Err(error) => return refuse(session, &error.to_string()).await,
     };
+    let _open = app.metrics.socket();
     // Ends by itself when the peer is gone.
     let _ = pump(&app, &who, address, &mut session, &mut stream).await;
     let _ = session.close(None).await;

@@ -23,6 +23,9 @@ use crate::trading::tick::Trading;
 /// After a longer pause only this many sessions are told by their dates, the others by their number.
 const MOST_SESSIONS: usize = 30;
 
+/// What is noted of a slot that nobody could run for want of a key.
+pub(in crate::trading) const WITHOUT_KEY: &str = "the account has no usable broker key";
+
 /// Why slots are not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::trading) enum Hindrance {
@@ -173,7 +176,7 @@ fn note(tx: &mut UserTx<'_>, account: AccountId, suspects: &Suspects, now: Times
         for slot in slots {
             let detail = match why {
                 Hindrance::Outage => "its time passed while the server could not run it",
-                Hindrance::NoKey => "the account has no usable broker key",
+                Hindrance::NoKey => WITHOUT_KEY,
             };
             mark(tx, account, slot, RunState::Missed, now, detail)?;
             if matters(&books, &slot) {

@@ -6,6 +6,7 @@ pub(super) mod decision;
 pub(super) mod made_up;
 pub(super) mod missed;
 pub(super) mod nightly;
+pub(super) mod overview;
 pub(super) mod readiness;
 pub(super) mod settle;
 pub(super) mod slices;

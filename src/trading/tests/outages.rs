@@ -289,3 +289,35 @@ async fn slices_a_minute_apart_never_meet_the_order_before_them() {
         assert!(slice.slot.n == 5 || order.intent.expires_at <= next - SignedDuration::from_secs(29), "{:?}", order.intent.expires_at);
     }
 }
+
+#[tokio::test]
+async fn the_administrator_sees_how_many_slots_were_lost_and_what_comes() {
+    let mut world = World::new(EVENING);
+    let kim = buyer_and_seller(&mut world);
+    world.user(vec![(bot("TQ_1", "TQQQ"), 0.0, 0.0)]);
+    // An account without bots loses nothing.
+    world.user(Vec::new());
+    let seen = || world.trading.slots_overview().unwrap();
+    assert_eq!((seen().done, seen().missed, seen().next[0].accounts), (0, 0, 2));
+    assert!(!world.trading.is_due_within(SignedDuration::from_mins(1)).unwrap());
+    assert!(world.trading.is_due_within(SignedDuration::from_hours(2)).unwrap());
+    let started = world.clock_now();
+    world.run_until("2026-05-14T15:06:00Z", MINUTE).await;
+    let seen = world.trading.slots_overview().unwrap();
+    assert_eq!(
+        (seen.session, seen.done, seen.missed),
+        (Some(jiff::civil::date(2026, 5, 14)), 4, 0),
+        "readiness and decision of two accounts"
+    );
+    assert_eq!(seen.next[0].job, Job::Slice);
+    // Nothing runs until after the closing buy.
+    assert!(world.tick_at(time("2026-05-14T20:01:00Z")).await);
+    let seen = world.trading.slots_overview().unwrap();
+    let missed = world.runs(&kim).iter().filter(|r| r.state == RunState::Missed).count();
+    assert!(seen.missed >= 2 * missed - 1 && missed >= 2, "{seen:?}");
+    assert_eq!(seen.lost.iter().map(|l| l.slots).sum::<usize>(), seen.missed);
+    assert!(seen.lost.iter().all(|l| l.session == jiff::civil::date(2026, 5, 14)));
+    assert_eq!(world.trading.lost_since(started).unwrap(), seen.lost);
+    assert_eq!(world.trading.lost_since(time("2026-05-14T20:02:00Z")).unwrap(), []);
+    assert!(world.trading.open_orders_by_state().unwrap().values().sum::<usize>() <= 3);
+}

@@ -34,7 +34,7 @@ async fn there_is_one_version_and_it_is_in_every_address() {
         let path = concrete(&route.path);
         let Some(rest) = path.strip_prefix("/api/v1/") else {
             // For whoever watches the process, and the live events.
-            assert!(["/healthz", "/readyz", "/ws/events"].contains(&path.as_str()), "{path}");
+            assert!(["/healthz", "/readyz", "/metrics", "/ws/events"].contains(&path.as_str()), "{path}");
             continue;
         };
         for old in ["/api/", "/api/v0/", "/api/v2/", "/api/v1.0/", "/api/V1/", "/api/beta/", "/api/internal/"] {

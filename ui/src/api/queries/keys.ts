@@ -35,6 +35,7 @@ export const keys = {
   indicators: (account?: string) => (account ? (['indicators', account] as const) : (['indicators'] as const)),
   alerts: ['alerts'] as const,
   admin: ['admin'] as const,
+  expiries: ['expiries'] as const,
   killSwitch: ['kill-switch'] as const,
   ticket: ['ticket'] as const,
 };

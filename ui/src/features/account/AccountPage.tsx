@@ -9,6 +9,7 @@ import { When } from '../../components/ui/value';
 import { AccessCard } from './AccessCard';
 import { BalanceCard } from './BalanceCard';
 import { BrokerKeyCard } from './BrokerKeyCard';
+import { EndsCard } from './EndsCard';
 import { ExportCard } from './ExportCard';
 import { GoingLiveCard } from './GoingLiveCard';
 import { LimitsCard } from './LimitsCard';
@@ -67,6 +68,7 @@ function Sections({ account }: { account: Account }) {
               {/* Of a key that the command line brought its owner has not been asked yet. */}
               {account.broker_key?.present && <DisclosureCard name="broker_key" />}
               <BrokerKeyCard account={account} />
+              <EndsCard account={account} />
               <NoticesCard account={account} />
               <TelegramCard account={account} />
             </>

@@ -7,12 +7,13 @@ import { Card, Facts, PageHead } from '../../components/ui/card';
 import { Empty, ErrorNote, QueryView } from '../../components/ui/feedback';
 import { Choice } from '../../components/ui/field';
 import { NetworksForm } from '../../components/ui/networks';
-import { Missing } from '../../components/ui/value';
+import { Count, Missing } from '../../components/ui/value';
 import { bytes } from '../../lib/format';
 import { InstallationAudit } from './InstallationAudit';
 import { InvitationsCard } from './InvitationsCard';
 import { ProvidersCard } from './ProvidersCard';
 import { SafetyCard } from './SafetyCard';
+import { Uptime } from './SystemPage';
 import { UsersCard } from './UsersCard';
 
 export function AdminPage() {
@@ -92,7 +93,19 @@ function System() {
   const { t } = useTranslation();
   const query = useAdminSystem();
   return (
-    <Card title={t('admin.system')}>
+    <Card
+      title={t('admin.system')}
+      actions={
+        <>
+          <ButtonLink to="/admin/system" data-testid="to-system">
+            {t('system.title')}
+          </ButtonLink>
+          <ButtonLink to="/admin/logs" data-testid="to-logs">
+            {t('logs.title')}
+          </ButtonLink>
+        </>
+      }
+    >
       <QueryView query={query} rows={2}>
         {(data) => (
           <Facts
@@ -100,11 +113,8 @@ function System() {
             items={[
               { label: t('admin.version'), value: data.version },
               { label: t('admin.uptime'), value: <Uptime seconds={data.uptime_s} /> },
-              { label: t('admin.memory'), value: bytes(data.memory_bytes) ?? <Missing /> },
-              { label: t('admin.store'), value: bytes(data.store_bytes) ?? <Missing /> },
               { label: t('admin.disk'), value: bytes(data.disk_free_bytes) ?? <Missing /> },
-              { label: t('admin.users'), value: data.users },
-              { label: t('admin.accounts'), value: data.accounts },
+              { label: t('watch.title'), value: <Count value={data.alerts.length} /> },
             ]}
           />
         )}
@@ -123,12 +133,4 @@ function Backup() {
       </ButtonLink>
     </Card>
   );
-}
-
-function Uptime({ seconds }: { seconds: number }) {
-  const { t } = useTranslation();
-  const days = Math.floor(seconds / 86_400);
-  const hours = Math.floor((seconds % 86_400) / 3600);
-  const minutes = Math.floor((seconds % 3600) / 60);
-  return <span className="num">{t('admin.uptimeText', { days, hours, minutes })}</span>;
 }

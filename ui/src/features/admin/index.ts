@@ -1,1 +1,3 @@
 export { AdminPage } from './AdminPage';
+export { LogsPage } from './LogsPage';
+export { SystemPage } from './SystemPage';
