@@ -36,6 +36,7 @@ mod openapi;
 mod owasp;
 mod perimeter;
 mod private_files;
+mod reverse_proxy;
 mod scripts;
 mod simulated_broker;
 mod support;

@@ -94,6 +94,7 @@ export const router = createHashRouter([
       page('/alerts', () => import('./features/alerts'), 'AlertsPage'),
       page('/admin', () => import('./features/admin'), 'AdminPage'),
       page('/profile', () => import('./features/profile'), 'ProfilePage'),
+      page('/connection', () => import('./features/connection'), 'ConnectionPage'),
       page('/emergency', () => import('./features/emergency'), 'EmergencyPage'),
       page('/help', () => import('./features/help'), 'HelpPage'),
       page('/more', () => import('./features/more'), 'MorePage'),

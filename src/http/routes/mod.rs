@@ -6,6 +6,7 @@ mod alerts;
 mod api_keys;
 mod auth;
 mod bots;
+mod connection;
 mod corrections;
 mod credentials;
 mod differences;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Route> {
         identities::routes(),
         sign_in_providers::routes(),
         users::routes(),
+        connection::routes(),
         security::routes(),
         api_keys::routes(),
         disclosures::routes(),

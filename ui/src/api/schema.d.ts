@@ -2088,6 +2088,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the call came here. */
+        get: operations["get_connection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -5147,6 +5164,14 @@ export interface components {
             profit_usd: string;
             /** Format: int32 */
             year: number;
+        };
+        /** @description The other side of what the page finds out by itself. */
+        ConnectionView: {
+            address: string | null;
+            proxied: boolean;
+            unknown_proxy: string | null;
+            over_tls: boolean;
+            host: string | null;
         };
     };
     responses: never;
@@ -9764,6 +9789,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LiveEvent"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionView"];
                 };
             };
             /** @description Problem details */

@@ -176,4 +176,6 @@ export type UserRules = Schemas['Rules'];
 export type KillSwitch = Schemas['KillSwitch'];
 export type AccountLimits = Schemas['AccountLimits'];
 
+export type Connection = Schemas['ConnectionView'];
+
 export type LiveEvent = Schemas['LiveEvent'];

@@ -14,6 +14,7 @@ const sections: Record<string, number> = {
   orders: 4,
   killSwitch: 3,
   corrections: 3,
+  remote: 5,
   api: 6,
   leaving: 5,
   words: 6,
