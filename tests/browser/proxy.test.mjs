@@ -109,8 +109,10 @@ test('behind the reverse proxy of a NAS', async (t) => {
   });
 
   await t.test('under a path without TLS it works, and says what is missing', async () => {
-    const v = await visitor(chrome, at.path, { ...PHONE, locale: 'en-US' });
-    await signIn(v, 'chan', password);
+    const v = await visitor(chrome, at.path, PHONE);
+    await signIn(v, 'choe', password);
+    await v.by('language-switch').click();
+    await v.page.waitForFunction(() => document.documentElement.lang === 'en');
     await v.page.locator('[data-testid="live-state"][data-state="open"]').waitFor();
     await v.by('live-state').click();
     await v.page.locator('[data-testid="connection-kind"][data-way="proxyPlain"]').waitFor();

@@ -1750,6 +1750,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the call came here. */
+        get: operations["get_connection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/disclosures": {
         parameters: {
             query?: never;
@@ -2080,23 +2097,6 @@ export interface paths {
         };
         /** The caller's live events (websocket). First frame: `{"type":"auth","token":"…"}`. */
         get: operations["events"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/users/connection": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How the call came here. */
-        get: operations["get_connection"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2700,6 +2700,22 @@ export interface components {
             session_relative?: boolean;
             /** @description Import the readable rows although some are refused. */
             skip_refused?: boolean;
+        };
+        /** @description The other side of what the page finds out by itself. */
+        ConnectionView: {
+            /** @description Where the caller comes from; `null` when a proxy that is believed names no address that can be read. */
+            address: string | null;
+            /** @description The name that the browser was sent to. */
+            host: string | null;
+            /** @description The browser speaks TLS, as configured or as the proxy says: cookies never go without it. */
+            over_tls: boolean;
+            /** @description A proxy that is believed has passed the call on. */
+            proxied: boolean;
+            /**
+             * @description Address of a proxy that is not believed: all who come through it count as one caller, and as coming
+             *     without TLS.
+             */
+            unknown_proxy: string | null;
         };
         /** @description The journal's entry. */
         Corrected: {
@@ -5164,14 +5180,6 @@ export interface components {
             profit_usd: string;
             /** Format: int32 */
             year: number;
-        };
-        /** @description The other side of what the page finds out by itself. */
-        ConnectionView: {
-            address: string | null;
-            proxied: boolean;
-            unknown_proxy: string | null;
-            over_tls: boolean;
-            host: string | null;
         };
     };
     responses: never;
@@ -9076,6 +9084,34 @@ export interface operations {
             };
         };
     };
+    get_connection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_disclosures: {
         parameters: {
             query?: never;
@@ -9789,34 +9825,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LiveEvent"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_connection: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConnectionView"];
                 };
             };
             /** @description Problem details */

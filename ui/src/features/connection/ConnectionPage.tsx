@@ -91,7 +91,7 @@ function Found({ connection, live }: { connection: Connection; live: Live | unde
             </li>
           ))}
         </ul>
-        {!tls && <p className="text-muted mt-3 text-sm">{t('connection.browser.plain')}</p>}
+        {!window.isSecureContext && <p className="text-muted mt-3 text-sm">{t('connection.browser.plain')}</p>}
       </Card>
       <Card title={t('connection.ways.title')} className="lg:col-span-2">
         <ul className="list-disc space-y-1.5 pl-5 text-sm">
