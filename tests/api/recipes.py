@@ -107,14 +107,17 @@ class Person:
         return [a for a in self.items("/api/v1/trading/accounts") if environment in (None, a["environment"])]
 
     def account(self, environment=None):
-        """One of the caller's accounts; of brokers' hosts that with bots."""
-        return self.accounts(environment)[0]
+        """One of the caller's accounts; of brokers' hosts that with bots, made where there is none."""
+        found = self.accounts(environment)
+        return found[0] if found else self.post("/api/v1/trading/accounts", {"name": "first"} | broker_key("first"))
 
     def some_account(self):
         return CHOICE.choice(self.accounts()[:3])
 
     def bots(self):
-        return self.items(f"/api/v1/trading/bots?account_id={self.account('mock')['id']}")
+        account = self.account("mock")["id"]
+        bots = self.items(f"/api/v1/trading/bots?account_id={account}")
+        return bots or [self.post("/api/v1/trading/bots", new_bot(FIRST_BOT | {"account_id": account}))]
 
     def make_bot(self):
         like = CHOICE.choice(self.bots())
@@ -155,7 +158,14 @@ class Person:
         return self.post("/api/v1/imports/eggmoney", content=form(old_names(), files))
 
     def holdings(self):
-        return self.get(f"/api/v1/trading/positions?account_id={self.account('mock')['id']}")["holdings"]
+        account = self.account("mock")["id"]
+        held = self.get(f"/api/v1/trading/positions?account_id={account}")["holdings"]
+        return held or [self.make_holding(self.make_bot())]
+
+    def make_holding(self, bot):
+        new = {"account_id": bot["account_id"], "name": bot["name"], "symbol": bot["symbol"], "quantity": "1", "average_price": "50", "note": "found"}
+        self.post("/api/v1/trading/corrections/holding", new)
+        return next(h for h in self.holdings() if h["bot_id"] == bot["id"])
 
 
 class Friend(Person):
@@ -194,6 +204,9 @@ def old_names():
     return {"account_name": unique("old ")}
 
 
+FIRST_BOT = {"symbol": "TQQQ", "max_tier": 40, "t_div": 5, "profit_rate": 0.1, "point_curve": "P1", "skip_sell": False}
+
+
 def new_bot(like):
     settings = {name: like[name] for name in ("account_id", "symbol", "max_tier", "t_div", "profit_rate", "point_curve", "skip_sell")}
     return settings | {"name": unique("Z")[:10], "seed": CHOICE.choice(["1000", "2500.5"]), "active": False}
@@ -210,8 +223,12 @@ def broker_key(name):
     return {"environment": "mock", "app_key": app_key, "app_secret": app_secret, "account_no": f"{SPARE_ACCOUNTS[name]}-01"}
 
 
-# At the simulated broker: one for an account of the run, one only to be tried.
-SPARE_ACCOUNTS = {"run": "50019998", "try": "50019999"}
+# At the simulated broker: for who has no account, for an account that the run makes, and one only to be tried.
+SPARE_ACCOUNTS = {"first": "50019997", "run": "50019998", "try": "50019999"}
+
+
+# Symbols of shares at the broker that stand in nobody's books.
+STRANGE = ("SPY", "QQQ", "LABU", "FAS", "AAPL")
 
 
 def spare_key(name):
@@ -311,7 +328,8 @@ def answer_difference(p):
     # The broker has shares that no book tells of.
     p.post(f"/api/v1/trading/accounts/{account}/reconcile")
     questions = p.get(f"/api/v1/trading/accounts/{account}/differences")
-    return path(id=account, difference=questions["items"][0]["id"]) | {"body": {"action": "mine"}}
+    strange = [question for question in questions["items"] if question["symbol"] in STRANGE]
+    return path(id=account, difference=strange[0]["id"]) | {"body": {"action": "mine"}}
 
 
 @recipe("give_grant")
@@ -398,9 +416,7 @@ def correct_holding(p):
 @recipe("remove_holding")
 def remove_holding(p):
     bot = p.make_bot()
-    new = {"account_id": bot["account_id"], "name": bot["name"], "symbol": bot["symbol"], "quantity": "1", "average_price": "50", "note": "found"}
-    p.post("/api/v1/trading/corrections/holding", new)
-    holding = next(h for h in p.holdings() if h["bot_id"] == bot["id"])
+    holding = p.make_holding(bot)
     return {"body": {"account_id": bot["account_id"], "holding_id": holding["id"], "note": "not mine"}}
 
 
@@ -435,7 +451,7 @@ def settle(p):
         for question in p.items(f"/api/v1/trading/accounts/{account['id']}/unsettled"):
             action = "merge" if question["type"] == "duplicate_holdings" else "book"
             return path(id=account["id"]) | {"body": {"type": question["type"], "name": question["name"], "action": action}}
-    p.post(f"/api/v1/imports/{p.make_import('chan')['id']}/confirm", {"skip_refused": True})
+    p.post(f"/api/v1/imports/{p.make_import('choe')['id']}/confirm", {"skip_refused": True})
     return None
 
 
@@ -660,7 +676,7 @@ def issue_reset(p):
 def erase_user(p):
     new = unique("leaver")
     invitation = p.post("/api/v1/admin/invitations", {"role": "user"})
-    made = p.call("POST", "/api/v1/auth/register", {"username": new, "password": "throw-away-password-2026", "invite": invitation["code"]})
+    made = p.call("POST", "/api/v1/auth/register", {"username": new, "password": "throw-away-password-2026", "invite": invitation["word"]})
     return path(id=made["id"]) | {"body": {"username": new}}
 
 

@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 
-from recipes import CANNOT, SPARE_ACCOUNTS, spare_key
+from recipes import CANNOT, SPARE_ACCOUNTS, STRANGE, spare_key
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "30"))
@@ -26,9 +26,6 @@ SEED = int(os.environ.get("API_SEED", "20261121"))
 ROLES = os.environ.get("API_ROLES", "nobody,user,admin").split(",")
 SPARE_PASSWORD = "throw-away-password-2026"
 SPARE_USERS = 40
-
-# Shares at the broker that stand in nobody's books.
-STRANGE = [{"symbol": symbol, "quantity": "5", "average_price": "100"} for symbol in ("SPY", "QQQ", "LABU", "FAS", "AAPL")]
 
 # What would saw off the branch that the run sits on, with the reason.
 EXCLUDED = {
@@ -79,10 +76,11 @@ def populate(data: pathlib.Path, log) -> list[dict]:
 def broker_accounts(data: pathlib.Path, path: pathlib.Path, logins: list[dict]) -> None:
     """The accounts that the demo's users have keys for, and those that wait for somebody."""
     entries = []
+    strange = [{"symbol": symbol, "quantity": "5", "average_price": "100"} for symbol in STRANGE]
     for n, login in enumerate(login for login in logins if login["role"] == "user"):
         name = login["username"]
         key, secret = f"DEMO{name.upper()}".ljust(36, "X"), f"demo-{name}-".ljust(180, "x")
-        entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": f"5001000{n + 1}", "product": "01", "cash": 20000, "positions": STRANGE})
+        entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": f"5001000{n + 1}", "product": "01", "cash": 20000, "positions": strange})
     for name, cano in SPARE_ACCOUNTS.items():
         key, secret = spare_key(name)
         entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": cano, "product": "01", "cash": 1000, "positions": []})
