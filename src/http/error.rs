@@ -90,6 +90,7 @@ codes! {
     AppKeyTaken 409 "app_key_taken" "The app key is used by another account";
     TooLarge 413 "too_large" "The request is too large";
     UnsupportedMediaType 415 "unsupported_media_type" "This kind of content is not accepted";
+    UpgradeRequired 426 "upgrade_required" "This address is for websockets";
     Invalid 422 "invalid" "The request is not valid";
     MissingField 422 "missing_field" "A field is missing";
     UnknownField 422 "unknown_field" "A field is not known";

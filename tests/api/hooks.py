@@ -3,158 +3,107 @@
 import atexit
 import json
 import os
-import random
-import re
-import urllib.request
-import uuid
+import urllib.error
 
 import schemathesis
 
+from recipes import CHOICE, FRESH, RECIPES, Friend, Person
+
 BASE, ROLE = os.environ["API_BASE"], os.environ["API_ROLE"]
-LOGIN = json.loads(os.environ.get("API_LOGIN") or "null")
+LOGINS = json.loads(os.environ.get("API_LOGINS") or "{}")
 # What may be away without anything being wrong with the server.
 AWAY = {"broker_unreachable", "provider_unreachable", "just_started", "busy"}
 PROBLEM = {"type": str, "title": str, "status": int, "detail": str, "code": str, "trace_id": str}
-DECIMAL = re.compile(r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)\s*$")
-CHOICE = random.Random(20261121)
-# Texts that say nothing to the server become these now and then, so that more than the door is tried.
-PLAUSIBLE = {
-    "symbol": ["005930", "069500", "TQQQ", "SOXL"],
-    "quantity": ["1", "3"],
-    "price": ["61.37", "70000"],
-    "seed": ["1000"],
-    "profit_rate": ["0.1"],
-    "name": ["TQ_1", "TQ_9", "Lamp"],
-    "note": ["as the statement says"],
-}
-# How often an id is that of an object that exists.
-KNOWN = 0.8
+# How often a case that breaks no rule becomes what somebody would ask who knows what is there.
+LIKELY = 0.7
 
+if LOGINS:
+    PERSON = Person(BASE, LOGINS["me"])
+    PERSON.friend = Friend(BASE, LOGINS["friend"])
 
-def call(method, path, token=None, body=None):
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    request = urllib.request.Request(BASE + path, method=method, headers=headers, data=json.dumps(body).encode() if body is not None else None)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read() or b"null")
-
-
-def sign_in():
-    """A token whose bearer has just given the password once more."""
-    token = call("POST", "/api/v1/auth/login", body={"username": LOGIN["username"], "password": LOGIN["password"]})["access_token"]
-    call("POST", "/api/v1/auth/step-up", token, {"password": LOGIN["password"]})
-    return token
-
-
-class Known:
-    """Ids of what is there, read once."""
-
-    def __init__(self):
-        self.token, self.of = sign_in(), {}
-        items = lambda path: [item["id"] for item in call("GET", path, self.token)["items"]]
-        if ROLE == "admin":
-            spare = [u["id"] for u in call("GET", "/api/v1/admin/users", self.token)["items"] if u["username"].startswith("spare")]
-            self.of["users"] = spare
-        else:
-            self.of["accounts"] = items("/api/v1/trading/accounts")
-            account = self.of["accounts"][0]
-            self.of["bots"] = items("/api/v1/trading/bots?account_id=" + account)
-
-    def pick(self, kind):
-        return CHOICE.choice(self.of[kind]) if self.of.get(kind) and CHOICE.random() < KNOWN else None
-
-    def version(self, path):
-        try:
-            return call("GET", path, self.token).get("version")
-        except OSError:
-            return None
-
-
-if LOGIN:
-    KNOWN_IDS = Known()
-
-    @schemathesis.auth(refresh_interval=120)
+    @schemathesis.auth(refresh_interval=FRESH)
     class Session:
         def get(self, case, ctx):
-            KNOWN_IDS.token = sign_in()
-            return KNOWN_IDS.token
+            return PERSON.token()
 
         def set(self, case, data, ctx):
             case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
 
 
-def is_id(value):
+def name_of(case):
+    return case.operation.definition.raw.get("operationId", case.operation.label)
+
+
+def ids_in(case):
+    """For operations without a recipe: the address names an account of the caller's."""
+    if "/trading/accounts/{id}" in case.operation.path:
+        return {"path": {"id": PERSON.some_account()["id"]}}
+    return None
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """What breaks a rule stays as it is: only the rest is made likely."""
+    headers = case.headers or {}
+    if LOGINS and (headers.get("Authorization") or "").removeprefix("Bearer ") in PERSON.issued:
+        case.headers = {**headers, "Authorization": f"Bearer {PERSON.token()}"}
+    if not LOGINS or case.meta is None or case.meta.generation.mode.is_negative or CHOICE.random() >= LIKELY:
+        return
+    name = name_of(case)
     try:
-        return isinstance(value, str) and str(uuid.UUID(value)) == value.lower()
-    except ValueError:
-        return False
+        known = RECIPES[name](PERSON) if name in RECIPES else ids_in(case)
+    except (urllib.error.HTTPError, LookupError, StopIteration, TypeError) as error:
+        detail = json.loads(error.read() or b"{}").get("detail") if isinstance(error, urllib.error.HTTPError) else repr(error)
+        note(name, f"not prepared: {detail}")
+        return
+    for part, value in (known or {}).items():
+        if part == "path":
+            case.path_parameters = {**(case.path_parameters or {}), **value}
+        elif part == "query":
+            case.query = value
+        elif part == "body":
+            case.body = value
+        elif part == "headers":
+            case.headers = {**(case.headers or {}), **value}
+        else:
+            # Files are bytes, which the document calls texts: they go past the case.
+            kwargs[part] = value
 
 
-def kind_of(path):
-    if "/trading/accounts/" in path:
-        return "accounts"
-    if "/trading/bots/" in path:
-        return "bots"
-    return "users" if "/admin/users/" in path else None
+STATUSES, REASONS = {}, {}
+# Cases that break no rule: refused, taken.
+RIGHT = [0, 0]
 
 
-@schemathesis.hook
-def map_path_parameters(context, path_parameters):
-    if LOGIN and path_parameters and is_id(path_parameters.get("id")):
-        known = KNOWN_IDS.pick(kind_of(context.operation.path))
-        if known:
-            return {**path_parameters, "id": known}
-    return path_parameters
-
-
-@schemathesis.hook
-def map_query(context, query):
-    if LOGIN and query and is_id(query.get("account_id")):
-        known = KNOWN_IDS.pick("accounts")
-        if known:
-            return {**query, "account_id": known}
-    return query
-
-
-@schemathesis.hook
-def map_body(context, body):
-    if LOGIN and isinstance(body, dict):
-        for name, kind in (("account_id", "accounts"), ("account", "accounts"), ("bot_id", "bots")):
-            known = is_id(body.get(name)) and KNOWN_IDS.pick(kind)
-            if known:
-                body = {**body, name: known}
-        for name, values in PLAUSIBLE.items():
-            if isinstance(body.get(name), str) and (DECIMAL.match(body[name]) or not values[0][0].isdigit() or name == "symbol") and CHOICE.random() < 0.5:
-                body = {**body, name: CHOICE.choice(values)}
-    return body
-
-
-@schemathesis.hook
-def map_case(context, case):
-    """The version that a change is made from is the present one, more often than not."""
-    body, given = case.body, case.path_parameters or {}
-    if LOGIN and isinstance(body, dict) and type(body.get("version")) is int and body["version"] >= 0 and is_id(given.get("id")):
-        kind = kind_of(case.operation.path)
-        if kind in ("accounts", "bots") and CHOICE.random() < KNOWN:
-            version = KNOWN_IDS.version(f"/api/v1/trading/{kind}/{given['id']}")
-            if version is not None:
-                case.body = {**body, "version": version}
-    return case
-
-
-STATUSES = {}
+def note(name, reason):
+    of = REASONS.setdefault(name, {})
+    of[reason] = of.get(reason, 0) + 1
 
 
 @schemathesis.hook
 def after_call(context, case, response):
-    of = STATUSES.setdefault(case.operation.definition.raw.get("operationId", case.operation.label), {})
+    of = STATUSES.setdefault(name_of(case), {})
     of[response.status_code] = of.get(response.status_code, 0) + 1
+    if case.meta and not case.meta.generation.mode.is_negative:
+        RIGHT[response.status_code < 400] += 1
+    if LOGINS and name_of(case) in ("confirm", "renew_recovery_codes") and response.status_code < 400:
+        # Without it a password is enough again.
+        PERSON.drop_second_factor()
+    if LOGINS and response.status_code == 401 and PERSON.lost(response.request.headers.get("Authorization")):
+        note(name_of(case), "the session of the run has ended")
+    if response.status_code >= 400 and case.meta and not case.meta.generation.mode.is_negative:
+        try:
+            problem = response.json()
+            note(name_of(case), f"{problem['code']}: {problem['detail']}")
+        except (ValueError, KeyError, TypeError):
+            note(name_of(case), f"{response.status_code}")
 
 
 @atexit.register
 def tell():
     if STATUSES and os.environ.get("API_STATUSES"):
         with open(os.environ["API_STATUSES"], "w") as file:
-            json.dump(STATUSES, file)
+            json.dump({"statuses": STATUSES, "reasons": REASONS, "right": RIGHT}, file)
 
 
 @schemathesis.check

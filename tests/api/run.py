@@ -4,6 +4,7 @@ needs. Fails when any answer breaks the document, or the server takes what the d
 """
 
 import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -12,9 +13,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
+
+from recipes import CANNOT, SPARE_ACCOUNTS, STRANGE, spare_key
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "30"))
@@ -70,13 +74,51 @@ def populate(data: pathlib.Path, log) -> list[dict]:
 
 
 def broker_accounts(data: pathlib.Path, path: pathlib.Path, logins: list[dict]) -> None:
-    """The accounts that the demo's users have keys for."""
+    """The accounts that the demo's users have keys for, and those that wait for somebody."""
     entries = []
+    strange = [{"symbol": symbol, "quantity": "5", "average_price": "100"} for symbol in STRANGE]
     for n, login in enumerate(login for login in logins if login["role"] == "user"):
         name = login["username"]
         key, secret = f"DEMO{name.upper()}".ljust(36, "X"), f"demo-{name}-".ljust(180, "x")
-        entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": f"5001000{n + 1}", "product": "01", "cash": 20000, "positions": []})
+        entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": f"5001000{n + 1}", "product": "01", "cash": 20000, "positions": strange})
+    for name, cano in SPARE_ACCOUNTS.items():
+        key, secret = spare_key(name)
+        entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": cano, "product": "01", "cash": 1000, "positions": []})
     path.write_text(json.dumps(entries))
+
+
+class Telegram(http.server.BaseHTTPRequestHandler):
+    """A messenger that takes everything and has nothing to say."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        method = self.path.rsplit("/", 1)[-1]
+        if method == "getUpdates":
+            time.sleep(5)
+        results = {"getUpdates": [], "getMe": {"id": 1, "is_bot": True, "first_name": "egg", "username": "egg_bot"}}
+        message = {"message_id": 1, "date": 0, "chat": {"id": 4242, "type": "private"}}
+        body = json.dumps({"ok": True, "result": results.get(method, message)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def telegram():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Telegram)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
 
 
 def wait_for(url: str) -> None:
@@ -92,18 +134,30 @@ def tell_statuses(role: str, path: pathlib.Path) -> None:
     """How many calls came how far: a run that is only ever refused proves little."""
     if not path.exists():
         return
-    operations = json.loads(path.read_text())
+    told = json.loads(path.read_text())
+    operations: dict[str, dict[str, int]] = told["statuses"]
     total: dict[str, int] = {}
     for statuses in operations.values():
         for status, count in statuses.items():
             total[status] = total.get(status, 0) + count
-    print(f"as {role}: {sum(total.values())} calls, " + ", ".join(f"{status}: {count}" for status, count in sorted(total.items())), flush=True)
-    if role != "nobody":
-        never = sorted(name for name, statuses in operations.items() if not any(status < "400" for status in statuses))
-        print(f"never successful as {role}: {', '.join(never) or 'none'}", flush=True)
+    refused, taken = told["right"]
+    right = f"of {refused + taken} that break no rule of the document {taken} taken ({taken / max(refused + taken, 1):.0%})"
+    print(f"as {role}: {sum(total.values())} calls, {right}; " + ", ".join(f"{s}: {n}" for s, n in sorted(total.items())), flush=True)
+    if role == "nobody":
+        return
+    never = sorted(name for name, statuses in operations.items() if not any(status < "400" for status in statuses))
+    print(f"as {role}: {len(operations) - len(never)} of {len(operations)} operations came through; these never:", flush=True)
+    for name in never:
+        statuses = operations[name]
+        forbidden = "403" in statuses and "422" not in statuses and "404" not in statuses
+        reasons = sorted(told["reasons"].get(name, {}).items(), key=lambda of: -of[1])
+        why = CANNOT.get(name) or ("only for administrators" if forbidden else "; ".join(f"{n}x {reason[:120]}" for reason, n in reasons[:2]))
+        print(f"  {name}: {why}", flush=True)
 
 
-def attempt(role: str, base: str, login: dict | None, folder: pathlib.Path) -> bool:
+def attempt(role: str, base: str, logins: list[dict], folder: pathlib.Path) -> bool:
+    mine = [login for login in logins if login["role"] == role]
+    friend = [login for login in logins if login["role"] == "user"][-1]
     excluded = EXCLUDED_FOR_NOBODY if role == "nobody" else EXCLUDED.keys()
     environment = os.environ | {
         "SCHEMATHESIS_HOOKS": "hooks",
@@ -111,7 +165,7 @@ def attempt(role: str, base: str, login: dict | None, folder: pathlib.Path) -> b
         "PYTHONDONTWRITEBYTECODE": "1",
         "API_BASE": base,
         "API_ROLE": role,
-        "API_LOGIN": json.dumps(login) if login else "",
+        "API_LOGINS": json.dumps({"me": mine[0], "friend": friend}) if mine else "",
         "API_STATUSES": str(folder / f"{role}-statuses.json"),
     }
     command = [os.environ["API_SCHEMATHESIS"], "--config-file", HERE / "schemathesis.toml", "run", f"{base}/api/openapi.json", "--url", base]
@@ -139,7 +193,7 @@ def main() -> None:
             shutil.rmtree(first, ignore_errors=True)
             logins = populate(first, log)
             broker_accounts(first, folder / "accounts.json", logins)
-            with running("simulate", "--accounts", folder / "accounts.json", stderr=log) as simulator:
+            with running("simulate", "--accounts", folder / "accounts.json", stderr=log) as simulator, telegram() as messenger:
                 urls = json.loads(free_line(simulator))["kis"]
                 environment = os.environ | {
                     "RUST_LOG": "warn",
@@ -149,7 +203,7 @@ def main() -> None:
                     "EGGMONEY_KIS_MOCK": urls["paper"],
                     "EGGMONEY_KIS_MOCK_WS": urls["paper_ws"],
                     "EGGMONEY_KIS_MASTERS": urls["live"] + "/common/master",
-                    "EGGMONEY_TELEGRAM_URL": "http://127.0.0.1:9",
+                    "EGGMONEY_TELEGRAM_URL": messenger,
                 }
                 for role in ROLES:
                     data = folder / f"data-{role}"
@@ -158,9 +212,8 @@ def main() -> None:
                     with running("serve", "--data-dir", data, "--listen", "127.0.0.1:0", env=environment, stderr=log) as server:
                         base = free_line(server).split()[-1]
                         wait_for(f"{base}/readyz")
-                        login = next((login for login in logins if login["role"] == role), None)
                         print(f"\n=== as {role} at {base}", flush=True)
-                        if not attempt(role, base, login, folder):
+                        if not attempt(role, base, logins, folder):
                             failed.append(role)
                         if server.poll() is not None:
                             raise SystemExit(f"the server has ended with {server.returncode}")

@@ -56,7 +56,7 @@ export async function start(t, args, env = {}) {
 }
 
 /** One browser for a file of tests. */
-export async function browser(t) {
+export async function browser(t, more = []) {
   const chrome = await chromium.launch({
     executablePath: CHROMIUM,
     args: [
@@ -67,6 +67,7 @@ export async function browser(t) {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   });
   t.after(() => chrome.close());

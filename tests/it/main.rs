@@ -40,6 +40,7 @@ mod owasp;
 mod package;
 mod perimeter;
 mod private_files;
+mod reverse_proxy;
 mod scripts;
 mod simulated_broker;
 mod support;

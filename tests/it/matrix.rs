@@ -159,6 +159,7 @@ const TABLE: &[Row] = &[
         "GET /api/v1/portfolio/summary",
     ]),
     ("profile.manage", false, "uu rrr rrr fff f f f", &[
+        "GET /api/v1/users/connection",
         "GET /api/v1/users/disclosures",
         "POST /api/v1/users/disclosures",
         "GET /api/v1/users/remaining",

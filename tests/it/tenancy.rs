@@ -82,6 +82,7 @@ const NAMELESS: &[&str] = &[
     "GET /api/v1/users/disclosures",
     "POST /api/v1/users/disclosures",
     "GET /api/v1/users/audit",
+    "GET /api/v1/users/connection",
     "GET /api/v1/users/networks",
     "PUT /api/v1/users/networks",
     "GET /api/v1/users/api-keys",

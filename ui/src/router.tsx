@@ -97,6 +97,7 @@ export const router = createHashRouter([
       page('/admin/system', () => import('./features/admin'), 'SystemPage'),
       page('/admin/logs', () => import('./features/admin'), 'LogsPage'),
       page('/profile', () => import('./features/profile'), 'ProfilePage'),
+      page('/connection', () => import('./features/connection'), 'ConnectionPage'),
       page('/emergency', () => import('./features/emergency'), 'EmergencyPage'),
       page('/help/:page?', () => import('./features/help'), 'HelpPage'),
       page('/more', () => import('./features/more'), 'MorePage'),

@@ -7,6 +7,7 @@ mod api_keys;
 mod auth;
 mod backups;
 mod bots;
+mod connection;
 mod corrections;
 mod credentials;
 mod differences;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Route> {
         identities::routes(),
         sign_in_providers::routes(),
         users::routes(),
+        connection::routes(),
         security::routes(),
         api_keys::routes(),
         disclosures::routes(),

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{Closed, Message, Session};
 use futures_util::StreamExt;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use crate::auth::Identity;
 use crate::domain::order::Side;
 use crate::http::access::{AppData, Public};
+use crate::http::error::{ApiError, ErrorCode};
 use crate::http::extract;
 use crate::http::route::{Route, route};
 use crate::http::views::alert::AlertView;
@@ -29,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const RECHECK: Duration = Duration::from_secs(1);
 /// A silent socket is pinged, so that dead ones are noticed.
 const PING_EVERY: u32 = 25;
+/// The reverse proxy of a NAS cuts what is silent for 60 s.
+const _: () = assert!(RECHECK.as_secs() * PING_EVERY as u64 <= 30);
 
 pub fn routes() -> Vec<Route> {
     vec![route::<__path_events, _, _>(events)]
@@ -43,10 +47,25 @@ enum Hello {
 /// The caller's live events (websocket). First frame: `{"type":"auth","token":"…"}`.
 #[utoipa::path(get, path = "/ws/events", tag = "live", responses((status = 101, description = "Frames of this form follow", body = Frame)))]
 async fn events(_: Public, app: AppData, req: HttpRequest, body: web::Payload) -> actix_web::Result<HttpResponse> {
+    if !req.headers().get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        return Err(no_upgrade(&req).into());
+    }
     let (response, session, stream) = actix_ws::handle(&req, body)?;
     let address = extract::origin(&req).address;
     actix_web::rt::spawn(serve(app, address, session, stream.max_frame_size(16 * 1024)));
     Ok(response)
+}
+
+/// A browser's key for the handshake passes every proxy; the two headers that ask for the upgrade pass only one
+/// that was told so.
+fn no_upgrade(req: &HttpRequest) -> ApiError {
+    let detail = if req.headers().contains_key(header::SEC_WEBSOCKET_KEY) {
+        "a reverse proxy has taken the headers Upgrade and Connection away: let it pass websockets on \
+         (on a Synology NAS: reverse proxy, custom header, create, WebSocket)"
+    } else {
+        "this address speaks as a websocket only: connect with ws:// or wss://"
+    };
+    ApiError::new(ErrorCode::UpgradeRequired, detail)
 }
 
 async fn serve(app: AppData, address: Option<IpAddr>, mut session: Session, mut stream: actix_ws::MessageStream) {

@@ -193,4 +193,6 @@ export type RecoveryKey = Schemas['RecoveryKeyView'];
 export type TwoWords = Schemas['TwoWords'];
 export type AccountLimits = Schemas['AccountLimits'];
 
+export type Connection = Schemas['ConnectionView'];
+
 export type LiveEvent = Schemas['LiveEvent'];

@@ -14,17 +14,29 @@ const LinkContext = createContext<LinkState>('closed');
 /** Whether live updates are flowing. */
 export const useLink = (): LinkState => useContext(LinkContext);
 
+const FailingContext = createContext(false);
+
+/** Several tries in a row have failed: it is no mere hiccup. The pages ask by themselves meanwhile. */
+export const useLinkFailing = (): boolean => useContext(FailingContext);
+
+const FAILING = 3;
+
 export function LiveProvider({ children }: { children: ReactNode }) {
   const { status } = useSession();
   const client = useQueryClient();
   const toast = useToast();
   const [link, setLink] = useState<LinkState>('closed');
+  const [failures, setFailures] = useState(0);
 
   useEffect(() => {
     if (status !== 'in') return;
     const later = batched(client);
     const stop = connect({
-      onState: setLink,
+      onState: (state) => {
+        setLink(state);
+        if (state === 'open') setFailures(0);
+        if (state === 'closed') setFailures((count) => count + 1);
+      },
       onResume: () => void client.invalidateQueries(),
       onEvent: (event) => {
         apply(client, event, later.add);
@@ -38,7 +50,11 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     };
   }, [status, client, toast]);
 
-  return <LinkContext.Provider value={link}>{children}</LinkContext.Provider>;
+  return (
+    <LinkContext.Provider value={link}>
+      <FailingContext.Provider value={failures >= FAILING}>{children}</FailingContext.Provider>
+    </LinkContext.Provider>
+  );
 }
 
 type Key = readonly string[];

@@ -2,6 +2,8 @@
 export const keys = {
   system: ['system'] as const,
   profile: ['profile'] as const,
+  connection: ['connection'] as const,
+  live: ['live'] as const,
   sessions: ['sessions'] as const,
   secondFactor: ['second-factor'] as const,
   networks: ['networks'] as const,

@@ -4,7 +4,7 @@ import { Link, NavLink, Outlet, useLocation } from 'react-router';
 import { useAlerts } from '../../api/queries/overview';
 import { useSession } from '../../api/session';
 import { hideAmounts, useAmountsHidden } from '../../lib/privacy';
-import { useLink } from '../../live/LiveProvider';
+import { useLink, useLinkFailing } from '../../live/LiveProvider';
 import { ModeBadge } from '../ui/badge';
 import { Loading } from '../ui/feedback';
 import { Icon } from '../ui/icon';
@@ -58,6 +58,7 @@ function Frame() {
         >
           <TwinBanner />
           <AdministrationReminder />
+          <LiveFailing />
           <Suspense fallback={<Loading />}>
             <Outlet />
           </Suspense>
@@ -98,15 +99,35 @@ function LiveDot() {
   const link = useLink();
   const look = { open: 'bg-ok', connecting: 'bg-warn', closed: 'bg-muted' }[link];
   return (
-    <span
-      role="img"
+    <Link
+      to="/connection"
       aria-label={t(`live.${link}`)}
       title={t(`live.${link}`)}
       data-testid="live-state"
       data-state={link}
+      className="-m-2 shrink-0 p-2"
     >
       <span className={`block size-2.5 rounded-full ${look}`} />
-    </span>
+    </Link>
+  );
+}
+
+function LiveFailing() {
+  const { t } = useTranslation();
+  const failing = useLinkFailing();
+  const { pathname } = useLocation();
+  if (!failing || pathname === '/connection') return null;
+  return (
+    <p
+      role="status"
+      data-testid="live-failing"
+      className="border-warn bg-warn-bg mb-4 rounded-lg border px-3 py-2 text-sm"
+    >
+      {t('connection.failing')}{' '}
+      <Link to="/connection" className="underline">
+        {t('connection.open')}
+      </Link>
+    </p>
   );
 }
 

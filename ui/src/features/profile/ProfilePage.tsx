@@ -1,4 +1,5 @@
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 import {
   useEndSession,
   useLoginSessions,
@@ -43,7 +44,14 @@ export function ProfilePage() {
         </Button>
       </PageHead>
       <div className="grid items-start gap-4 lg:grid-cols-2">
-        <Card title={t('profile.me')}>
+        <Card
+          title={t('profile.me')}
+          actions={
+            <Link to="/connection" className="text-sm underline" data-testid="profile-connection">
+              {t('connection.title')}
+            </Link>
+          }
+        >
           <QueryView query={query} rows={1}>
             {(profile) => (
               <Facts
