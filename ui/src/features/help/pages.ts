@@ -10,6 +10,8 @@ export const pages = [
   'bots',
   'orders',
   'remote',
+  'backup',
+  'upgrade',
   'leaving',
   'backup',
   'troubleshooting',
