@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::hosts::HostHealth;
 use super::state::App;
 use crate::auth::AuthError;
+use crate::backup::state;
 use crate::brokers::calls::clock_ahead_ms;
 use crate::domain::order::Environment;
 use crate::domain::user::User;
@@ -55,14 +56,14 @@ pub struct SystemReport {
     /// Slots of the present session; `null` beyond the calendar.
     pub slots: Option<SlotsOverview>,
     /// The last backup; `null` when none is made.
-    pub backup: Option<BackupState>,
+    pub backup: Option<BackupHealth>,
     /// What administrators were told of and is not over.
     pub alerts: Vec<Episode>,
 }
 
 /// How the backups stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct BackupState {
+pub struct BackupHealth {
     /// The last one that was written and checked.
     pub last_backup_at: Option<Timestamp>,
     /// Why the last try failed; `null` when it did not.
@@ -103,7 +104,7 @@ impl App {
             hosts: self.hosts(),
             clock_ahead_ms: self.clock_ahead_ms(),
             slots: self.trading.slots_overview().ok(),
-            backup: self.backup_state(),
+            backup: self.backup_health()?,
             alerts: self.open_episodes()?,
         })
     }
@@ -115,9 +116,19 @@ impl App {
         if self.config.simulation_speed.is_some() { None } else { clock_ahead_ms(&self.calls.hosts(), since) }
     }
 
-    /// How the backups stand; `None` while none are made.
-    pub(super) fn backup_state(&self) -> Option<BackupState> {
-        None
+    /// How the backups stand; `None` where nobody wants any.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn backup_health(&self) -> Result<Option<BackupHealth>, StoreError> {
+        let (settings, state) = self.store.read(|view| Ok::<_, StoreError>((state::settings(view)?, state::state(view)?)))?;
+        let wanted = settings.enabled || state.last.is_some();
+        Ok(wanted.then(|| BackupHealth {
+            last_backup_at: state.last.map(|last| last.at),
+            problem: state.failure.map(|failure| failure.detail),
+            last_drill_at: state.drill.as_ref().map(|drill| drill.at),
+            drill_ok: state.drill.map(|drill| drill.failure.is_none()),
+        }))
     }
 
     /// Whether the server does what it is there for: its data can be read and the scheduler runs.

@@ -198,7 +198,7 @@ impl App {
         let (now, mut seen) = (self.wall.now(), Vec::new());
         seen.extend(super::system::disk_free(&self.config.data_dir).map(Sighting::disk));
         // Without backups at all there is nothing to be late.
-        seen.extend(self.backup_state().map(|backup| Sighting::backup(backup.last_backup_at, self.opened_at, now)));
+        seen.extend(self.backup_health()?.map(|backup| Sighting::backup(backup.last_backup_at, self.opened_at, now)));
         seen.push(Sighting::clock(self.clock_ahead_ms()));
         for host in self.hosts() {
             // Whoever tells of a messenger that is down tells it in the app only; that is well so.

@@ -246,11 +246,6 @@ pub async fn run(data_dir: &Path, request: Request) -> Result<Value, String> {
     }
 }
 
-/// Whether a server answers over a data folder.
-pub(super) async fn is_served(data_dir: &Path) -> bool {
-    connect(data_dir).await.is_ok()
-}
-
 async fn ask(mut stream: UnixStream, request: &Request) -> Result<Value, String> {
     let broken = |e: &dyn std::fmt::Display| format!("the server broke off: {e}");
     let mut line = serde_json::to_vec(request).map_err(|e| broken(&e))?;

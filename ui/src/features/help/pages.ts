@@ -13,7 +13,6 @@ export const pages = [
   'backup',
   'upgrade',
   'leaving',
-  'backup',
   'troubleshooting',
   'admin',
   'api',
