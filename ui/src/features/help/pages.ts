@@ -10,6 +10,7 @@ export const pages = [
   'bots',
   'orders',
   'remote',
+  'upgrade',
   'leaving',
   'troubleshooting',
   'admin',
