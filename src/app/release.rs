@@ -60,6 +60,16 @@ pub fn way_back_file(data_dir: &Path) -> PathBuf {
     data_dir.join(PROGRAM_FOLDER).join(WAY_BACK_FILE)
 }
 
+/// The note of the way back, where there is one. Data that were put back meanwhile are not those that it
+/// tells of: it is closed then.
+pub(super) fn way_back(data_dir: &Path) -> io::Result<Option<PathBuf>> {
+    let note = way_back_file(data_dir);
+    if data_dir.join(RETURNED_FILE).exists() && note.exists() {
+        fs_err::remove_file(&note)?;
+    }
+    Ok(Some(note).filter(|note| note.exists()))
+}
+
 /// What happened while nobody could tell anybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stops {
@@ -108,6 +118,19 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_that_were_put_back_close_the_way_back() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(way_back(dir.path()).unwrap(), None);
+        let saved = Saved { snapshot: "s.redb".to_owned(), from: Some("1".to_owned()), to: "2".to_owned() };
+        open_way_back(dir.path(), &saved, Timestamp::UNIX_EPOCH).unwrap();
+        let note: WayBack = read_json(&way_back(dir.path()).unwrap().unwrap()).unwrap();
+        assert_eq!((note.snapshot.as_str(), note.to.as_str()), ("s.redb", "2"));
+        fs_err::write(dir.path().join(RETURNED_FILE), "{}").unwrap();
+        assert_eq!(way_back(dir.path()).unwrap(), None);
+        assert!(!way_back_file(dir.path()).exists());
+    }
 
     #[test]
     fn a_release_is_what_stands_beside_the_program() {
