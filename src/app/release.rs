@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::backup::RETURNED_FILE;
 use crate::storage::{Saved, StoreError};
 
 /// Folder in the data folder with kept programs and what is known of them.
@@ -55,6 +56,16 @@ pub(super) fn open_way_back(data_dir: &Path, saved: &Saved, at: Timestamp) -> Re
 /// Where the way back is noted.
 pub fn way_back_file(data_dir: &Path) -> PathBuf {
     data_dir.join(PROGRAM_FOLDER).join(WAY_BACK_FILE)
+}
+
+/// The note of the way back, where there is one. Data that were put back meanwhile are not those that it
+/// tells of: it is closed then.
+pub(super) fn way_back(data_dir: &Path) -> io::Result<Option<PathBuf>> {
+    let note = way_back_file(data_dir);
+    if data_dir.join(RETURNED_FILE).exists() && note.exists() {
+        fs_err::remove_file(&note)?;
+    }
+    Ok(Some(note).filter(|note| note.exists()))
 }
 
 /// What happened while nobody could tell anybody.
@@ -105,6 +116,19 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_that_were_put_back_close_the_way_back() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(way_back(dir.path()).unwrap(), None);
+        let saved = Saved { snapshot: "s.redb".to_owned(), from: Some("1".to_owned()), to: "2".to_owned() };
+        open_way_back(dir.path(), &saved, Timestamp::UNIX_EPOCH).unwrap();
+        let note: WayBack = read_json(&way_back(dir.path()).unwrap().unwrap()).unwrap();
+        assert_eq!((note.snapshot.as_str(), note.to.as_str()), ("s.redb", "2"));
+        fs_err::write(dir.path().join(RETURNED_FILE), "{}").unwrap();
+        assert_eq!(way_back(dir.path()).unwrap(), None);
+        assert!(!way_back_file(dir.path()).exists());
+    }
 
     #[test]
     fn a_release_is_what_stands_beside_the_program() {

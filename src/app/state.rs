@@ -139,7 +139,7 @@ impl App {
         let http = connector.http();
         let telegram = Telegram::new(http.clone(), &config.telegram_url, wall.clone());
         let surroundings = Arc::new(Machine { data_dir: config.data_dir.clone() });
-        let way_back = Some(release::way_back_file(dir)).filter(|file| file.exists());
+        let way_back = release::way_back(dir).map_err(|e| OpenError::DataDir { path: dir.display().to_string(), detail: e.to_string() })?;
         let trial = Trial::new(config.on_trial, way_back);
         let trading = Trading::new(store.clone(), market.clone(), calendars, connector.clone(), surroundings).with_trial(trial);
         let trading = Arc::new(trading);

@@ -91,80 +91,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/admin/logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The server's log. Keys, tokens and account numbers are masked in it. */
-        get: operations["list_log"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/admin/metrics-token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether figures for Prometheus may be read at `/metrics`. */
-        get: operations["get_metrics_token"];
-        put?: never;
-        /** Makes a token for `/metrics` and shows it this once; the one before no longer counts. */
-        post: operations["make_metrics_token"];
-        /** Turns the figures off. */
-        delete: operations["drop_metrics_token"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/admin/outposts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where the server gives signs of life, and which other installation it looks after. */
-        get: operations["get_outposts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/admin/outposts/{kind}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Sets an address that the server speaks to by itself: `ping` is called with GET while the scheduler lives,
-         *     `peer` is another installation. It is kept sealed and not shown again.
-         */
-        put: operations["set_outpost"];
-        post?: never;
-        /** Forgets such an address. */
-        delete: operations["drop_outpost"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/admin/public-address": {
         parameters: {
             query?: never;
@@ -1054,23 +980,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/trading/accounts/{id}/ends": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Notes when the account's app key and its mock trading term end. */
-        put: operations["set_account_ends"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/trading/accounts/{id}/export/eggmoney": {
         parameters: {
             query?: never;
@@ -1882,23 +1791,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/expiries": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What ends on a day, soonest first: of the caller's accounts, and for administrators of the installation. */
-        get: operations["list_expiries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/users/export": {
         parameters: {
             query?: never;
@@ -2162,26 +2054,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Figures for Prometheus, in OpenMetrics' text format. They need the token that an administrator made for
-         *     it, as `Authorization: Bearer TOKEN`; without one the figures are off.
-         */
-        get: operations["metrics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -2189,7 +2061,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The data can be read and the scheduler runs; otherwise the answer says what is wrong. */
+        /** The data can be read and the scheduler runs. */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -2233,18 +2105,6 @@ export interface components {
             settings?: components["schemas"]["SettingsChange"];
             /** Format: uint64 */
             version: number;
-        };
-        AccountEndsChange: {
-            /**
-             * Format: date
-             * @description The last day of the app key; `null` = a year after it was entered.
-             */
-            key_until?: string | null;
-            /**
-             * Format: date
-             * @description The last day of the mock account's term; `null` = not known.
-             */
-            mock_until?: string | null;
         };
         /** @description One account's kill switch. */
         AccountHalt: {
@@ -2335,58 +2195,6 @@ export interface components {
          * @enum {string}
          */
         ActionView: "buy" | "sell" | "none" | "trail";
-        /** @description What somebody should look after. */
-        Alert: {
-            /** Format: uint64 */
-            free_bytes: number;
-            /** @enum {string} */
-            kind: "disk_low";
-        } | {
-            /** @enum {string} */
-            kind: "backup_old";
-            /** Format: date-time */
-            last: string | null;
-        } | {
-            /** Format: int64 */
-            ahead_ms: number;
-            /** @enum {string} */
-            kind: "clock_off";
-        } | {
-            /** @enum {string} */
-            kind: "slots_lost";
-            /** Format: date */
-            session: string;
-            slots: number;
-        } | {
-            host: string;
-            /** @enum {string} */
-            kind: "host_down";
-            /** Format: date-time */
-            since: string;
-        } | {
-            /** @enum {string} */
-            kind: "scheduler_silent";
-            /** Format: date-time */
-            since: string;
-        } | {
-            /** @enum {string} */
-            kind: "ping_fails";
-            /** Format: date-time */
-            since: string;
-        } | {
-            /** @enum {string} */
-            kind: "peer_silent";
-            /** Format: date-time */
-            since: string;
-        } | {
-            /** Format: int32 */
-            days: number;
-            expiring: components["schemas"]["Expiring"];
-            /** @enum {string} */
-            kind: "expires";
-            /** Format: date */
-            on: string;
-        };
         /** @description A message to the user. */
         AlertView: {
             /** Format: uuid */
@@ -2525,23 +2333,6 @@ export interface components {
              * @description What `before` takes for the next page; `null` on the last.
              */
             next: number | null;
-        };
-        /** @description How the backups stand. */
-        BackupState: {
-            /** @description Whether that trial gave the same data. */
-            drill_ok: boolean | null;
-            /**
-             * Format: date-time
-             * @description The last one that was written and checked.
-             */
-            last_backup_at: string | null;
-            /**
-             * Format: date-time
-             * @description The last time that one was restored as a trial.
-             */
-            last_drill_at: string | null;
-            /** @description Why the last try failed; `null` when it did not. */
-            problem: string | null;
         };
         /** @description What an account holds. */
         BalanceView: {
@@ -2870,13 +2661,6 @@ export interface components {
             /** @description Of the answer that asked for the code. */
             continuation: string;
         };
-        /** @description A job that comes, and for how many accounts. */
-        ComingSlot: {
-            accounts: number;
-            /** Format: date-time */
-            at: string;
-            job: components["schemas"]["Job"];
-        };
         /** @description One rule of the closing-drop buy, fractions. */
         ConditionInput: {
             drop_rate: components["schemas"]["Amount"];
@@ -2899,21 +2683,6 @@ export interface components {
             session_relative?: boolean;
             /** @description Import the readable rows although some are refused. */
             skip_refused?: boolean;
-        };
-        /** @description How it stands with an address that is called again and again. */
-        Contact: {
-            /**
-             * Format: date-time
-             * @description Since when it does not; `null` while it does.
-             */
-            failing_since: string | null;
-            /**
-             * Format: date-time
-             * @description When it last answered as it should.
-             */
-            last_success: string | null;
-            /** @description Why not, in words. */
-            problem: string | null;
         };
         /** @description The journal's entry. */
         Corrected: {
@@ -3018,12 +2787,6 @@ export interface components {
          * @enum {string}
          */
         Environment: "own" | "mock" | "live";
-        /** @description A time in which something called for somebody, and that was told. */
-        Episode: {
-            alert: components["schemas"]["Alert"];
-            /** Format: date-time */
-            since: string;
-        };
         /** @description The end of a user. */
         Erasure: {
             /** @description Go although orders are open at a broker. Nobody here follows them any more. */
@@ -3052,47 +2815,6 @@ export interface components {
              * @description USD, gross.
              */
             sold_usd: number;
-        };
-        /** @description Something that ends on a day. */
-        Expiring: {
-            account: string;
-            /** @enum {string} */
-            what: "broker_key";
-        } | {
-            account: string;
-            /** @enum {string} */
-            what: "mock_term";
-        } | {
-            market: string;
-            /** @enum {string} */
-            what: "calendar";
-        } | {
-            /** @enum {string} */
-            what: "certificate";
-        } | {
-            host: string;
-            /** @enum {string} */
-            what: "public_certificate";
-        };
-        /** @description Something that ends. */
-        Expiry: components["schemas"]["Expiring"] & {
-            /**
-             * Format: uuid
-             * @description The account whose it is; `null` = the installation's.
-             */
-            account_id: string | null;
-            /**
-             * Format: int32
-             * @description Days left; negative when it is over.
-             */
-            days: number | null;
-            /** @description Counted from the day on which the key was entered: it may end earlier. */
-            estimated: boolean;
-            /**
-             * Format: date
-             * @description The last day; `null` = not known.
-             */
-            on: string | null;
         };
         /** @description The form of an import, as it is described. */
         ExportForm: {
@@ -3333,55 +3055,6 @@ export interface components {
             /** @description Cost. */
             total: string;
         };
-        /** @description One host since the start. */
-        HostHealth: {
-            /** Format: uint64 */
-            answered: number;
-            /**
-             * Format: uint64
-             * @description Calls that got no answer, and answers that the host cannot serve at the moment.
-             */
-            failed: number;
-            /**
-             * Format: date-time
-             * @description Since when nothing was answered; `null` while the host answers.
-             */
-            failing_since: string | null;
-            /**
-             * Format: uint64
-             * @description Failures since then.
-             */
-            failures: number;
-            /** @description `HOST:PORT` */
-            host: string;
-            /** Format: date-time */
-            last_failure: string | null;
-            /** Format: date-time */
-            last_success: string | null;
-            /**
-             * Format: uint64
-             * @description Answers that said that we ask too fast.
-             */
-            limited: number;
-            name: components["schemas"]["HostName"];
-            /**
-             * Format: double
-             * @description Share of the broker's pace that is left after its complaints; `null` where there is no pace.
-             */
-            pace_share: number | null;
-            /**
-             * Format: uint64
-             * @description Calls under way.
-             */
-            under_way: number;
-            /** @description Calls that wait for their turn at the broker's pace. */
-            waiting: number;
-        };
-        /**
-         * @description What a host is to us.
-         * @enum {string}
-         */
-        HostName: "kis_live" | "kis_mock" | "kis_masters" | "telegram";
         IndicatorView: {
             /** Format: date-time */
             at: string | null;
@@ -3472,7 +3145,6 @@ export interface components {
             installation: string | null;
             /** Format: date-time */
             user: string | null;
-            hold: null | components["schemas"]["Hold"];
         };
         KillSwitchChange: {
             /**
@@ -3657,33 +3329,6 @@ export interface components {
                 /** Format: uint32 */
                 version: number;
             }[];
-            /**
-             * Format: uuid
-             * @description Where the next page begins; `null` on the last.
-             */
-            next: string | null;
-        };
-        /** @description A list answer. */
-        List_Expiry: {
-            items: (components["schemas"]["Expiring"] & {
-                /**
-                 * Format: uuid
-                 * @description The account whose it is; `null` = the installation's.
-                 */
-                account_id: string | null;
-                /**
-                 * Format: int32
-                 * @description Days left; negative when it is over.
-                 */
-                days: number | null;
-                /** @description Counted from the day on which the key was entered: it may end earlier. */
-                estimated: boolean;
-                /**
-                 * Format: date
-                 * @description The last day; `null` = not known.
-                 */
-                on: string | null;
-            })[];
             /**
              * Format: uuid
              * @description Where the next page begins; `null` on the last.
@@ -4079,65 +3724,15 @@ export interface components {
         LiveTrading: {
             allowed: boolean;
         };
-        /**
-         * @description How much a line matters.
-         * @enum {string}
-         */
-        LogLevel: "trace" | "debug" | "info" | "warn" | "error";
-        /** @description One line. */
-        LogLine: {
-            /** Format: date-time */
-            at: string;
-            /** @description What else the line says, by name. */
-            fields: {
-                [key: string]: string;
-            };
-            level: components["schemas"]["LogLevel"];
-            message: string;
-            /** @description The part of the program that wrote it. */
-            target: string;
-        };
-        /** @description A part of the log, newest line first. */
-        LogPage: {
-            items: components["schemas"]["LogLine"][];
-            /**
-             * @description Where the next page begins; `null` at the end of the log. A page looks through a bounded part of
-             *     the log, so that one with few lines or none may have a next one.
-             */
-            next: string | null;
-            /**
-             * Format: date-time
-             * @description The time of the oldest line that was looked at.
-             */
-            searched_to: string | null;
-        };
         LoginRequest: {
             /** @description Of the authenticator app, or a recovery code; where the second factor is on. */
             code?: string | null;
             password: string;
             username: string;
         };
-        /** @description Slots of one kind that did not run in time. */
-        LostSlots: {
-            /** @description `decision`, `slice`, … */
-            job: string;
-            /**
-             * Format: date
-             * @description The trading date.
-             */
-            session: string;
-            /** @description Slots of all accounts together. */
-            slots: number;
-        };
         /** @description An invitation with its word, which is not shown again. */
         MadeInvitation: components["schemas"]["InvitationItem"] & {
             word: string;
-        };
-        /** @description A token, shown once. */
-        MadeMetricsToken: {
-            /** Format: date-time */
-            made_at: string;
-            token: string;
         };
         /** @description What is shown of a chat. */
         MaskedChat: {
@@ -4160,12 +3755,6 @@ export interface components {
             price: number;
             /** Format: double */
             total: number;
-        };
-        MetricsTokenState: {
-            /** @description Whether figures may be read, by whoever has the token. */
-            enabled: boolean;
-            /** Format: date-time */
-            made_at: string | null;
         };
         /** @description A month's realised profit. */
         MonthView: {
@@ -4549,27 +4138,6 @@ export interface components {
          * @enum {string}
          */
         Outcome: "new" | "replaced" | "unchanged" | "refused";
-        OutpostChange: {
-            /** @description Absent: the address that is set stays. */
-            address?: string | null;
-            /**
-             * Format: uint32
-             * @description 1 to 1440.
-             */
-            minutes: number;
-        };
-        /** @description An address that the server speaks to by itself. */
-        OutpostView: {
-            contact: components["schemas"]["Contact"];
-            /** @description Scheme, host and port; what follows them is kept secret. */
-            host: string;
-            /** Format: uint32 */
-            minutes: number;
-        };
-        Outposts: {
-            peer: components["schemas"]["OutpostView"] | null;
-            ping: components["schemas"]["OutpostView"] | null;
-        };
         /** @description An execution in the broker's list that was not sent from here. */
         OutsideView: {
             /** @description In the market's currency. */
@@ -5243,29 +4811,6 @@ export interface components {
             total: string;
             unit_price: string;
         };
-        /** @description Slots of the present session of all accounts whose bots act. */
-        SlotsOverview: {
-            done: number;
-            failed: number;
-            /**
-             * Format: int64
-             * @description The longest that a slot of this session began after its time, seconds.
-             */
-            longest_lag_s: number;
-            /** @description The missed ones by job. */
-            lost: components["schemas"]["LostSlots"][];
-            missed: number;
-            /** @description What comes next, soonest first. */
-            next: components["schemas"]["ComingSlot"][];
-            running: number;
-            /**
-             * Format: date
-             * @description The trading date.
-             */
-            session: string | null;
-            /** @description Still to come. */
-            waiting: number;
-        };
         /** @description An upload that waits for confirmation. */
         StagedImport: {
             account_name: string;
@@ -5376,68 +4921,28 @@ export interface components {
         /** @description State of the installation. */
         SystemReport: {
             accounts: number;
-            /** @description What administrators were told of and is not over. */
-            alerts: components["schemas"]["Episode"][];
-            backup: components["schemas"]["BackupState"] | null;
-            /**
-             * Format: int64
-             * @description Milliseconds by which the clock is ahead of what those hosts say, half a second more or less;
-             *     `null` while none has told lately, and in a simulation.
-             */
-            clock_ahead_ms: number | null;
-            /**
-             * Format: uint64
-             * @description Size of that volume.
-             */
-            disk_bytes: number | null;
             /**
              * Format: uint64
              * @description Free space on the volume of the data folder.
              */
             disk_free_bytes: number | null;
-            /** @description The hosts that this server speaks to. */
-            hosts: components["schemas"]["HostHealth"][];
             /**
              * Format: date-time
              * @description When the scheduler last ran.
              */
             last_tick: string;
             /**
-             * Format: date
-             * @description The day of the brokers' lists of instruments in use; `null` while there are none.
-             */
-            masters_day: string | null;
-            /**
              * Format: uint64
              * @description Memory of this process that is in RAM; `null` where the system does not tell.
              */
             memory_bytes: number | null;
-            /**
-             * Format: uint64
-             * @description Open files and connections of this process; `null` where the system does not tell.
-             */
-            open_files: number | null;
-            /** @description Messages that wait for delivery outside the app. */
-            outbox: number;
             /** @description Why the server is not ready; `null` when it is. */
             problem: string | null;
-            slots: components["schemas"]["SlotsOverview"] | null;
-            /**
-             * Format: int64
-             * @description Open live connections of pages.
-             */
-            sockets: number;
-            /** Format: date-time */
-            started_at: string;
             /**
              * Format: uint64
              * @description Size of the database file.
              */
             store_bytes: number;
-            /** @description Writes that wait for the next commit. */
-            store_queue: number;
-            /** @description Exports and imports under way. */
-            transfers: number;
             /** Format: int64 */
             uptime_s: number;
             users: number;
@@ -5647,106 +5152,6 @@ export interface components {
             profit_usd: string;
             /** Format: int32 */
             year: number;
-        };
-        BackupSettings: {
-            enabled: boolean;
-            at: string;
-            daily: number;
-            weekly: number;
-            monthly: number;
-            min_free_mib: number;
-        };
-        FolderProblem: {
-            code: string;
-            detail: string;
-        };
-        BackupFolder: {
-            path: string;
-            free_bytes: number | null;
-            problem: null | components["schemas"]["FolderProblem"];
-        };
-        RecoveryKeyState: {
-            id: string | null;
-            /** Format: date-time */
-            shown_at: string | null;
-            /** Format: date-time */
-            proved_at: string | null;
-            asked: number[] | null;
-            /** Format: date-time */
-            ask_at: string | null;
-        };
-        Contents: {
-            schema: number;
-            spaces: number;
-            rows: number;
-            sha256: string;
-        };
-        Made: {
-            name: string;
-            bytes: number;
-            content_bytes: number;
-            contents: components["schemas"]["Contents"];
-        };
-        LastBackup: {
-            /** Format: date-time */
-            at: string;
-            took_ms: number;
-            made: components["schemas"]["Made"];
-        };
-        Failure: {
-            /** Format: date-time */
-            at: string;
-            code: string;
-            detail: string;
-        };
-        Drill: {
-            /** Format: date-time */
-            at: string;
-            backup: string;
-            took_ms: number;
-            rows: number;
-            failure: null | components["schemas"]["Failure"];
-        };
-        Listed: {
-            name: string;
-            bytes: number;
-            /** Format: date-time */
-            created_at: string | null;
-            version: string | null;
-            generation: number | null;
-            foreign: boolean;
-            problem: string | null;
-        };
-        Hold: {
-            /** Format: date-time */
-            since: string;
-            reason: string;
-            generation: number | null;
-        };
-        Backups: {
-            settings: components["schemas"]["BackupSettings"];
-            /** Format: date-time */
-            next_at: string | null;
-            running: boolean;
-            last: null | components["schemas"]["LastBackup"];
-            failure: null | components["schemas"]["Failure"];
-            drill: null | components["schemas"]["Drill"];
-            folder: components["schemas"]["BackupFolder"];
-            sets: components["schemas"]["Listed"][];
-            recovery_key: components["schemas"]["RecoveryKeyState"];
-            /** Format: date-time */
-            passphrase_since: string | null;
-            generation: number;
-            hold: null | components["schemas"]["Hold"];
-        };
-        RecoveryKeyView: {
-            id: string;
-            words: string[];
-            qr_svg: string;
-        };
-        TwoWords: {
-            first: string;
-            second: string;
         };
     };
     responses: never;
@@ -5958,221 +5363,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["LiveTrading"];
                 };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_log: {
-        parameters: {
-            query?: {
-                /** @description This level and what matters more. */
-                level?: "trace" | "debug" | "info" | "warn" | "error";
-                /** @description The part of the program, or the beginning of its name: `eggmoney::brokers`. */
-                target?: string;
-                /** @description Stands in the message or in a field. */
-                text?: string;
-                /** @description Not before this time. */
-                from?: string;
-                /** @description Before this time. */
-                until?: string;
-                /** @description The `next` of the page before. */
-                before?: string;
-                /** @description Lines on the page, 1 to 500; 50 when absent. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LogPage"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_metrics_token: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MetricsTokenState"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    make_metrics_token: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MadeMetricsToken"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    drop_metrics_token: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_outposts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Outposts"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    set_outpost: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: "ping" | "peer";
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OutpostChange"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Outposts"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    drop_outpost: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: "ping" | "peer";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Problem details */
             default: {
@@ -8090,38 +7280,6 @@ export interface operations {
             };
         };
     };
-    set_account_ends: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AccountEndsChange"];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     describe_export: {
         parameters: {
             query?: never;
@@ -9986,34 +9144,6 @@ export interface operations {
             };
         };
     };
-    list_expiries: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["List_Expiry"];
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     export_user: {
         parameters: {
             query?: never;
@@ -10591,34 +9721,6 @@ export interface operations {
             };
         };
     };
-    metrics: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/openmetrics-text": unknown;
-                };
-            };
-            /** @description Problem details */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     readyz: {
         parameters: {
             query?: never;
@@ -10638,9 +9740,7 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
             /** @description Problem details */
             default: {
