@@ -170,14 +170,29 @@ impl App {
         }
     }
 
+    /// Keeps every other backup and drill away until what is given back is dropped.
+    ///
+    /// # Errors
+    /// `Running` while one is under way.
+    pub fn begin_backup(&self) -> Result<Running, BackupError> {
+        self.transfers.begin(Work::Backup).map_err(|_| BackupError::Running)
+    }
+
     /// Makes a backup in the backup folder and thins it out.
     ///
     /// # Errors
     /// See [`BackupError`]; it is noted, and administrators are told of what is new.
     pub async fn back_up(self: &Arc<Self>, by: Option<UserId>) -> Result<LastBackup, BackupError> {
-        let running = self.transfers.begin(Work::Backup).map_err(|_| BackupError::Running)?;
+        self.back_up_alone(self.begin_backup()?, by).await
+    }
+
+    /// The same, where the caller has begun it.
+    ///
+    /// # Errors
+    /// As [`App::back_up`].
+    pub async fn back_up_alone(self: &Arc<Self>, _running: Running, by: Option<UserId>) -> Result<LastBackup, BackupError> {
         let (began, at) = (self.wall.now(), self.market.now());
-        let done = self.write_backup(None, running).await;
+        let done = self.write_backup(None).await;
         let took_ms = u64::try_from(self.wall.now().duration_since(began).as_millis()).unwrap_or_default();
         let noted = match &done {
             Ok(made) => Ok(LastBackup { at: began, took_ms, made: made.clone() }),
@@ -230,14 +245,14 @@ impl App {
     /// # Errors
     /// See [`BackupError`].
     pub async fn back_up_to(self: &Arc<Self>, file: PathBuf) -> Result<Made, BackupError> {
-        let running = self.transfers.begin(Work::Backup).map_err(|_| BackupError::Running)?;
-        let made = self.write_backup(Some(file), running).await?;
+        let _running = self.begin_backup()?;
+        let made = self.write_backup(Some(file)).await?;
         let (now, detail) = (self.wall.now(), json!({ "name": made.name, "bytes": made.bytes }));
         self.store.write(move |tx| tx.audit(now, None, "backup.written", detail.clone())).await?;
         Ok(made)
     }
 
-    async fn write_backup(self: &Arc<Self>, file: Option<PathBuf>, running: Running) -> Result<Made, BackupError> {
+    async fn write_backup(self: &Arc<Self>, file: Option<PathBuf>) -> Result<Made, BackupError> {
         let (keys, fresh) = WrappingKeys::ensure(&self.vault, &self.store).await?;
         if fresh {
             let at = self.market.now();
@@ -248,7 +263,7 @@ impl App {
         let unrotated = self.auth.hold_master_key().await;
         let (app, now) = (self.clone(), self.wall.now());
         let made = tokio::task::spawn_blocking(move || {
-            let _held = (unrotated, running);
+            let _held = unrotated;
             let source = app.source(&keys, &installation, &settings, now);
             let Some(file) = file else {
                 let folder = app.backup_dir();
@@ -297,12 +312,18 @@ impl App {
     /// # Errors
     /// See [`BackupError`]; it is noted, and administrators are told.
     pub async fn drill(self: &Arc<Self>, by: Option<UserId>) -> Result<Drill, BackupError> {
-        let running = self.transfers.begin(Work::Backup).map_err(|_| BackupError::Running)?;
+        self.drill_alone(self.begin_backup()?, by).await
+    }
+
+    /// The same, where the caller has begun it.
+    ///
+    /// # Errors
+    /// As [`App::drill`].
+    pub async fn drill_alone(self: &Arc<Self>, _running: Running, by: Option<UserId>) -> Result<Drill, BackupError> {
         let keys = self.store.read(|view| WrappingKeys::of(&self.vault, view))?;
         let keys = keys.ok_or_else(|| BackupError::NoSets(self.backup_dir()))?;
         let (app, began) = (self.clone(), self.wall.now());
         let tried = tokio::task::spawn_blocking(move || {
-            let _running = running;
             let passphrase = app.config.master_passphrase.as_ref();
             backup::drill(&app.backup_dir(), &app.config.data_dir, &keys, passphrase, disk_free)
         });

@@ -216,36 +216,31 @@ async fn set_settings(who: Proved<perm::SettingsManage>, app: AppData, body: Jso
     Ok(web::Json(report(&app).await?))
 }
 
-/// Refuses while one is under way.
-fn require_idle(app: &AppData) -> Result<(), ApiError> {
-    if app.backup_runs() { Err(BackupError::Running.into()) } else { Ok(()) }
-}
-
 /// Begins a backup now. What comes of it is in the report.
 #[utoipa::path(post, path = "/api/v1/admin/backup/run", tag = "admin", responses((status = 200, body = Backups)))]
 async fn back_up(who: Require<perm::SettingsManage>, app: AppData) -> Result<web::Json<Backups>, ApiError> {
-    require_idle(&app)?;
+    let running = app.begin_backup()?;
     let (working, by) = (app.clone().into_inner(), Some(who.user_id));
     // It goes on when the caller hangs up; what fails is noted in the report.
     tokio::spawn(async move {
-        if let Err(error) = working.back_up(by).await {
+        if let Err(error) = working.back_up_alone(running, by).await {
             tracing::warn!(%error, "the backup failed");
         }
     });
-    Ok(web::Json(Backups { running: true, ..report(&app).await? }))
+    Ok(web::Json(report(&app).await?))
 }
 
 /// Begins a restore drill with the newest backup now. What comes of it is in the report.
 #[utoipa::path(post, path = "/api/v1/admin/backup/drill", tag = "admin", responses((status = 200, body = Backups)))]
 async fn try_restore(who: Require<perm::SettingsManage>, app: AppData) -> Result<web::Json<Backups>, ApiError> {
-    require_idle(&app)?;
+    let running = app.begin_backup()?;
     let (working, by) = (app.clone().into_inner(), Some(who.user_id));
     tokio::spawn(async move {
-        if let Err(error) = working.drill(by).await {
+        if let Err(error) = working.drill_alone(running, by).await {
             tracing::warn!(%error, "the restore drill failed");
         }
     });
-    Ok(web::Json(Backups { running: true, ..report(&app).await? }))
+    Ok(web::Json(report(&app).await?))
 }
 
 /// Shows the recovery key, to be written down; it is made when there is none.

@@ -21,6 +21,143 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How backups fare. */
+        get: operations["get_backups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/backup/drill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a restore drill with the newest backup now. What comes of it is in the report. */
+        post: operations["try_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/backup/passphrase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets the family passphrase, which opens everything but secrets in backups from now on. */
+        put: operations["set_passphrase"];
+        post?: never;
+        /** Removes the family passphrase from backups to come. */
+        delete: operations["remove_passphrase"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/backup/recovery-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows the recovery key, to be written down; it is made when there is none. */
+        post: operations["show_recovery_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/backup/recovery-key/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the two words that are asked for, as a sign that the recovery key is still at hand. */
+        post: operations["answer_words"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/backup/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lifts the hold after a restore, or takes over again where the data were restored elsewhere. */
+        post: operations["release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/backup/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a backup now. What comes of it is in the report. */
+        post: operations["back_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/backup/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says when backups are made and which are kept. */
+        put: operations["set_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/invitations": {
         parameters: {
             query?: never;
@@ -2334,6 +2471,67 @@ export interface components {
              */
             next: number | null;
         };
+        BackupFolder: {
+            /** Format: uint64 */
+            free_bytes: number | null;
+            path: string;
+            problem: components["schemas"]["FolderProblem"] | null;
+        };
+        /** @description When backups are made, and which are kept. */
+        BackupSettings: {
+            /** @description Korean time of day, `18:30`; not from 22:00 to 06:30, when the US market trades. */
+            at: string;
+            /**
+             * Format: uint32
+             * @description Days of which the newest backup is kept, 1 to 60.
+             */
+            daily: number;
+            /** @description Made by themselves, once a day. */
+            enabled: boolean;
+            /**
+             * Format: uint64
+             * @description What the backup's volume keeps free, MiB.
+             */
+            min_free_mib: number;
+            /**
+             * Format: uint32
+             * @description Months, 0 to 60.
+             */
+            monthly: number;
+            /**
+             * Format: uint32
+             * @description Weeks, 0 to 60.
+             */
+            weekly: number;
+        };
+        Backups: {
+            drill: components["schemas"]["Drill"] | null;
+            failure: components["schemas"]["Failure"] | null;
+            folder: components["schemas"]["BackupFolder"];
+            /**
+             * Format: uint64
+             * @description Grows with every restore.
+             */
+            generation: number;
+            hold: components["schemas"]["Hold"] | null;
+            last: components["schemas"]["LastBackup"] | null;
+            /**
+             * Format: date-time
+             * @description `null` = none are made by themselves.
+             */
+            next_at: string | null;
+            /**
+             * Format: date-time
+             * @description Since when a family passphrase opens the history; `null` = none does.
+             */
+            passphrase_since: string | null;
+            recovery_key: components["schemas"]["RecoveryKeyState"];
+            /** @description A backup or a drill is under way. */
+            running: boolean;
+            /** @description Newest first. */
+            sets: components["schemas"]["Listed"][];
+            settings: components["schemas"]["BackupSettings"];
+        };
         /** @description What an account holds. */
         BalanceView: {
             /**
@@ -2684,6 +2882,22 @@ export interface components {
             /** @description Import the readable rows although some are refused. */
             skip_refused?: boolean;
         };
+        /**
+         * @description What the spaces of a database hold, whatever its file looks like: two databases with the same rows have
+         *     the same.
+         */
+        Contents: {
+            rows: number;
+            /**
+             * Format: uint64
+             * @description Schema of the rows.
+             */
+            schema: number;
+            /** @description SHA-256, hex, over the names of the spaces and all rows, in order. */
+            sha256: string;
+            /** @description Spaces that are not empty. */
+            spaces: number;
+        };
         /** @description The journal's entry. */
         Corrected: {
             /** Format: uint64 */
@@ -2764,6 +2978,17 @@ export interface components {
              */
             rate: number;
         };
+        /** @description How the last restore drill went. */
+        Drill: {
+            /** Format: date-time */
+            at: string;
+            /** @description The backup that was restored for it. */
+            backup: string;
+            failure: components["schemas"]["Failure"] | null;
+            rows: number;
+            /** Format: uint64 */
+            took_ms: number;
+        };
         /** @description The Korean times of one regular session. */
         EffectiveTimes: {
             closing_buy: string;
@@ -2834,6 +3059,17 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** @description What went wrong. */
+        Failure: {
+            /** Format: date-time */
+            at: string;
+            code: string;
+            detail: string;
+        };
+        FamilyPassphrase: {
+            /** @description At least 12 characters. */
+            passphrase: string;
+        };
         /** @description A row or a setting that was not accepted. */
         Fault: {
             reason: string;
@@ -2882,6 +3118,11 @@ export interface components {
         FirstCode: {
             /** @description Six digits. */
             code: string;
+        };
+        /** @description What keeps backups from their folder. */
+        FolderProblem: {
+            code: string;
+            detail: string;
         };
         ForceSell: {
             /** @description Above 0, at most 100. */
@@ -3011,6 +3252,18 @@ export interface components {
             next: string | null;
             totals: components["schemas"]["TotalsView"];
         };
+        /** @description Nothing is sent to any broker until an administrator decides. */
+        Hold: {
+            /**
+             * Format: uint64
+             * @description The generation that was found elsewhere.
+             */
+            generation: number | null;
+            /** @description `restored`: the data came out of a backup; `superseded`: they were restored elsewhere. */
+            reason: string;
+            /** Format: date-time */
+            since: string;
+        };
         /** @description A position as it should be: `holding_id` names the one to correct, name and symbol a new one. */
         HoldingInput: {
             /** Format: uuid */
@@ -3138,6 +3391,7 @@ export interface components {
         /** @description The kill switches that concern the caller. */
         KillSwitch: {
             accounts: components["schemas"]["AccountHalt"][];
+            hold: components["schemas"]["Hold"] | null;
             /**
              * Format: date-time
              * @description Since when it is on; `null` while it is off.
@@ -3173,6 +3427,14 @@ export interface components {
         };
         /** @enum {string} */
         Language: "ko" | "en";
+        /** @description The last backup that was made. */
+        LastBackup: {
+            /** Format: date-time */
+            at: string;
+            made: components["schemas"]["Made"];
+            /** Format: uint64 */
+            took_ms: number;
+        };
         /** @description Keys that are known and deliberately not taken. */
         LeftOut: {
             /** @description There was a broker token; a new one is requested instead. */
@@ -3661,6 +3923,21 @@ export interface components {
              */
             next: string | null;
         };
+        /** @description A backup as it lies in the folder. */
+        Listed: {
+            /** Format: uint64 */
+            bytes: number;
+            /** Format: date-time */
+            created_at: string | null;
+            /** @description Another installation made it. */
+            foreign: boolean;
+            /** Format: uint64 */
+            generation: number | null;
+            name: string;
+            /** @description Code of what is wrong with it; `null` when it looks whole. */
+            problem: string | null;
+            version: string | null;
+        };
         /** @description A frame that the server sends. */
         LiveEvent: {
             /** @enum {string} */
@@ -3729,6 +4006,19 @@ export interface components {
             code?: string | null;
             password: string;
             username: string;
+        };
+        /** @description A backup that was made and read back. */
+        Made: {
+            /** Format: uint64 */
+            bytes: number;
+            /**
+             * Format: uint64
+             * @description Bytes of what is in it.
+             */
+            content_bytes: number;
+            contents: components["schemas"]["Contents"];
+            /** @description Name of its file. */
+            name: string;
         };
         /** @description An invitation with its word, which is not shown again. */
         MadeInvitation: components["schemas"]["InvitationItem"] & {
@@ -4403,6 +4693,36 @@ export interface components {
         RecoveryCodes: {
             recovery_codes: string[];
         };
+        /** @description How the recovery key is kept. */
+        RecoveryKeyState: {
+            /**
+             * Format: date-time
+             * @description When they are asked for next.
+             */
+            ask_at: string | null;
+            /** @description Which two words are asked for now, from 1; `null` = none. */
+            asked: number[] | null;
+            /** @description Tells one key from another; `null` before the first backup. */
+            id: string | null;
+            /**
+             * Format: date-time
+             * @description When two of its words were last given right.
+             */
+            proved_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was first shown; `null` = nobody can have written it down.
+             */
+            shown_at: string | null;
+        };
+        /** @description The recovery key. Whoever has it and a backup has every broker key in it. */
+        RecoveryKeyView: {
+            id: string;
+            /** @description The words as a QR code, an SVG picture. */
+            qr_svg: string;
+            /** @description Twelve, in order. */
+            words: string[];
+        };
         /** @description A refresh token in the body, for clients without cookies. */
         RefreshRequest: {
             refresh_token?: string | null;
@@ -4434,6 +4754,10 @@ export interface components {
          * @enum {string}
          */
         RegistrationPolicy: "open" | "closed";
+        Release: {
+            /** @description The caller's word that no other installation trades these data. */
+            old_server_off: boolean;
+        };
         /** @description An account of somebody who thinks of leaving. */
         Remaining: {
             /** Format: uuid */
@@ -5031,6 +5355,10 @@ export interface components {
             of: string;
             of_name: string;
         };
+        TwoWords: {
+            first: string;
+            second: string;
+        };
         /** @description A question as a report shows it, with what it is about. Times are in the old notation. */
         Unbooked: {
             /** @description How many slices were filled. */
@@ -5182,6 +5510,266 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_backups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_passphrase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FamilyPassphrase"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_passphrase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_recovery_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryKeyView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_words: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TwoWords"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Release"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    back_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackupSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
                 };
             };
             /** @description Problem details */

@@ -81,7 +81,7 @@ export function KillSwitchBanner() {
         </button>
       ) : (
         user?.role === 'admin' && (
-          <Link to="/admin/backup" className="min-h-8 underline">
+          <Link to="/admin/backup" className="inline-flex min-h-8 items-center underline">
             {t('killSwitch.look')}
           </Link>
         )
