@@ -109,12 +109,11 @@ impl App {
             TradingError::Store(error) => AuthError::Store(error),
             other => AuthError::Store(StoreError::Corrupt(other.to_string())),
         };
-        let read = Read {
-            report: self.system_report()?,
-            open_orders: self.trading.open_orders_by_state().map_err(trading)?,
-            // Beyond the calendar there are no sessions to speak of.
-            slots: self.trading.slots_overview().unwrap_or_default(),
-        };
+        let open_orders = self.trading.open_orders_by_state().map_err(trading)?;
+        let mut report = self.system_report()?;
+        // Beyond the calendar there are no sessions to speak of.
+        let slots = report.slots.take().unwrap_or_default();
+        let read = Read { report, open_orders, slots };
         let mut registry = Registry::with_prefix("eggmoney");
         self.counted(&mut registry);
         self.of_machine(&mut registry, &read.report);

@@ -60,13 +60,13 @@ impl CappedFiles {
     fn file_for(&mut self, length: u64) -> io::Result<&mut Open> {
         let now = self.clock.now();
         let today = now.to_zoned(TimeZone::UTC).date();
-        let has_room = |id: FileId, size: u64| id.date == today && (size == 0 || size + length <= self.limits.file);
+        // A clock that was set back must not put lines before those that are there.
+        let has_room = |id: FileId, size: u64| id.date >= today && (size == 0 || size + length <= self.limits.file);
         if !self.open.as_ref().is_some_and(|open| has_room(open.id, open.size)) {
             self.open = None;
             let last = list(&self.folder)?.pop();
             let id = match last {
                 Some((id, size)) if has_room(id, size) => id,
-                // A clock that was set back must not put lines before those that are there.
                 Some((id, _)) if id.date >= today => FileId { number: id.number + 1, ..id },
                 _ => FileId { date: today, number: 1 },
             };
@@ -182,7 +182,10 @@ mod tests {
     fn a_clock_set_back_does_not_put_lines_before_earlier_ones() {
         let dir = tempfile::tempdir().unwrap();
         fs_err::write(dir.path().join("eggmoney.2026-12-01.4.log"), b"from the future\n").unwrap();
-        CappedFiles::new(dir.path(), LIMITS, clock()).unwrap().write_all(b"now\n").unwrap();
+        let mut files = CappedFiles::new(dir.path(), LIMITS, clock()).unwrap();
+        for _ in 0..300 {
+            files.write_all(b"now\n").unwrap();
+        }
         assert_eq!(names(dir.path()), ["2026-12-01.4", "2026-12-01.5"]);
     }
 }
