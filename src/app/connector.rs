@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::config::BrokerHosts;
 use super::credentials::BrokerKey;
@@ -23,8 +24,8 @@ use crate::domain::account::Account;
 use crate::domain::clock::Clock;
 use crate::domain::id::{AccountId, UserId};
 use crate::domain::order::{BrokerHost, Environment, OrderIntent, Reason};
-use crate::storage::tables::{SECRETS, secret};
-use crate::storage::{Store, StoreError, account_key};
+use crate::storage::tables::{ACCOUNTS, SECRETS, secret};
+use crate::storage::{Store, StoreError, UserTx, account_key};
 use crate::trading::{Connector, TradingError, order_refusal};
 
 /// Builds KIS clients.
@@ -263,6 +264,15 @@ struct TokenText {
     expires_at: Timestamp,
 }
 
+/// Audits the first token that a key got: whoever enters a key anew removes the token of the one before.
+fn note_first_use(tx: &mut UserTx<'_>, account: AccountId, at: Timestamp) -> Result<(), StoreError> {
+    if tx.view().get(&SECRETS, &account_key(account).text(secret::TOKEN))?.is_some() {
+        return Ok(());
+    }
+    let Some(record) = tx.view().get(&ACCOUNTS, &account_key(account))? else { return Ok(()) };
+    tx.audit(at, None, "broker_key.first_used", json!({ "account": record.name, "environment": record.environment }))
+}
+
 #[async_trait]
 impl TokenStore for SealedToken {
     async fn load(&self) -> Option<StoredToken> {
@@ -285,11 +295,12 @@ impl TokenStore for SealedToken {
         };
         let text = TokenText { token: token.token.expose_secret().to_owned(), issued_at: token.issued_at, expires_at: token.expires_at };
         let Ok(text) = serde_json::to_string(&text).map(SecretString::from) else { return };
-        let vault = self.vault.clone();
+        let (vault, issued_at) = (self.vault.clone(), token.issued_at);
         let saved = self
             .store
             .user(user)
             .write(move |tx| {
+                note_first_use(tx, account, issued_at)?;
                 vault.seal_into(tx, account, secret::TOKEN, &text).map_err(|e| match e {
                     crate::auth::VaultError::Store(error) => error,
                     other => StoreError::Corrupt(other.to_string()),

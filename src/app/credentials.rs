@@ -413,7 +413,7 @@ fn is_same_account(vault: &Vault, view: &UserView<'_>, id: AccountId, key: &Brok
 }
 
 /// An order as its owner recognises it.
-fn named(order: &Order) -> String {
+pub(super) fn named(order: &Order) -> String {
     let intent = &order.intent;
     let side = match intent.side {
         Side::Buy => "buy",

@@ -1,5 +1,8 @@
 //! What an administrator's decision about a person means for the accounts.
 
+use rust_decimal::Decimal;
+
+use super::credentials::named;
 use super::state::App;
 use crate::auth::{AuthError, UserPatch};
 use crate::domain::account::{Account, AccountMode, Rung};
@@ -16,8 +19,8 @@ pub struct Left {
     pub name: String,
     /// Open orders that were cancelled.
     pub cancelled: usize,
-    /// Positions that stay.
-    pub positions: usize,
+    /// Positions that stay: symbol and shares.
+    pub positions: Vec<(String, Decimal)>,
     /// Why not everything was stopped or cancelled.
     pub problem: Option<String>,
 }
@@ -61,14 +64,14 @@ impl App {
             };
             let key = account_key(account.id);
             let (open, positions) = self.store.user(id).read(|v| {
-                let open = v.open_orders(account.id)?.iter().filter(|o| !o.state.is_final()).count();
-                let held = v.list(&POSITIONS, &key)?.iter().filter(|p| !p.quantity.is_zero()).count();
-                Ok::<_, StoreError>((open, held))
+                let open: Vec<_> = v.open_orders(account.id)?.iter().filter(|o| !o.state.is_final()).map(named).collect();
+                let held = v.list(&POSITIONS, &key)?.into_iter().filter(|p| !p.quantity.is_zero()).map(|p| (p.symbol, p.quantity));
+                Ok::<_, StoreError>((open, held.collect::<Vec<_>>()))
             })?;
-            if open > 0 {
-                problems.push(format!("{open} orders are still open: cancel them in the broker's app"));
+            if !open.is_empty() {
+                problems.push(format!("orders are still open, cancel them in the broker's app: {}", open.join(", ")));
             }
-            if traded || cancelled + positions > 0 || !problems.is_empty() {
+            if traded || cancelled > 0 || !positions.is_empty() || !problems.is_empty() {
                 let problem = (!problems.is_empty()).then(|| problems.join("; "));
                 left.push(Left { account: account.id, name: account.name, cancelled, positions, problem });
             }

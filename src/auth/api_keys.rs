@@ -28,7 +28,7 @@ use crate::domain::id::{AccountId, ApiKeyId, UserId};
 use crate::domain::network::Networks;
 use crate::domain::user::{Role, Scope, User};
 use crate::storage::tables::{SystemTable, USERS, UserRef, UserTable};
-use crate::storage::{Key, Record, StoreError, Tx, UserTx};
+use crate::storage::{Key, Record, StoreError, Tx, UserTx, time_ordered};
 
 /// Keys of one user that count.
 pub(super) const MOST_KEYS: usize = 20;
@@ -185,7 +185,7 @@ impl Auth {
         if new.scope > reach_of(who.role) {
             return Err(AuthError::ScopeBeyondRole);
         }
-        let id = ApiKeyId(Uuid::now_v7());
+        let id = ApiKeyId(time_ordered(now));
         let secret = SecretString::from(HEXLOWER.encode(&random_bytes::<32>()));
         let key = ApiKey {
             id,

@@ -13,6 +13,7 @@ use super::password;
 use super::people::{require_user, user_key};
 use super::second_factor::{self, Checked};
 use super::session::{self, Client, RefreshToken, Rotation, SessionView};
+use super::throttle::Attempt;
 use super::token::Bearer;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::{Role, User};
@@ -51,10 +52,12 @@ impl Auth {
         let now = self.now();
         let attempt = self.throttle.attempt(username.trim(), &client.address, now)?;
         let found = self.find_user(username)?.filter(|u| u.active);
-        let right = self.passwords.verify(password, found.as_ref().map(|u| u.password_hash.clone())).await?;
+        let known = found.as_ref().map(|u| u.id);
+        let right = self.compare(&attempt, password, found.as_ref().map(|u| u.password_hash.clone())).await?;
         // A right password from a place that the person does not come from says nothing more than a wrong one.
         let Some(user) = found.filter(|user| right && user.networks.admits(client.ip())) else {
             tracing::warn!(address = %client.address, "sign-in refused");
+            self.note_refused(known, client, now);
             return Err(AuthError::WrongCredentials);
         };
         if self.store.user(user.id).read(second_factor::is_on)? {
@@ -63,12 +66,40 @@ impl Auth {
                 self.throttle.forgive(&attempt);
                 return Err(AuthError::SecondFactorRequired);
             };
-            self.take_code(user.id, code).await?;
+            if let Err(error) = self.take_code(user.id, code).await {
+                self.note_refused(known, client, now);
+                return Err(error);
+            }
         }
         self.throttle.forgive(&attempt);
         let (id, client) = (user.id, client.clone());
         let (session_id, refresh) = self.store.write(move |tx| session::open(&mut tx.user(id), &client, now)).await?;
         self.signed_in(user, session_id, refresh, now)
+    }
+
+    /// Compares a password; an attempt that was turned away without a comparison costs nothing.
+    async fn compare(&self, attempt: &Attempt, password: SecretString, stored: Option<String>) -> Result<bool, AuthError> {
+        let compared = self.passwords.verify(password, stored).await;
+        if compared.is_err() {
+            self.throttle.forgive(attempt);
+        }
+        compared
+    }
+
+    /// Audits a refused sign-in of somebody who exists. Beside the answer: one that waited for the disk
+    /// would tell that the user exists. The throttle bounds how many there can be.
+    fn note_refused(&self, known: Option<UserId>, client: &Client, now: Timestamp) {
+        let Some(user) = known else { return };
+        let (store, client) = (self.store.clone(), client.clone());
+        tokio::spawn(async move {
+            let noted = store.write(move |tx| {
+                require_user(&tx.view(), user)?;
+                Ok::<_, AuthError>(tx.user(user).audit(now, None, "session.refused", json!({"client": client}))?)
+            });
+            if let Err(error) = noted.await {
+                tracing::warn!(%error, "a refused sign-in could not be audited");
+            }
+        });
     }
 
     /// What a freshly opened session gives its user.
@@ -220,7 +251,7 @@ impl Auth {
     async fn confirm(&self, who: &Identity, password: SecretString) -> Result<(), AuthError> {
         let attempt = self.throttle.attempt_of(who.user_id, self.now())?;
         let user = self.user(who.user_id)?.ok_or(AuthError::NotSignedIn)?;
-        if !self.passwords.verify(password, Some(user.password_hash)).await? {
+        if !self.compare(&attempt, password, Some(user.password_hash)).await? {
             return Err(AuthError::WrongCurrentPassword);
         }
         self.throttle.forgive(&attempt);
@@ -249,7 +280,7 @@ impl Auth {
         let now = self.now();
         let attempt = self.throttle.attempt_of(who.user_id, now)?;
         let user = self.user(who.user_id)?.ok_or(AuthError::NotSignedIn)?;
-        if !self.passwords.verify(current, Some(user.password_hash)).await? {
+        if !self.compare(&attempt, current, Some(user.password_hash)).await? {
             return Err(AuthError::WrongCurrentPassword);
         }
         self.throttle.forgive(&attempt);

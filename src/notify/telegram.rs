@@ -134,8 +134,8 @@ impl Telegram {
     }
 }
 
-/// Whether a text can be a bot token. Nothing else may become part of a path.
-fn is_token(text: &str) -> bool {
+/// Whether a text can be a bot token (`123456789:AAF…`). Nothing else may become part of a path.
+pub fn is_token(text: &str) -> bool {
     text.split_once(':').is_some_and(|(id, key)| {
         !id.is_empty()
             && id.bytes().all(|b| b.is_ascii_digit())

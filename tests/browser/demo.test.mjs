@@ -27,6 +27,9 @@ const PAGES = [
   '/alerts',
   '/profile',
   '/help',
+  '/help/first-steps',
+  '/help/remote',
+  '/help/troubleshooting',
   '/more',
 ];
 /** A text that was not found is shown by its key. */

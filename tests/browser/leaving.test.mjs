@@ -4,38 +4,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { browser, folder, settled, shot, start, texts, visitor } from './support.mjs';
+import { browser, folder, kept, settled, shot, start, texts, visitor } from './support.mjs';
 
 const PASSWORD = 'canary-password-of-a-browser-1';
 const APP_KEY = 'PSCANARYbrowserCANARYbrowser01234567';
 const APP_SECRET = 'canary-browser-secret-0123456789+/canary-browser-secret';
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
-
-/** Everything that the page keeps in the browser, as one text. */
-const kept = (page) =>
-  page.evaluate(async () => {
-    const stores = [JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage }), document.cookie];
-    for (const { name } of await indexedDB.databases()) {
-      const db = await new Promise((resolve, reject) => {
-        const request = indexedDB.open(name);
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error);
-      });
-      for (const store of db.objectStoreNames) {
-        const rows = await new Promise((resolve, reject) => {
-          const request = db.transaction(store).objectStore(store).getAll();
-          request.onsuccess = () => resolve(request.result);
-          request.onerror = () => reject(request.error);
-        });
-        stores.push(JSON.stringify(rows));
-      }
-    }
-    for (const name of await caches.keys()) {
-      const cache = await caches.open(name);
-      for (const request of await cache.keys()) stores.push(request.url, await (await cache.match(request)).text());
-    }
-    return stores.join('\n');
-  });
 
 async function first(t, chrome, language, options) {
   const data = folder(t);

@@ -5,7 +5,7 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { browser, folder, settled, shot, start, texts, visitor } from './support.mjs';
+import { browser, folder, kept, settled, shot, start, texts, visitor } from './support.mjs';
 
 const PASSWORD = 'a-long-enough-password-1';
 const OTHER = 'an-even-longer-password-2';
@@ -60,11 +60,16 @@ test('the sign-in of an administrator', async (t) => {
     await by('api-key-networks').fill('192.168.0.0/16 2001:db8::/32');
     await shot(page, 'wide-ko-api-key');
     await by('api-key-submit').click();
-    assert.match(await by('api-key-text').inputValue(), /^egg_[0-9a-f]{32}_[0-9a-f]{64}$/);
+    const apiKey = await by('api-key-text').inputValue();
+    assert.match(apiKey, /^egg_[0-9a-f]{32}_[0-9a-f]{64}$/);
     await shot(page, 'wide-ko-api-key-shown');
     await by('api-key-kept').click();
     await by('api-key-row').waitFor();
-    await v.go('/help');
+    const content = await kept(page);
+    for (const secret of [PASSWORD, seed, seed.replaceAll(' ', ''), recovery, apiKey, apiKey.slice(-64), 'eyJ']) {
+      assert.ok(!content.includes(secret), `${secret} is kept in the browser`);
+    }
+    await v.go('/help/api');
     await by('example-python').locator('summary').click();
     await settled(page);
     await shot(page, 'wide-ko-help-api');

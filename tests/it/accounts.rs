@@ -104,6 +104,14 @@ async fn an_account_is_made_with_its_key_or_not_at_all() {
     let at = format!("{ACCOUNTS}/{}", account["id"].as_str().unwrap());
     assert_eq!(kim.post(&format!("{at}/broker-key/test"), &Value::Null).await.1["ok"], true);
     assert_eq!(night.broker.control().request_count(PAPER, "tokenP"), 1, "the token of the trial is kept");
+    // Once for each key, however often it is used.
+    let first_uses = async || {
+        let (_, page) = kim.get("/api/v1/users/audit").await;
+        page["items"].as_array().unwrap().iter().filter(|row| row["action"] == "broker_key.first_used").count()
+    };
+    while first_uses().await == 0 {}
+    assert_eq!(kim.post(&format!("{at}/broker-key/test"), &Value::Null).await.1["ok"], true);
+    assert_eq!(first_uses().await, 1);
 
     // Somebody else, and the same person once more: nobody is told whose it is, and nothing is made.
     let lee = night.server.user("lee").await.proved().await;

@@ -337,6 +337,29 @@ async fn acts_of_identity_leave_one_audit_row_each_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_refused_sign_in_stands_in_the_audit_of_whom_it_was_tried_on() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let anna = server.user("anna").await;
+    let login = async |name: &str, password: &str| anna.post(LOGIN, &json!({"username": name, "password": password})).await;
+    expect(401, "wrong_credentials", &login("anna", "not the password").await);
+    expect(401, "wrong_credentials", &login("nobody-at-all", "not the password").await);
+    // The row is written beside the answer.
+    let refused = loop {
+        let (_, page) = anna.get("/api/v1/users/audit").await;
+        let rows = page["items"].as_array().unwrap().clone();
+        if let Some(row) = rows.into_iter().find(|row| row["action"] == "session.refused") {
+            break row;
+        }
+    };
+    assert_eq!(refused["detail"]["client"]["address"], "127.0.0.1", "{refused}");
+    assert!(!refused.to_string().contains("not the password"));
+    let (_, page) = admin.get("/api/v1/admin/audit").await;
+    assert!(!page.to_string().contains("nobody-at-all"), "{page}");
+    assert!(server.app.store.verify().unwrap().agrees());
+}
+
+#[tokio::test]
 async fn a_proof_lasts_five_minutes_and_belongs_to_its_session() {
     use eggmoney::auth::AuthError;
     let server = TestServer::start().await;

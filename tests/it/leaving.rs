@@ -8,7 +8,7 @@ use eggmoney::domain::id::{AccountId, UserId};
 use eggmoney::domain::user::Role;
 use eggmoney::importers::transfer::TransferReport;
 use eggmoney::storage::tables::{ACCOUNTS, BOTS, CASH, HISTORY, HOLDINGS, JOURNAL, ORDERS, POSITIONS, UserTable, secret};
-use eggmoney::storage::{Key, PORTABLE, Record, Store, StoreError};
+use eggmoney::storage::{Key, PORTABLE, Record, Store, StoreError, account_key};
 use eggmoney::trading::own_account_id;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -229,7 +229,13 @@ async fn an_erased_user_leaves_nothing_that_can_be_read_and_a_line_that_names_no
     let path = format!("/api/v1/admin/users/{id}/erase");
     admin.prove().await;
     expect(409, "deactivate_first", &admin.post(&path, &json!({"username": "chan"})).await);
-    assert_eq!(admin.patch(&format!("/api/v1/admin/users/{id}"), &json!({"active": false})).await.0, 200);
+    let positions = server.app.store.user(id).read(|v| v.list(&POSITIONS, &account_key(account))).unwrap();
+    let held: Vec<Value> =
+        positions.iter().filter(|p| !p.quantity.is_zero()).map(|p| json!({"symbol": p.symbol, "quantity": p.quantity})).collect();
+    let (status, gone) = admin.patch(&format!("/api/v1/admin/users/{id}"), &json!({"active": false})).await;
+    let left = gone["stopped"].as_array().unwrap().iter().find(|s| s["account_id"] == account.to_string()).unwrap();
+    assert_eq!((status, &left["positions"]), (200, &json!(held)), "what stays is named: {gone}");
+    assert!(!held.is_empty());
     expect(422, "invalid", &admin.post(&path, &json!({"username": "choe"})).await);
     assert_eq!(admin.post(&path, &json!({"username": "chan"})).await.0, 204);
     expect(404, "not_found", &admin.post(&path, &json!({"username": "chan"})).await);

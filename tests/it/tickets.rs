@@ -127,6 +127,12 @@ async fn an_order_reaches_the_simulated_broker_and_comes_back_filled() {
     assert_eq!((&preview["buying_power_basis"], &preview["refusal"]), (&json!("dollars_only"), &Value::Null), "{preview}");
     assert!(preview["order_types"].as_array().unwrap().contains(&json!("limit")), "{preview}");
     assert_eq!(chan.get(&format!("{ORDERS}?account_id={}&symbol=TQQQ", mine.account)).await.1["items"].as_array().unwrap().len(), 1);
+    // A price between two ticks is refused by the gate, and the broker is not asked what it would cost.
+    let mut between = order.clone();
+    between["price"] = json!("500.123");
+    let (status, problem) = chan.post(ORDERS, &between).await;
+    assert_eq!((status, &problem["code"], problem["order_id"].is_string()), (422, &json!("off_tick"), true), "{problem}");
+    assert_eq!(problem["limit"]["allowed"], "500.12 – 500.13", "{problem}");
     let (status, placed) = chan.post(ORDERS, &order).await;
     assert_eq!((status, &placed["status"]), (201, &json!("pending")), "{placed}");
     let mut nameless = order.clone();

@@ -96,7 +96,7 @@ export const router = createHashRouter([
       page('/profile', () => import('./features/profile'), 'ProfilePage'),
       page('/connection', () => import('./features/connection'), 'ConnectionPage'),
       page('/emergency', () => import('./features/emergency'), 'EmergencyPage'),
-      page('/help', () => import('./features/help'), 'HelpPage'),
+      page('/help/:page?', () => import('./features/help'), 'HelpPage'),
       page('/more', () => import('./features/more'), 'MorePage'),
       { path: '*', element: <NotFound /> },
     ],

@@ -90,11 +90,15 @@ const sentBodies = (log: Sent[]) =>
 
 describe('a person', () => {
   it('is deactivated after a warning, and what stays behind is named', async () => {
+    const held = [
+      { symbol: 'SOXL', quantity: '12' },
+      { symbol: '005930', quantity: '1000' },
+    ];
     const answer: Person = {
       ...aPerson({ active: false }),
       stopped: [
-        { account_id: 'a1', name: 'main', cancelled_orders: 3, positions: 2, problem: null },
-        { account_id: 'a2', name: 'second', cancelled_orders: 0, positions: 1, problem: 'the broker does not answer' },
+        { account_id: 'a1', name: 'main', cancelled_orders: 3, positions: held, problem: null },
+        { account_id: 'a2', name: 'second', cancelled_orders: 0, positions: [], problem: 'the broker does not answer' },
       ],
     };
     const log = people(() => ({ body: answer }));
@@ -105,7 +109,7 @@ describe('a person', () => {
     expect(screen.getByTestId('person-deactivates')).toHaveTextContent('열린 주문을 취소합니다. 보유 주식은 그대로');
     await userEvent.click(screen.getByRole('button', { name: '사용 중지' }));
     const [first, second] = await screen.findAllByTestId('stopped-account');
-    expect(first).toHaveTextContent('main취소한 주문: 3남은 보유 종목: 2');
+    expect(first).toHaveTextContent('main취소한 주문: 3남는 보유 종목: SOXL 12, 005930 1,000');
     expect(within(first as HTMLElement).queryByRole('alert')).toBeNull();
     expect(within(second as HTMLElement).getByRole('alert')).toHaveTextContent('the broker does not answer');
     expect(sentBodies(log)).toEqual([{ path: 'admin/users/u2', body: { active: false } }]);

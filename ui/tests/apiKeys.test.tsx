@@ -3,7 +3,6 @@ import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import type { ApiKeyItem, ApiKeys, UserRules } from '../src/api/types';
 import { RulesDialog } from '../src/features/admin/RulesDialog';
-import { HelpPage } from '../src/features/help/HelpPage';
 import { ApiKeysCard } from '../src/features/profile/ApiKeysCard';
 import { aPerson, serve, show } from './support';
 
@@ -130,13 +129,5 @@ describe('the calls of a day', () => {
     await waitFor(() =>
       expect(log.find((sent) => sent.method === 'PUT')?.body).toEqual({ ...rules, api_calls_limit: 2500 }),
     );
-  });
-});
-
-describe('the help page', () => {
-  it('shows the very files that a test runs', () => {
-    show(<HelpPage />);
-    expect(screen.getByTestId('example-shell')).toHaveTextContent('openssl dgst -sha256 -hmac');
-    expect(screen.getByTestId('example-python')).toHaveTextContent('hmac.new(secret.encode()');
   });
 });

@@ -1,7 +1,7 @@
 //! Broker keys and chats of the caller's accounts.
 
 use actix_web::web;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::Json;
 use crate::http::route::{Route, route};
 use crate::http::views::account::AccountView;
+use crate::notify::telegram::is_token;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -171,6 +172,10 @@ async fn put_telegram(
     body: Json<NewChat>,
 ) -> Result<web::Json<AccountView>, ApiError> {
     let token = trimmed(&body.0.bot_token, "/bot_token", "the bot token")?;
+    if !is_token(token.expose_secret()) {
+        let form = "the bot token has the form 123456789:AAF-x…, digits, a colon, letters, digits, _ and -: copy it from @BotFather";
+        return Err(ApiError::invalid("/bot_token", form));
+    }
     let chat = body.0.chat_id.trim().to_owned();
     let numeric = chat.strip_prefix('-').unwrap_or(&chat);
     let named = chat.strip_prefix('@').is_some_and(|name| name.len() >= 4);

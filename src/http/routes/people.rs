@@ -3,6 +3,7 @@
 
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -95,9 +96,17 @@ struct StoppedAccount {
     name: String,
     cancelled_orders: usize,
     /// Positions stay; the broker's app or the user sells them.
-    positions: usize,
+    positions: Vec<LeftPosition>,
     /// Why not everything could be cancelled; `null` = everything was.
     problem: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LeftPosition {
+    symbol: String,
+    /// Shares.
+    #[schema(value_type = String)]
+    quantity: Decimal,
 }
 
 fn person(user: User, left: Vec<Left>) -> Person {
@@ -105,7 +114,7 @@ fn person(user: User, left: Vec<Left>) -> Person {
         account_id: l.account,
         name: l.name,
         cancelled_orders: l.cancelled,
-        positions: l.positions,
+        positions: l.positions.into_iter().map(|(symbol, quantity)| LeftPosition { symbol, quantity }).collect(),
         problem: l.problem,
     });
     Person {

@@ -190,6 +190,11 @@ fn through(now: Timestamp) -> Timestamp {
     now.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(now)
 }
 
+/// The whole second that an instant is, or the next one.
+pub(super) fn first_second_from(at: Timestamp) -> Timestamp {
+    if at.subsec_nanosecond() == 0 { at } else { next_second(at) }
+}
+
 /// The whole second after an instant.
 pub(super) fn next_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second() + 1).unwrap_or(Timestamp::MAX)

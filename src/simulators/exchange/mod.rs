@@ -28,7 +28,7 @@ pub use event::{ExchangeEvent, Happened};
 pub use fx::{RateDay, UsdKrw};
 pub use listing::{Family, LISTINGS, Listing, find_listing};
 pub use market::{Bar, Levels, MarketModel, Minute, ModelConfig, Snapshot};
-use matching::{Event, next_event, next_second};
+use matching::{Event, first_second_from, next_event, next_second};
 pub(super) use noise::Noise;
 pub use order::{ExchangeOrder, Execution, FillPlan, NewOrder, OrderAction, OrderStatus, Refusal, Terms};
 
@@ -332,9 +332,13 @@ impl SimExchange {
             }
             // A trade takes displayed size away from the account's other orders in the same symbol.
             for (other, next) in &mut due {
-                let Some(order) = book.orders.get(*other) else { continue };
+                let Some(order) = book.orders.get_mut(*other) else { continue };
                 if *other == index || traded == Some((order.listing.symbol, order.side)) {
-                    *next = next_event(market, book, order, now);
+                    // Nothing happened to it until here, and what was taken before is not remembered.
+                    if order.cursor < at {
+                        order.cursor = first_second_from(at);
+                    }
+                    *next = book.orders.get(*other).and_then(|order| next_event(market, book, order, now));
                 }
             }
         }

@@ -380,6 +380,21 @@ proptest! {
     }
 }
 
+#[test]
+fn size_that_was_taken_does_not_come_back_when_a_later_second_is_traded() {
+    let mut exchange = korean_exchange();
+    run_korean(&mut exchange, &[KoreanStep::Place(2, 12, true, 72, 100, 98), KoreanStep::Place(2, 0, true, 1, 100, 98)]);
+    let close: Timestamp = "2026-05-15T06:30:00Z".parse().unwrap();
+    let mut by_second: BTreeMap<Timestamp, u64> = BTreeMap::new();
+    for execution in exchange.account(&key(), close).unwrap().orders.iter().flat_map(|order| &order.executions) {
+        *by_second.entry(execution.at).or_default() += execution.quantity;
+    }
+    assert_eq!(by_second.values().sum::<u64>(), 73);
+    for (at, shares) in by_second {
+        assert!(shares <= exchange.market.displayed(find_listing(KRX_SYMBOLS[2]).unwrap(), Side::Buy, at), "{shares} at {at}");
+    }
+}
+
 fn korean(kind: OrderKind, limit: Decimal) -> Terms {
     Terms { kind, limit, ..Terms::default() }
 }

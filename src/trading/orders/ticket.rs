@@ -252,7 +252,7 @@ impl Trading {
             session: session.date,
             expires_at: session.close,
         };
-        let mut seen = Seen { offer: Some(offer), ..Seen::default() };
+        let mut seen = Seen { offer: Some(offer), is_etf: self.is_fund(market, &intent.symbol), ..Seen::default() };
         let mut exchange = Exchange::Krx;
         let (from, to) = gate::hours(&intent, window);
         if own {
@@ -269,13 +269,13 @@ impl Trading {
                         .await?
                         .ok_or_else(|| unknown_symbol(BrokerError::UnknownInstrument(intent.symbol.clone()).into()))?,
                 );
-                if side == Side::Buy {
+                // The broker is not asked about a price that the gate will refuse.
+                if side == Side::Buy && price_rules::check(&intent, &seen).is_none() {
                     let price = intent.limit_price.or(seen.quote.as_ref().map(|q| q.last));
                     seen.power = Some(self.power(&line, exchange, &intent.symbol, price).await?);
                 }
             }
         }
-        seen.is_etf = self.is_fund(market, &intent.symbol);
         let placement = Placement { intent, exchange, window, seen, actor: Actor::User(user), key, premise: None };
         Ok(MadeOut { line, account, placement })
     }

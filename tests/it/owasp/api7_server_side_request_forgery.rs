@@ -135,11 +135,9 @@ async fn nobody_tells_the_server_where_its_broker_or_its_messenger_is() {
     }
     // The token is part of an address: it cannot lead out of it.
     for token in ["1:../../x", "1:x@evil.example", "1:x/../y", "1:x?y", "1:x#y", "1:x y", "@evil.example:1", "1:%2e%2e%2f"] {
-        let (status, _) = anna.put(&format!("{at}/telegram"), &json!({"bot_token": token, "chat_id": "-100200"})).await;
-        if status != 422 {
-            let (_, tried) = anna.post(&format!("{at}/telegram/test"), &json!(null)).await;
-            assert_eq!((status, &tried["ok"]), (200, &json!(false)), "{token}: {tried}");
-        }
+        let refused = anna.put(&format!("{at}/telegram"), &json!({"bot_token": token, "chat_id": "-100200"})).await;
+        expect(422, "invalid", &refused);
+        assert_eq!(refused.1["pointer"], "/bot_token", "{token}");
     }
     assert_eq!(chat.asked(), 0);
 }

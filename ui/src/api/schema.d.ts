@@ -3215,6 +3215,11 @@ export interface components {
             /** @description Settings of behaviour that no longer exists. */
             obsolete: string[];
         };
+        LeftPosition: {
+            /** @description Shares. */
+            quantity: string;
+            symbol: string;
+        };
         /** @enum {string} */
         Level: "info" | "warning" | "error";
         /**
@@ -4875,7 +4880,7 @@ export interface components {
             cancelled_orders: number;
             name: string;
             /** @description Positions stay; the broker's app or the user sells them. */
-            positions: number;
+            positions: components["schemas"]["LeftPosition"][];
             /** @description Why not everything could be cancelled; `null` = everything was. */
             problem: string | null;
         };

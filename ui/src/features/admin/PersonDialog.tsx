@@ -7,6 +7,7 @@ import { Dialog } from '../../components/ui/dialog';
 import { ErrorNote, Foreign, Note } from '../../components/ui/feedback';
 import { SwitchField } from '../../components/ui/field';
 import { useToast } from '../../components/ui/toast';
+import { quantity } from '../../lib/format';
 import { RoleChoice } from './RoleChoice';
 
 const MARKS = ['active', 'verified', 'premium'] as const;
@@ -81,6 +82,10 @@ export function PersonDialog({ user, onClose }: { user: AdminUser; onClose: () =
 
 function Stopped({ user, accounts, onClose }: { user: string; accounts: StoppedAccount[]; onClose: () => void }) {
   const { t } = useTranslation();
+  const positionsText = ({ positions }: StoppedAccount) =>
+    positions.length === 0
+      ? t('person.noPositions')
+      : t('person.positions', { list: positions.map((p) => `${p.symbol} ${quantity(p.quantity)}`).join(', ') });
   return (
     <>
       <p>{t(accounts.length === 0 ? 'person.stoppedNone' : 'person.stopped', { user })}</p>
@@ -93,7 +98,7 @@ function Stopped({ user, accounts, onClose }: { user: string; accounts: StoppedA
           >
             <strong className="wrap-anywhere">{account.name}</strong>
             <p>{t('person.cancelled', { number: account.cancelled_orders })}</p>
-            <p>{t('person.positions', { number: account.positions })}</p>
+            <p className="wrap-anywhere">{positionsText(account)}</p>
             {account.problem && (
               <div className="mt-2">
                 <Note tone="error">

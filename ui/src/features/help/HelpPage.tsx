@@ -1,85 +1,53 @@
+import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
+import { NavLink, useParams } from 'react-router';
+import { NotFound } from '../../components/layout/states';
 import { Card, PageHead } from '../../components/ui/card';
-// The files that a test runs against a server.
-import python from './examples/orders.py?raw';
-import shell from './examples/orders.sh?raw';
+import { ErrorNote, Loading } from '../../components/ui/feedback';
+import { useLocale } from '../../lib/locale';
+import { Examples } from './Examples';
+import { type GuideName, load, pages } from './pages';
 
-/** The guide. Each section is a list of sentences in the locale files: `help.<section>.1`, `.2`, … */
-const sections: Record<string, number> = {
-  start: 5,
-  observe: 3,
-  preview: 4,
-  trade: 4,
-  ticket: 5,
-  orders: 4,
-  killSwitch: 3,
-  corrections: 3,
-  remote: 5,
-  api: 6,
-  leaving: 5,
-  words: 6,
-};
-
+/** The guide: a list of its pages, and the one that the address names. */
 export function HelpPage() {
   const { t } = useTranslation();
+  const { page = pages[0] } = useParams();
+  const name = pages.find((known) => known === page);
+  if (!name) return <NotFound />;
   return (
     <>
       <PageHead title={t('nav.help')} />
-      <nav aria-label={t('help.contents')} className="mb-4 flex flex-wrap gap-2 text-sm">
-        {Object.keys(sections).map((name) => (
-          <button
-            key={name}
-            type="button"
-            className="border-line bg-surface rounded-full border px-3 py-1"
-            onClick={() => document.getElementById(`help-${name}`)?.scrollIntoView({ behavior: 'smooth' })}
+      <nav aria-label={t('help.contents')} className="mb-4 flex flex-wrap gap-2 text-sm" data-testid="guide-pages">
+        {pages.map((other) => (
+          <NavLink
+            key={other}
+            to={`/help/${other}`}
+            aria-current={other === name ? 'page' : undefined}
+            className={`border-line rounded-full border px-3 py-1 ${other === name ? 'bg-accent text-accent-ink' : 'bg-surface'}`}
           >
-            {t(`help.${name}.title`)}
-          </button>
+            {t(`help.page.${other}`)}
+          </NavLink>
         ))}
       </nav>
-      <div className="space-y-4">
-        {Object.entries(sections).map(([name, count]) => (
-          <div key={name} id={`help-${name}`} className="scroll-mt-20">
-            <Card title={t(`help.${name}.title`)}>
-              <ul className="list-disc space-y-1.5 pl-5 text-sm">
-                {Array.from({ length: count }, (_, index) => (
-                  <li key={`${name} ${index + 1}`}>{t(`help.${name}.${index + 1}`)}</li>
-                ))}
-              </ul>
-              {name === 'api' && <Examples />}
-            </Card>
-          </div>
-        ))}
-      </div>
+      <Page key={name} name={name} />
     </>
   );
 }
 
-/** Programs that call the API, as they can be saved and run. */
-function Examples() {
-  const { t } = useTranslation();
-  const examples = [
-    { title: t('help.api.shell'), text: shell, testId: 'example-shell' },
-    { title: t('help.api.python'), text: python, testId: 'example-python' },
-  ];
+function Page({ name }: { name: GuideName }) {
+  const language = useLocale();
+  const { data, error } = useQuery({
+    queryKey: ['guide', language, name],
+    queryFn: () => load(name, language),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  if (error) return <ErrorNote error={error} />;
+  if (!data) return <Loading />;
   return (
-    <div className="mt-3 space-y-2 text-sm">
-      {examples.map(({ title, text, testId }) => (
-        <details key={testId} data-testid={testId}>
-          <summary className="cursor-pointer font-medium">{title}</summary>
-          <pre
-            lang="en"
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no mouse scrolls it, too
-            tabIndex={0}
-            className="bg-sunken border-line mt-2 max-h-96 overflow-auto rounded-lg border p-3 text-xs"
-          >
-            {text}
-          </pre>
-        </details>
-      ))}
-      <a className="underline" href="api/docs">
-        {t('help.api.docs')}
-      </a>
-    </div>
+    <Card testId="guide-page">
+      <h2 className="text-lg font-bold">{data.title}</h2>
+      <div className="guide" dangerouslySetInnerHTML={{ __html: data.html }} />
+      {name === 'api' && <Examples />}
+    </Card>
   );
 }
