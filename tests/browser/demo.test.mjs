@@ -26,6 +26,7 @@ const PAGES = [
   '/import',
   '/alerts',
   '/profile',
+  '/connection',
   '/help',
   '/help/first-steps',
   '/help/remote',

@@ -23,7 +23,7 @@ export function HelpPage() {
             key={other}
             to={`/help/${other}`}
             aria-current={other === name ? 'page' : undefined}
-            className={`border-line rounded-full border px-3 py-1 ${other === name ? 'bg-accent text-accent-ink' : 'bg-surface'}`}
+            className={`border-line inline-flex min-h-11 min-w-11 items-center rounded-full border px-3 ${other === name ? 'bg-accent text-accent-ink' : 'bg-surface'}`}
           >
             {t(`help.page.${other}`)}
           </NavLink>
