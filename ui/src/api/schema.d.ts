@@ -228,6 +228,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The server's log. Keys, tokens and account numbers are masked in it. */
+        get: operations["list_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/metrics-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether figures for Prometheus may be read at `/metrics`. */
+        get: operations["get_metrics_token"];
+        put?: never;
+        /** Makes a token for `/metrics` and shows it this once; the one before no longer counts. */
+        post: operations["make_metrics_token"];
+        /** Turns the figures off. */
+        delete: operations["drop_metrics_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/outposts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the server gives signs of life, and which other installation it looks after. */
+        get: operations["get_outposts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/outposts/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets an address that the server speaks to by itself: `ping` is called with GET while the scheduler lives,
+         *     `peer` is another installation. It is kept sealed and not shown again.
+         */
+        put: operations["set_outpost"];
+        post?: never;
+        /** Forgets such an address. */
+        delete: operations["drop_outpost"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/public-address": {
         parameters: {
             query?: never;
@@ -1117,6 +1191,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trading/accounts/{id}/ends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Notes when the account's app key and its mock trading term end. */
+        put: operations["set_account_ends"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trading/accounts/{id}/export/eggmoney": {
         parameters: {
             query?: never;
@@ -1887,6 +1978,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the call came here. */
+        get: operations["get_connection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/disclosures": {
         parameters: {
             query?: never;
@@ -1922,6 +2030,23 @@ export interface paths {
          *     gives away what was sealed.
          */
         post: operations["erase_self"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/expiries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What ends on a day, soonest first: of the caller's accounts, and for administrators of the installation. */
+        get: operations["list_expiries"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2191,6 +2316,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures for Prometheus, in OpenMetrics' text format. They need the token that an administrator made for
+         *     it, as `Authorization: Bearer TOKEN`; without one the figures are off.
+         */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -2198,7 +2343,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The data can be read and the scheduler runs. */
+        /** The data can be read and the scheduler runs; otherwise the answer says what is wrong. */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -2242,6 +2387,18 @@ export interface components {
             settings?: components["schemas"]["SettingsChange"];
             /** Format: uint64 */
             version: number;
+        };
+        AccountEndsChange: {
+            /**
+             * Format: date
+             * @description The last day of the app key; `null` = a year after it was entered.
+             */
+            key_until?: string | null;
+            /**
+             * Format: date
+             * @description The last day of the mock account's term; `null` = not known.
+             */
+            mock_until?: string | null;
         };
         /** @description One account's kill switch. */
         AccountHalt: {
@@ -2332,6 +2489,58 @@ export interface components {
          * @enum {string}
          */
         ActionView: "buy" | "sell" | "none" | "trail";
+        /** @description What somebody should look after. */
+        Alert: {
+            /** Format: uint64 */
+            free_bytes: number;
+            /** @enum {string} */
+            kind: "disk_low";
+        } | {
+            /** @enum {string} */
+            kind: "backup_old";
+            /** Format: date-time */
+            last: string | null;
+        } | {
+            /** Format: int64 */
+            ahead_ms: number;
+            /** @enum {string} */
+            kind: "clock_off";
+        } | {
+            /** @enum {string} */
+            kind: "slots_lost";
+            /** Format: date */
+            session: string;
+            slots: number;
+        } | {
+            host: string;
+            /** @enum {string} */
+            kind: "host_down";
+            /** Format: date-time */
+            since: string;
+        } | {
+            /** @enum {string} */
+            kind: "scheduler_silent";
+            /** Format: date-time */
+            since: string;
+        } | {
+            /** @enum {string} */
+            kind: "ping_fails";
+            /** Format: date-time */
+            since: string;
+        } | {
+            /** @enum {string} */
+            kind: "peer_silent";
+            /** Format: date-time */
+            since: string;
+        } | {
+            /** Format: int32 */
+            days: number;
+            expiring: components["schemas"]["Expiring"];
+            /** @enum {string} */
+            kind: "expires";
+            /** Format: date */
+            on: string;
+        };
         /** @description A message to the user. */
         AlertView: {
             /** Format: uuid */
@@ -2476,6 +2685,23 @@ export interface components {
             free_bytes: number | null;
             path: string;
             problem: components["schemas"]["FolderProblem"] | null;
+        };
+        /** @description How the backups stand. */
+        BackupHealth: {
+            /** @description Whether that trial gave the same data. */
+            drill_ok: boolean | null;
+            /**
+             * Format: date-time
+             * @description The last one that was written and checked.
+             */
+            last_backup_at: string | null;
+            /**
+             * Format: date-time
+             * @description The last time that one was restored as a trial.
+             */
+            last_drill_at: string | null;
+            /** @description Why the last try failed; `null` when it did not. */
+            problem: string | null;
         };
         /** @description When backups are made, and which are kept. */
         BackupSettings: {
@@ -2859,6 +3085,13 @@ export interface components {
             /** @description Of the answer that asked for the code. */
             continuation: string;
         };
+        /** @description A job that comes, and for how many accounts. */
+        ComingSlot: {
+            accounts: number;
+            /** Format: date-time */
+            at: string;
+            job: components["schemas"]["Job"];
+        };
         /** @description One rule of the closing-drop buy, fractions. */
         ConditionInput: {
             drop_rate: components["schemas"]["Amount"];
@@ -2881,6 +3114,37 @@ export interface components {
             session_relative?: boolean;
             /** @description Import the readable rows although some are refused. */
             skip_refused?: boolean;
+        };
+        /** @description The other side of what the page finds out by itself. */
+        ConnectionView: {
+            /** @description Where the caller comes from; `null` when a proxy that is believed names no address that can be read. */
+            address: string | null;
+            /** @description The name that the browser was sent to. */
+            host: string | null;
+            /** @description The browser speaks TLS, as configured or as the proxy says: cookies never go without it. */
+            over_tls: boolean;
+            /** @description A proxy that is believed has passed the call on. */
+            proxied: boolean;
+            /**
+             * @description Address of a proxy that is not believed: all who come through it count as one caller, and as coming
+             *     without TLS.
+             */
+            unknown_proxy: string | null;
+        };
+        /** @description How it stands with an address that is called again and again. */
+        Contact: {
+            /**
+             * Format: date-time
+             * @description Since when it does not; `null` while it does.
+             */
+            failing_since: string | null;
+            /**
+             * Format: date-time
+             * @description When it last answered as it should.
+             */
+            last_success: string | null;
+            /** @description Why not, in words. */
+            problem: string | null;
         };
         /**
          * @description What the spaces of a database hold, whatever its file looks like: two databases with the same rows have
@@ -3012,6 +3276,12 @@ export interface components {
          * @enum {string}
          */
         Environment: "own" | "mock" | "live";
+        /** @description A time in which something called for somebody, and that was told. */
+        Episode: {
+            alert: components["schemas"]["Alert"];
+            /** Format: date-time */
+            since: string;
+        };
         /** @description The end of a user. */
         Erasure: {
             /** @description Go although orders are open at a broker. Nobody here follows them any more. */
@@ -3040,6 +3310,47 @@ export interface components {
              * @description USD, gross.
              */
             sold_usd: number;
+        };
+        /** @description Something that ends on a day. */
+        Expiring: {
+            account: string;
+            /** @enum {string} */
+            what: "broker_key";
+        } | {
+            account: string;
+            /** @enum {string} */
+            what: "mock_term";
+        } | {
+            market: string;
+            /** @enum {string} */
+            what: "calendar";
+        } | {
+            /** @enum {string} */
+            what: "certificate";
+        } | {
+            host: string;
+            /** @enum {string} */
+            what: "public_certificate";
+        };
+        /** @description Something that ends. */
+        Expiry: components["schemas"]["Expiring"] & {
+            /**
+             * Format: uuid
+             * @description The account whose it is; `null` = the installation's.
+             */
+            account_id: string | null;
+            /**
+             * Format: int32
+             * @description Days left; negative when it is over.
+             */
+            days: number | null;
+            /** @description Counted from the day on which the key was entered: it may end earlier. */
+            estimated: boolean;
+            /**
+             * Format: date
+             * @description The last day; `null` = not known.
+             */
+            on: string | null;
         };
         /** @description The form of an import, as it is described. */
         ExportForm: {
@@ -3308,6 +3619,55 @@ export interface components {
             /** @description Cost. */
             total: string;
         };
+        /** @description One host since the start. */
+        HostHealth: {
+            /** Format: uint64 */
+            answered: number;
+            /**
+             * Format: uint64
+             * @description Calls that got no answer, and answers that the host cannot serve at the moment.
+             */
+            failed: number;
+            /**
+             * Format: date-time
+             * @description Since when nothing was answered; `null` while the host answers.
+             */
+            failing_since: string | null;
+            /**
+             * Format: uint64
+             * @description Failures since then.
+             */
+            failures: number;
+            /** @description `HOST:PORT` */
+            host: string;
+            /** Format: date-time */
+            last_failure: string | null;
+            /** Format: date-time */
+            last_success: string | null;
+            /**
+             * Format: uint64
+             * @description Answers that said that we ask too fast.
+             */
+            limited: number;
+            name: components["schemas"]["HostName"];
+            /**
+             * Format: double
+             * @description Share of the broker's pace that is left after its complaints; `null` where there is no pace.
+             */
+            pace_share: number | null;
+            /**
+             * Format: uint64
+             * @description Calls under way.
+             */
+            under_way: number;
+            /** @description Calls that wait for their turn at the broker's pace. */
+            waiting: number;
+        };
+        /**
+         * @description What a host is to us.
+         * @enum {string}
+         */
+        HostName: "kis_live" | "kis_mock" | "kis_masters" | "telegram";
         IndicatorView: {
             /** Format: date-time */
             at: string | null;
@@ -3591,6 +3951,33 @@ export interface components {
                 /** Format: uint32 */
                 version: number;
             }[];
+            /**
+             * Format: uuid
+             * @description Where the next page begins; `null` on the last.
+             */
+            next: string | null;
+        };
+        /** @description A list answer. */
+        List_Expiry: {
+            items: (components["schemas"]["Expiring"] & {
+                /**
+                 * Format: uuid
+                 * @description The account whose it is; `null` = the installation's.
+                 */
+                account_id: string | null;
+                /**
+                 * Format: int32
+                 * @description Days left; negative when it is over.
+                 */
+                days: number | null;
+                /** @description Counted from the day on which the key was entered: it may end earlier. */
+                estimated: boolean;
+                /**
+                 * Format: date
+                 * @description The last day; `null` = not known.
+                 */
+                on: string | null;
+            })[];
             /**
              * Format: uuid
              * @description Where the next page begins; `null` on the last.
@@ -4001,11 +4388,55 @@ export interface components {
         LiveTrading: {
             allowed: boolean;
         };
+        /**
+         * @description How much a line matters.
+         * @enum {string}
+         */
+        LogLevel: "trace" | "debug" | "info" | "warn" | "error";
+        /** @description One line. */
+        LogLine: {
+            /** Format: date-time */
+            at: string;
+            /** @description What else the line says, by name. */
+            fields: {
+                [key: string]: string;
+            };
+            level: components["schemas"]["LogLevel"];
+            message: string;
+            /** @description The part of the program that wrote it. */
+            target: string;
+        };
+        /** @description A part of the log, newest line first. */
+        LogPage: {
+            items: components["schemas"]["LogLine"][];
+            /**
+             * @description Where the next page begins; `null` at the end of the log. A page looks through a bounded part of
+             *     the log, so that one with few lines or none may have a next one.
+             */
+            next: string | null;
+            /**
+             * Format: date-time
+             * @description The time of the oldest line that was looked at.
+             */
+            searched_to: string | null;
+        };
         LoginRequest: {
             /** @description Of the authenticator app, or a recovery code; where the second factor is on. */
             code?: string | null;
             password: string;
             username: string;
+        };
+        /** @description Slots of one kind that did not run in time. */
+        LostSlots: {
+            /** @description `decision`, `slice`, … */
+            job: string;
+            /**
+             * Format: date
+             * @description The trading date.
+             */
+            session: string;
+            /** @description Slots of all accounts together. */
+            slots: number;
         };
         /** @description A backup that was made and read back. */
         Made: {
@@ -4023,6 +4454,12 @@ export interface components {
         /** @description An invitation with its word, which is not shown again. */
         MadeInvitation: components["schemas"]["InvitationItem"] & {
             word: string;
+        };
+        /** @description A token, shown once. */
+        MadeMetricsToken: {
+            /** Format: date-time */
+            made_at: string;
+            token: string;
         };
         /** @description What is shown of a chat. */
         MaskedChat: {
@@ -4045,6 +4482,12 @@ export interface components {
             price: number;
             /** Format: double */
             total: number;
+        };
+        MetricsTokenState: {
+            /** @description Whether figures may be read, by whoever has the token. */
+            enabled: boolean;
+            /** Format: date-time */
+            made_at: string | null;
         };
         /** @description A month's realised profit. */
         MonthView: {
@@ -4428,6 +4871,27 @@ export interface components {
          * @enum {string}
          */
         Outcome: "new" | "replaced" | "unchanged" | "refused";
+        OutpostChange: {
+            /** @description Absent: the address that is set stays. */
+            address?: string | null;
+            /**
+             * Format: uint32
+             * @description 1 to 1440.
+             */
+            minutes: number;
+        };
+        /** @description An address that the server speaks to by itself. */
+        OutpostView: {
+            contact: components["schemas"]["Contact"];
+            /** @description Scheme, host and port; what follows them is kept secret. */
+            host: string;
+            /** Format: uint32 */
+            minutes: number;
+        };
+        Outposts: {
+            peer: components["schemas"]["OutpostView"] | null;
+            ping: components["schemas"]["OutpostView"] | null;
+        };
         /** @description An execution in the broker's list that was not sent from here. */
         OutsideView: {
             /** @description In the market's currency. */
@@ -5135,6 +5599,29 @@ export interface components {
             total: string;
             unit_price: string;
         };
+        /** @description Slots of the present session of all accounts whose bots act. */
+        SlotsOverview: {
+            done: number;
+            failed: number;
+            /**
+             * Format: int64
+             * @description The longest that a slot of this session began after its time, seconds.
+             */
+            longest_lag_s: number;
+            /** @description The missed ones by job. */
+            lost: components["schemas"]["LostSlots"][];
+            missed: number;
+            /** @description What comes next, soonest first. */
+            next: components["schemas"]["ComingSlot"][];
+            running: number;
+            /**
+             * Format: date
+             * @description The trading date.
+             */
+            session: string | null;
+            /** @description Still to come. */
+            waiting: number;
+        };
         /** @description An upload that waits for confirmation. */
         StagedImport: {
             account_name: string;
@@ -5245,28 +5732,68 @@ export interface components {
         /** @description State of the installation. */
         SystemReport: {
             accounts: number;
+            /** @description What administrators were told of and is not over. */
+            alerts: components["schemas"]["Episode"][];
+            backup: components["schemas"]["BackupHealth"] | null;
+            /**
+             * Format: int64
+             * @description Milliseconds by which the clock is ahead of what those hosts say, half a second more or less;
+             *     `null` while none has told lately, and in a simulation.
+             */
+            clock_ahead_ms: number | null;
+            /**
+             * Format: uint64
+             * @description Size of that volume.
+             */
+            disk_bytes: number | null;
             /**
              * Format: uint64
              * @description Free space on the volume of the data folder.
              */
             disk_free_bytes: number | null;
+            /** @description The hosts that this server speaks to. */
+            hosts: components["schemas"]["HostHealth"][];
             /**
              * Format: date-time
              * @description When the scheduler last ran.
              */
             last_tick: string;
             /**
+             * Format: date
+             * @description The day of the brokers' lists of instruments in use; `null` while there are none.
+             */
+            masters_day: string | null;
+            /**
              * Format: uint64
              * @description Memory of this process that is in RAM; `null` where the system does not tell.
              */
             memory_bytes: number | null;
+            /**
+             * Format: uint64
+             * @description Open files and connections of this process; `null` where the system does not tell.
+             */
+            open_files: number | null;
+            /** @description Messages that wait for delivery outside the app. */
+            outbox: number;
             /** @description Why the server is not ready; `null` when it is. */
             problem: string | null;
+            slots: components["schemas"]["SlotsOverview"] | null;
+            /**
+             * Format: int64
+             * @description Open live connections of pages.
+             */
+            sockets: number;
+            /** Format: date-time */
+            started_at: string;
             /**
              * Format: uint64
              * @description Size of the database file.
              */
             store_bytes: number;
+            /** @description Writes that wait for the next commit. */
+            store_queue: number;
+            /** @description Exports and imports under way. */
+            transfers: number;
             /** Format: int64 */
             uptime_s: number;
             users: number;
@@ -5951,6 +6478,221 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["LiveTrading"];
                 };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_log: {
+        parameters: {
+            query?: {
+                /** @description This level and what matters more. */
+                level?: "trace" | "debug" | "info" | "warn" | "error";
+                /** @description The part of the program, or the beginning of its name: `eggmoney::brokers`. */
+                target?: string;
+                /** @description Stands in the message or in a field. */
+                text?: string;
+                /** @description Not before this time. */
+                from?: string;
+                /** @description Before this time. */
+                until?: string;
+                /** @description The `next` of the page before. */
+                before?: string;
+                /** @description Lines on the page, 1 to 500; 50 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metrics_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsTokenState"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_metrics_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeMetricsToken"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drop_metrics_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_outposts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outposts"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_outpost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: "ping" | "peer";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutpostChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outposts"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drop_outpost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: "ping" | "peer";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem details */
             default: {
@@ -7868,6 +8610,38 @@ export interface operations {
             };
         };
     };
+    set_account_ends: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountEndsChange"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     describe_export: {
         parameters: {
             query?: never;
@@ -9644,6 +10418,34 @@ export interface operations {
             };
         };
     };
+    get_connection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionView"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_disclosures: {
         parameters: {
             query?: never;
@@ -9720,6 +10522,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_expiries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Expiry"];
+                };
             };
             /** @description Problem details */
             default: {
@@ -10309,6 +11139,34 @@ export interface operations {
             };
         };
     };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": unknown;
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readyz: {
         parameters: {
             query?: never;
@@ -10328,7 +11186,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Problem details */
             default: {
