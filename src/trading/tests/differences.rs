@@ -49,25 +49,30 @@ async fn an_ordinary_night_asks_nothing() {
 async fn of_several_bots_the_one_whose_slices_these_are_is_proposed() {
     let mut world = World::new(EVENING);
     let small = bot("TQ_1", "TQQQ");
-    let large = crate::domain::bot::Bot { seed: small.seed * 8.0, ..bot("TQ_2", "TQQQ") };
-    let ids = [small.id, large.id];
+    let large = crate::domain::bot::Bot { seed: small.seed * 40.0, ..bot("TQ_2", "TQQQ") };
+    let small = crate::domain::bot::Bot { seed: small.seed * 4.0, ..small };
     let kim = world.user(vec![(small, 0.0, 0.0), (large, 0.0, 0.0)]);
     let mut at = time(EVENING);
     while world.books(&kim).sheets.len() < 2 {
         at += jiff::SignedDuration::from_mins(5);
         world.run_until(&at.to_string(), STEP).await;
     }
-    for id in ids {
-        let sheet = world.books(&kim).sheets.into_iter().find(|s| s.bot_id == Some(id)).unwrap();
-        let shares = (sheet.total / sheet.slices_total as f64 / 60.0).floor() as u64;
-        assert!(shares > 0, "{sheet:?}");
-        kim.broker.trade_outside("TQQQ", Side::Buy, shares, "60", "60");
-        look(&world, &kim).await;
-        let proposal = asked(&world, &kim).pop().unwrap().proposal;
-        assert!(matches!(&proposal, Some(Proposal::Bot { bot_id, .. }) if *bot_id == id), "{shares}: {proposal:?}");
-        answer(&world, &kim, 0, Answer::OfBot { bot: id, price: None }).await;
-        assert_eq!(asked(&world, &kim), []);
-    }
+    // As they were decided: an answer may bring a sheet to its end.
+    let sheets = world.books(&kim).sheets;
+    let of_a_slice = |name: &str| {
+        let sheet = sheets.iter().find(|s| s.name == name).unwrap();
+        (sheet.total / sheet.slices_total as f64 / 60.0).floor() as u64
+    };
+    let shares = [of_a_slice("TQ_1"), of_a_slice("TQ_2")];
+    assert!(shares[0] >= 1 && shares[1] > shares[0] + 3, "{shares:?}");
+    kim.broker.trade_outside("TQQQ", Side::Buy, shares[1], "60", "60");
+    look(&world, &kim).await;
+    let proposal = asked(&world, &kim).pop().unwrap().proposal;
+    assert!(matches!(&proposal, Some(Proposal::Bot { name, .. }) if name == "TQ_2"), "{proposal:?}");
+    // As many shares as neither would have bought.
+    kim.broker.trade_outside("TQQQ", Side::Buy, shares[1] * 3, "60", "60");
+    look(&world, &kim).await;
+    assert_eq!(asked(&world, &kim).pop().unwrap().proposal, None);
 }
 
 #[tokio::test]
