@@ -386,7 +386,10 @@ def reorder_bots(p):
 
 @recipe("renew_bots")
 def renew_bots(p):
-    return {"body": {"account_id": p.account("mock")["id"], "dry_run": True, "tickers": [{"symbol": "TQQQ", "count": CHOICE.choice([1, 3])}]}}
+    account = p.account("mock")
+    budget = {"version": account["version"], "settings": {"total_budget": 10000.0}}
+    p.call("PATCH", f"/api/v1/trading/accounts/{account['id']}", budget, p.token())
+    return {"body": {"account_id": account["id"], "dry_run": True, "tickers": [{"symbol": "TQQQ", "count": CHOICE.choice([1, 3])}]}}
 
 
 @recipe("force_sell")
@@ -677,6 +680,7 @@ def erase_user(p):
     new = unique("leaver")
     invitation = p.post("/api/v1/admin/invitations", {"role": "user"})
     made = p.call("POST", "/api/v1/auth/register", {"username": new, "password": "throw-away-password-2026", "invite": invitation["word"]})
+    p.call("PATCH", f"/api/v1/admin/users/{made['id']}", {"active": False}, p.token())
     return path(id=made["id"]) | {"body": {"username": new}}
 
 

@@ -83,7 +83,7 @@ def broker_accounts(data: pathlib.Path, path: pathlib.Path, logins: list[dict]) 
         entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": f"5001000{n + 1}", "product": "01", "cash": 20000, "positions": strange})
     for name, cano in SPARE_ACCOUNTS.items():
         key, secret = spare_key(name)
-        entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": cano, "product": "01", "cash": 1000, "positions": []})
+        entries.append({"env": "mock", "app_key": key, "app_secret": secret, "cano": cano, "product": "01", "cash": 1000, "positions": strange if name == "first" else []})
     path.write_text(json.dumps(entries))
 
 
