@@ -337,6 +337,10 @@ async fn handle(stream: UnixStream, app: &Arc<App>) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reader.take(LONGEST_LINE)).read_line(&mut line).await?;
+    if line.is_empty() {
+        // Somebody looked whether a server is here, and asked nothing.
+        return Ok(());
+    }
     let answer = match serde_json::from_str(&line) {
         Ok(request) => execute(app, request).await.map_or_else(Answer::Error, Answer::Ok),
         Err(e) => Answer::Error(format!("the server does not know this command; are both of the same version? ({e})")),
