@@ -42,7 +42,9 @@ impl Tight {
             let block = [7; 4096];
             while file.write_all(&block).is_ok() {}
         } else {
-            self.limit(process, &fs_err::metadata(self.data().join("eggmoney.redb")).unwrap().len().to_string());
+            // Enough for the copy that an import makes of the old database, and not for what it makes of it.
+            let length = fs_err::metadata(self.data().join("eggmoney.redb")).unwrap().len().max(384 << 10);
+            self.limit(process, &length.to_string());
         }
     }
 

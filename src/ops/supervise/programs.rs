@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::app::release::{
-    PROGRAM_FOLDER, STOPS_FILE, Stops, Undone, WayBack, read_json, release, release_of, way_back_file, write_json,
-};
+use crate::app::release::{PROGRAM_FOLDER, STOPS_FILE, Stops, Undone, WayBack, read_json, release, release_of, way_back_file, write_json};
 use crate::backup::Returned;
 use crate::domain::limits::ReturnKind;
 use crate::storage::DATABASE_FILE;

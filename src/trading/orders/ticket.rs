@@ -252,29 +252,28 @@ impl Trading {
             session: session.date,
             expires_at: session.close,
         };
-        let mut seen = Seen { offer: Some(offer), is_etf: self.is_fund(market, &intent.symbol), ..Seen::default() };
+        let mut seen = Seen { offer: Some(offer), ..Seen::default() };
         let mut exchange = Exchange::Krx;
         let (from, to) = gate::hours(&intent, window);
+        let open_now = from <= now && now < to;
         if own {
             seen.quote = self.paper_quote(&line, market, &intent.symbol).await;
-            if side == Side::Buy {
-                seen.power = self.paper_power(&line, market)?;
-            }
         } else {
             exchange = self.exchange_of(&line, market, &intent.symbol).await.map_err(unknown_symbol)?;
             self.watched.put(account_id, exchange, &intent.symbol, now);
-            if from <= now && now < to {
-                seen.quote = Some(
-                    self.price_in(&line, market, &intent.symbol)
-                        .await?
-                        .ok_or_else(|| unknown_symbol(BrokerError::UnknownInstrument(intent.symbol.clone()).into()))?,
-                );
-                // The broker is not asked about a price that the gate will refuse.
-                if side == Side::Buy && price_rules::check(&intent, &seen).is_none() {
-                    let price = intent.limit_price.or(seen.quote.as_ref().map(|q| q.last));
-                    seen.power = Some(self.power(&line, exchange, &intent.symbol, price).await?);
-                }
+            if open_now {
+                let quote = self.price_in(&line, market, &intent.symbol).await?;
+                seen.quote = Some(quote.ok_or_else(|| unknown_symbol(BrokerError::UnknownInstrument(intent.symbol.clone()).into()))?);
             }
+        }
+        // The quote may have told what kind of instrument it is.
+        seen.is_etf = self.is_fund(market, &intent.symbol);
+        // The broker is not asked about a price that the gate will refuse.
+        if side == Side::Buy && own {
+            seen.power = self.paper_power(&line, market)?;
+        } else if side == Side::Buy && open_now && price_rules::check(&intent, &seen).is_none() {
+            let price = intent.limit_price.or(seen.quote.as_ref().map(|q| q.last));
+            seen.power = Some(self.power(&line, exchange, &intent.symbol, price).await?);
         }
         let placement = Placement { intent, exchange, window, seen, actor: Actor::User(user), key, premise: None };
         Ok(MadeOut { line, account, placement })

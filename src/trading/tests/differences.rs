@@ -65,12 +65,12 @@ async fn of_several_bots_the_one_whose_slices_these_are_is_proposed() {
     };
     let shares = [of_a_slice("TQ_1"), of_a_slice("TQ_2")];
     assert!(shares[0] >= 1 && shares[1] > shares[0] + 3, "{shares:?}");
-    kim.broker.trade_outside("TQQQ", Side::Buy, shares[1], "60", "60");
+    kim.broker.trade_outside("TQQQ", Side::Buy, shares[1], "61", "60");
     look(&world, &kim).await;
     let proposal = asked(&world, &kim).pop().unwrap().proposal;
     assert!(matches!(&proposal, Some(Proposal::Bot { name, .. }) if name == "TQ_2"), "{proposal:?}");
     // As many shares as neither would have bought.
-    kim.broker.trade_outside("TQQQ", Side::Buy, shares[1] * 3, "60", "60");
+    kim.broker.trade_outside("TQQQ", Side::Buy, shares[1] * 3, "61", "60");
     look(&world, &kim).await;
     assert_eq!(asked(&world, &kim).pop().unwrap().proposal, None);
 }
