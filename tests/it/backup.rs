@@ -165,7 +165,8 @@ async fn an_old_server_that_sees_a_newer_generation_refuses_to_trade_until_it_ta
     let server = TestServer::start_with(move |config| config.backup_dir = Some(shared)).await;
     let admin = server.admin().await.proved().await;
     let key = words(&admin).await;
-    assert_eq!(admin.post(&format!("{BACKUP}/run"), &Value::Null).await.1["running"], true);
+    // It may be done before the answer is.
+    assert!(admin.post(&format!("{BACKUP}/run"), &Value::Null).await.1["running"].is_boolean());
     let report = done(&admin).await;
     assert_eq!((&report["failure"], report["sets"].as_array().unwrap().len()), (&Value::Null, 1), "{report}");
     assert_eq!(report["generation"], 1);

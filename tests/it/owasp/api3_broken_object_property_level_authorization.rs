@@ -102,6 +102,11 @@ fn what_sounds_like_a_secret_in_an_answer_is_accounted_for() {
         ("LeftOut", "broker_token"),
         ("ProviderTestResult", "keys"),
         ("ProviderTestResult", "token_endpoint"),
+        // Shown once, after a proof.
+        ("MadeMetricsToken", "token"),
+        ("RecoveryKeyView", "words"),
+        // Whether and when it was seen, not what it is.
+        ("Backups", "recovery_key"),
         // A link of the chain.
         ("AuditItem", "hash"),
     ]

@@ -48,7 +48,6 @@ async fn there_are_no_doors_for_developers_and_no_files_but_the_pages() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     for path in [
-        "/metrics",
         "/metrics/prometheus",
         "/api",
         "/api/",
