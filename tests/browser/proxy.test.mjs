@@ -76,7 +76,8 @@ async function proxy(t, to) {
 test('behind the reverse proxy of a NAS', async (t) => {
   const server = await start(t, ['demo', '--data-dir', folder(t), '--listen', '127.0.0.1:0', '--speed', '1']);
   const at = await proxy(t, server.url);
-  const chrome = await browser(t, [`--host-resolver-rules=MAP ${at.name} 127.0.0.1`]);
+  // For the whole browser: allowed page by page, a first connection may come too early for it.
+  const chrome = await browser(t, [`--host-resolver-rules=MAP ${at.name} 127.0.0.1`, '--ignore-certificate-errors']);
   const password = 'eggmoney-demo-2026';
 
   /** What is in the way of a page that is no secure context, or of one without websockets, and nothing else. */
